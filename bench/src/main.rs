@@ -1,0 +1,2 @@
+//! The `jerboa-bench` binary.
+fn main() {}

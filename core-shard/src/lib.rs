@@ -1,0 +1,1 @@
+//! Jerboa core-shard: what one core owns.

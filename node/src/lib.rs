@@ -1,0 +1,1 @@
+//! Jerboa: the embedded node.

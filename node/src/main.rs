@@ -1,0 +1,2 @@
+//! The `jerboa` binary.
+fn main() {}

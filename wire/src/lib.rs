@@ -1,0 +1,1 @@
+//! Jerboa wire: frames, operations, errors, routing and clients.
