@@ -1,1 +1,3 @@
 //! Jerboa: the embedded node.
+
+pub mod config;

@@ -1,0 +1,144 @@
+//! What a node is told at start: one plain struct, the same for the binary, the file and the
+//! embedded builder.
+//!
+//! Invariants:
+//! * C1: every field has exactly one key in `config/keys.rs`, every key one TOML key and one flag
+//!   of the same name; `node/tests/config_keys.rs` compares the three.
+//! * C2: a `Config` that passed [`Config::validate`] has every number within its limits in
+//!   `config/limits.rs`; whether this host can carry it is asked later, by [`crate::host`].
+//!
+//! `None` stands for "auto": decided from the host at start, see [`crate::host::Plan`].
+
+mod error;
+mod file;
+mod keys;
+mod limits;
+mod nearest;
+mod value;
+
+use std::net::{IpAddr, Ipv4Addr};
+
+pub use error::{ConfigError, Origin, ValueError};
+pub use keys::{KEYS, Key};
+pub use limits::{CONNECTIONS_DEFAULT, FRAME_OVERHEAD_BYTES};
+pub use value::{Cores, HugePages, LogFormat, LogLevel};
+
+/// Settings of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Address that every port is bound to. Anything but loopback needs [`Config::insecure`] as
+    /// long as there is no authentication.
+    pub bind: IpAddr,
+    /// The any-core port. 0 lets the start pick a free run of ports, for tests and embedding.
+    pub port: u16,
+    /// Port of core 0; core `i` listens on this plus `i`. `None`: the any-core port plus one.
+    pub core_port: Option<u16>,
+    /// Which CPUs run a data core. `None`: every CPU this process may use.
+    pub cores: Option<Cores>,
+    /// Bytes for keys, values and their index, split evenly over the cores. `None`: half of what
+    /// is available, at most 1 GiB.
+    pub memory: Option<u64>,
+    /// How long a core keeps polling with nothing to do before it parks, in microseconds.
+    pub spin_us: u32,
+    /// Number of partitions; a power of two, fixed when a cluster is created.
+    pub partitions: u16,
+    /// Connections that the node accepts in all. `None`: [`CONNECTIONS_DEFAULT`], or fewer where
+    /// the limit on open files forbids that many.
+    pub connections_max: Option<u32>,
+    /// Received bytes that one connection may hold before they are executed; at least one whole
+    /// frame with the largest value.
+    pub input_bytes_max: usize,
+    /// Reply bytes that one connection may hold before they are sent; a connection above it is
+    /// not read from, and closed after [`Config::slow_client_timeout_ms`].
+    pub output_bytes_max: usize,
+    /// A connection that sent nothing for this long is closed; 0 never closes.
+    pub idle_timeout_ms: u64,
+    /// How long a client may take none of the replies that wait for it before it is closed.
+    pub slow_client_timeout_ms: u64,
+    /// How long a stop waits for requests in flight and unsent replies.
+    pub drain_timeout_ms: u64,
+    /// Messages that one core's mailbox holds; a request that finds it full is refused as busy.
+    pub mailbox_capacity: usize,
+    /// Largest value accepted, in bytes.
+    pub value_bytes_max: u32,
+    /// Whether the cores' memory asks for huge pages.
+    pub huge_pages: HugePages,
+    /// Whether all memory is touched at start, so that no request pays for a page fault.
+    pub prefault: bool,
+    /// Allow an address that others can reach although nothing authenticates them.
+    pub insecure: bool,
+    /// Least severe level that is logged.
+    pub log_level: LogLevel,
+    /// Shape of the log records on stderr.
+    pub log_format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 7400,
+            core_port: None,
+            cores: None,
+            memory: None,
+            spin_us: 20,
+            partitions: 4096,
+            connections_max: None,
+            input_bytes_max: 68 << 20,
+            output_bytes_max: 68 << 20,
+            idle_timeout_ms: 0,
+            slow_client_timeout_ms: 10_000,
+            drain_timeout_ms: 5_000,
+            mailbox_capacity: 4096,
+            value_bytes_max: 64 << 20,
+            huge_pages: HugePages::Auto,
+            prefault: true,
+            insecure: false,
+            log_level: LogLevel::Info,
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+impl Config {
+    /// Checks everything that can be checked without looking at the host.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range, or the first two that contradict each other.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        limits::check(self)?;
+        if !self.bind.is_loopback() && !self.insecure {
+            return Err(ConfigError::Exposed { bind: self.bind });
+        }
+        Ok(())
+    }
+
+    /// Sets one key from its text, as the command line and the file do.
+    ///
+    /// # Errors
+    /// An unknown key, named with its nearest neighbour, or a value that cannot be read; the
+    /// configuration is unchanged then.
+    pub fn set(&mut self, name: &str, text: &str, origin: &Origin) -> Result<(), ConfigError> {
+        let Some(key) = keys::find(name) else {
+            return Err(ConfigError::UnknownKey {
+                name: name.to_owned(),
+                nearest: nearest::nearest(name, KEYS.iter().map(|key| key.name)),
+                origin: origin.clone(),
+            });
+        };
+        key.set(self, text).map_err(|reason| ConfigError::Value {
+            key: key.name,
+            text: text.to_owned(),
+            reason,
+            origin: origin.clone(),
+        })
+    }
+
+    /// The whole configuration as a TOML file that reads back to an equal one.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        KEYS.iter()
+            .map(|key| format!("{} = {}\n", key.name, key.show(self)))
+            .collect()
+    }
+}
