@@ -1,3 +1,4 @@
-//! Jerboa: the embedded node.
+//! Jerboa: a thread-per-core, shared-nothing, in-memory key/value node.
 
 pub mod config;
+pub mod net;

@@ -1,0 +1,72 @@
+//! Ends a parked executor's sleep from the kernel or from another thread.
+//!
+//! The eventfd is registered with the core's ring, so completions write to it, and it is shared
+//! with the other threads, which write to it after they have put a message into the core's
+//! mailbox. `parked` keeps both from paying a system call while the core is awake.
+//!
+//! Protocol (a message is never slept on): the sleeper sets `parked`, then looks at its mailboxes
+//! once more, then sleeps; the sender puts the message in, then takes `parked`, and writes if it
+//! was set. Both sides use sequentially consistent order, so at least one sees the other.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+/// Shared handle; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Waker {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    event: EventFd,
+    parked: AtomicBool,
+}
+
+impl Waker {
+    /// A new eventfd.
+    ///
+    /// # Errors
+    /// What the kernel answered, `EMFILE` most likely.
+    pub fn new() -> io::Result<Self> {
+        let event = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                event,
+                parked: AtomicBool::new(false),
+            }),
+        })
+    }
+
+    /// Wakes the core if it sleeps; one atomic operation if it does not.
+    pub fn wake(&self) {
+        fence(Ordering::SeqCst);
+        if self.inner.parked.swap(false, Ordering::SeqCst) {
+            // A full counter means a wake-up is already due.
+            let _ = self.inner.event.write(1);
+        }
+    }
+
+    /// Announces sleep; look at every mailbox once more after this, before sleeping.
+    pub(super) fn announce_sleep(&self) {
+        self.inner.parked.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Back at work: nobody needs to write any more; takes what was written.
+    pub(super) fn awake(&self) {
+        self.inner.parked.store(false, Ordering::SeqCst);
+        // Nothing to read is the usual case, the descriptor does not block.
+        let _ = self.inner.event.read();
+    }
+}
+
+impl AsRawFd for Waker {
+    fn as_raw_fd(&self) -> RawFd {
+        self.inner.event.as_fd().as_raw_fd()
+    }
+}
