@@ -1,1 +1,27 @@
-//! Jerboa wire: frames, operations, errors, routing and clients.
+//! Jerboa's binary protocol: frames, operations, errors, routing and clients.
+//!
+//! The codec is a set of pure functions: decoding borrows from the caller's bytes, encoding
+//! appends to the caller's buffer, and neither does I/O, reads a clock or allocates for a
+//! length it has not checked. `PROTOCOL.md` documents every byte; a test compares its tables
+//! with the enums here.
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::expect_used)]
+#![cfg_attr(not(test), deny(clippy::panic))]
+
+pub mod flags;
+pub mod frame;
+pub mod hello;
+pub mod limits;
+pub mod multi;
+pub mod opcode;
+pub mod stats;
+pub mod status;
+
+pub use flags::{ReplyFlags, RequestFlags};
+pub use frame::{
+    Crc, CrcMode, DecodeError, DecodeErrorKind, DecodeOptions, Decoded, EncodeError, InStep, Reply,
+    Request, decode_reply, decode_request, encode_reply_parts,
+};
+pub use hello::{Hello, HelloReply};
+pub use opcode::Opcode;
+pub use status::{Fault, Retry, Status};

@@ -1,0 +1,295 @@
+//! The operations, their numbers, and what a request of each may carry.
+//!
+//! Numbers are grouped by family with room to grow: `0x0_` the connection, `0x1_` one key,
+//! `0x2_` many keys. A number is never given a second meaning.
+
+use crate::flags::RequestFlags;
+
+/// Bit set of the optional parts of a request that an operation uses. A part that is not used
+/// must be empty or zero, so that a later version can give it a meaning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parts(u8);
+
+impl Parts {
+    /// Nothing beyond the header.
+    pub const NONE: Self = Self(0);
+    /// A map name (may be empty: the default map).
+    pub const MAP: Self = Self(1);
+    /// A key.
+    pub const KEY: Self = Self(2);
+    /// A value section.
+    pub const VALUE: Self = Self(4);
+    /// The `arg` field.
+    pub const ARG: Self = Self(8);
+    /// The `version` field.
+    pub const VERSION: Self = Self(16);
+    /// The `count` field.
+    pub const COUNT: Self = Self(32);
+
+    /// Every part with its name.
+    pub const NAMES: &'static [(Self, &'static str)] = &[
+        (Self::MAP, "map"),
+        (Self::KEY, "key"),
+        (Self::VALUE, "value"),
+        (Self::ARG, "arg"),
+        (Self::VERSION, "version"),
+        (Self::COUNT, "count"),
+    ];
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether every part of `other` is in the set.
+    #[must_use]
+    #[inline]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The parts of this set that `allowed` lacks.
+    #[must_use]
+    #[inline]
+    pub const fn without(self, allowed: Self) -> Self {
+        Self(self.0 & !allowed.0)
+    }
+
+    /// Whether the set is empty.
+    #[must_use]
+    #[inline]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The part with the lowest bit, by name; "nothing" where the set is empty.
+    #[must_use]
+    pub fn first_name(self) -> &'static str {
+        Self::NAMES
+            .iter()
+            .find(|(part, _)| self.contains(*part))
+            .map_or("nothing", |(_, n)| *n)
+    }
+
+    /// The set of the parts that are present.
+    #[must_use]
+    #[inline]
+    pub(crate) fn present(
+        lengths: (usize, usize, usize),
+        arg: u64,
+        version: u64,
+        count: u32,
+    ) -> Self {
+        let (map, key, value) = lengths;
+        Self(
+            u8::from(map != 0)
+                | u8::from(key != 0) << 1
+                | u8::from(value != 0) << 2
+                | u8::from(arg != 0) << 3
+                | u8::from(version != 0) << 4
+                | u8::from(count != 0) << 5,
+        )
+    }
+}
+
+/// What a request of one operation may and must carry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shape {
+    /// Flags that the operation understands.
+    pub flags: RequestFlags,
+    /// Parts that the operation uses.
+    pub parts: Parts,
+    /// How the payload is read.
+    pub kind: Kind,
+}
+
+/// How the payload of an operation is read and where it is served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// About the connection or the node: served by whichever core reads it.
+    Connection,
+    /// About one key, which must not be empty: served by the core that owns it.
+    Key,
+    /// About many keys: split over their owners.
+    Multi,
+}
+
+macro_rules! opcodes {
+    ($($(#[$meta:meta])* $name:ident = $number:literal, $kind:ident, $parts:expr, $flags:expr;)+) => {
+        /// An operation. `Opcode::Unknown` occurs only in replies.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[repr(u8)]
+        #[non_exhaustive]
+        pub enum Opcode {
+            /// Never a request: the reply answers a request whose opcode was not understood.
+            Unknown = 0x00,
+            $($(#[$meta])* $name = $number,)+
+        }
+
+        impl Opcode {
+            /// Every operation that a request may name, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The operation with this number, or `None`.
+            #[must_use]
+            #[inline]
+            pub const fn from_u8(number: u8) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$name),)+
+                    _ => None,
+                }
+            }
+
+            /// The name that `PROTOCOL.md` uses.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    Self::Unknown => "Unknown",
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+
+            /// What a request of this operation may and must carry.
+            #[must_use]
+            #[inline]
+            pub const fn shape(self) -> Shape {
+                match self {
+                    Self::Unknown => {
+                        Shape { flags: RequestFlags::NONE, parts: Parts::NONE, kind: Kind::Connection }
+                    }
+                    $(Self::$name => Shape { flags: $flags, parts: $parts, kind: Kind::$kind },)+
+                }
+            }
+        }
+    };
+}
+
+const KEYED: Parts = Parts::MAP.with(Parts::KEY);
+const MANY: Parts = Parts::MAP.with(Parts::VALUE).with(Parts::COUNT);
+const TTL: RequestFlags = RequestFlags::TTL_RELATIVE.union(RequestFlags::TTL_ABSOLUTE);
+const PUT: RequestFlags = TTL
+    .union(RequestFlags::KEEP_TTL)
+    .union(RequestFlags::IF_ABSENT)
+    .union(RequestFlags::IF_PRESENT);
+
+opcodes! {
+    /// Does nothing and answers with an empty frame: the transport alone. Map, key and value
+    /// are allowed and ignored, so that frames of any size can be timed.
+    Noop = 0x01, Connection, KEYED.with(Parts::VALUE), RequestFlags::NONE;
+    /// Echoes its value. Reply: the same `value`.
+    Ping = 0x02, Connection, Parts::VALUE, RequestFlags::NONE;
+    /// Negotiates protocol and checksums; see [`crate::hello`].
+    Hello = 0x03, Connection, Parts::VALUE, RequestFlags::NONE;
+    /// Answers with the cluster's topology.
+    Topology = 0x04, Connection, Parts::NONE, RequestFlags::NONE;
+    /// Answers with counters as text; see [`crate::stats`].
+    Stats = 0x05, Connection, Parts::NONE, RequestFlags::NONE;
+    /// The value of a key. Reply: `value`, `version`; or `NotFound`.
+    Get = 0x10, Key, KEYED, RequestFlags::NONE;
+    /// The value of a key with its metadata. Reply: `value`, `version`, `arg` = expiry in Unix
+    /// milliseconds (0: never); or `NotFound`.
+    GetMeta = 0x11, Key, KEYED, RequestFlags::NONE;
+    /// Stores a value; without a TTL flag it never expires. `arg` as the TTL flag says. Reply: the
+    /// stored `version`; or `Exists` (asked for an absent key) or `NotFound` (asked for a present
+    /// one).
+    Put = 0x12, Key, KEYED.with(Parts::VALUE).with(Parts::ARG), PUT;
+    /// Removes a key. Reply: `arg` = number removed: `Ok` with 1, or `NotFound` with 0.
+    Delete = 0x13, Key, KEYED, RequestFlags::NONE;
+    /// Whether a key is present. Reply: `Ok` with its `version`, or `NotFound`.
+    Exists = 0x14, Key, KEYED, RequestFlags::NONE;
+    /// Sets the expiry of a key; at or before now it removes the key. Reply: `Ok`, `arg` = the new
+    /// expiry in Unix milliseconds (0: it was removed), `version`; or `NotFound`.
+    Expire = 0x15, Key, KEYED.with(Parts::ARG), TTL;
+    /// Removes the expiry of a key. Reply: `Ok`, `arg` = 1 where there was one, else 0, `version`;
+    /// or `NotFound`.
+    Persist = 0x16, Key, KEYED, RequestFlags::NONE;
+    /// The time that a key has left. Reply: `Ok`, `arg` = milliseconds left, at least 1 (0: it never
+    /// expires), `version`; or `NotFound`.
+    Ttl = 0x17, Key, KEYED, RequestFlags::NONE;
+    /// Adds `arg`, a two's-complement 64-bit integer, to a counter; an absent key counts from 0.
+    /// The expiry stays. Reply: `arg` = the new value, `version`; or `NotANumber`, `Overflow`.
+    Incr = 0x18, Key, KEYED.with(Parts::ARG), RequestFlags::NONE;
+    /// Subtracts `arg` from a counter; else as `Incr`.
+    Decr = 0x19, Key, KEYED.with(Parts::ARG), RequestFlags::NONE;
+    /// The values of many keys. Reply: one item for each key, in order; `arg` = number found.
+    MultiGet = 0x20, Multi, MANY, RequestFlags::NONE;
+    /// Stores many values with one expiry. Reply: one item for each entry, in order; `arg` = number
+    /// stored.
+    MultiPut = 0x21, Multi, MANY.with(Parts::ARG), TTL.union(RequestFlags::KEEP_TTL);
+    /// Removes many keys. Reply: one item for each key, in order; `arg` = number removed.
+    MultiDelete = 0x22, Multi, MANY, RequestFlags::NONE;
+}
+
+impl Opcode {
+    /// The number that stands in a frame.
+    #[must_use]
+    #[inline]
+    pub const fn as_u8(self) -> u8 {
+        self as u8
+    }
+
+    /// Whether sending the request a second time changes nothing that the first did not: such
+    /// a request may be retried when its outcome is unknown.
+    #[must_use]
+    pub const fn is_read(self) -> bool {
+        match self {
+            Self::Noop
+            | Self::Ping
+            | Self::Hello
+            | Self::Topology
+            | Self::Stats
+            | Self::Get
+            | Self::GetMeta
+            | Self::Exists
+            | Self::Ttl
+            | Self::MultiGet => true,
+            Self::Unknown
+            | Self::Put
+            | Self::Delete
+            | Self::Expire
+            | Self::Persist
+            | Self::Incr
+            | Self::Decr
+            | Self::MultiPut
+            | Self::MultiDelete => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_read_back() {
+        let mut names: Vec<_> = Opcode::ALL.iter().map(|opcode| opcode.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Opcode::ALL.len());
+        for opcode in Opcode::ALL {
+            assert_eq!(Opcode::from_u8(opcode.as_u8()), Some(*opcode));
+        }
+        let known = (0..=u8::MAX)
+            .filter(|number| Opcode::from_u8(*number).is_some())
+            .count();
+        assert_eq!(
+            known,
+            Opcode::ALL.len(),
+            "a number that no operation owns was accepted"
+        );
+        assert_eq!(Opcode::from_u8(0), None, "0 answers, it never asks");
+    }
+
+    #[test]
+    fn every_keyed_operation_may_name_a_map() {
+        for opcode in Opcode::ALL {
+            let shape = opcode.shape();
+            match shape.kind {
+                Kind::Connection => {}
+                Kind::Key => assert!(shape.parts.contains(KEYED), "{opcode:?}"),
+                Kind::Multi => assert!(shape.parts.contains(MANY), "{opcode:?}"),
+            }
+        }
+    }
+}
