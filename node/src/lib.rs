@@ -1,4 +1,5 @@
 //! Jerboa: a thread-per-core, shared-nothing, in-memory key/value node.
 
 pub mod config;
+pub mod host;
 pub mod net;

@@ -1,0 +1,91 @@
+//! The host: what this process may use here, and whether a configuration fits it.
+//!
+//! [`prepare`] runs before anything starts. It reads the host once ([`Readings`]), decides with
+//! pure functions, and either returns a [`Plan`] in which every "auto" is resolved or a
+//! [`HostError`] that names cause and remedy. Tests inject readings.
+//!
+//! Invariants:
+//! * H1: nothing but [`Readings::take`], `ports`, `ring` and `limits::raise` touches the system.
+//! * H2: the only things changed are the soft limits of this process, raised to their hard limits.
+
+mod cpus;
+mod error;
+mod limits;
+mod memory;
+mod ports;
+mod readings;
+mod ring;
+
+use std::net::SocketAddr;
+
+pub use error::HostError;
+pub use limits::Limit;
+pub use memory::MemoryReading;
+pub use readings::Readings;
+pub use ring::{Refusal, RingReading, RingStep};
+
+use crate::config::Config;
+
+/// What a node uses of this host: a [`Config`] with every "auto" decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// CPU of each data core, in core order.
+    pub cpus: Vec<usize>,
+    /// Bytes for all cores together.
+    pub memory_bytes: u64,
+    /// Connections accepted in all.
+    pub connections_max: u32,
+    /// Where every core listens.
+    pub any_core: SocketAddr,
+    /// Where each core listens alone, in core order.
+    pub cores: Vec<SocketAddr>,
+}
+
+/// Reads the host, raises soft limits to hard ones, and fits `config` to it.
+///
+/// # Errors
+/// The first thing that would keep a node with this configuration from starting here.
+pub fn prepare(config: &Config) -> Result<Plan, HostError> {
+    limits::raise();
+    plan(config, &Readings::take())
+}
+
+/// Fits `config` to a host that reads as `readings`. Ports are tried on this machine.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn plan(config: &Config, readings: &Readings) -> Result<Plan, HostError> {
+    let cpus = cpus::choose(config.cores.as_ref(), readings)?;
+    ring::judge(readings)?;
+    limits::check_memlock(cpus.len(), readings)?;
+    let memory_bytes = memory::choose(config.memory, cpus.len(), &readings.memory)?;
+    let connections_max = limits::choose_connections(config.connections_max, cpus.len(), readings)?;
+    let (any_core, cores) = ports::choose(config, cpus.len())?;
+    Ok(Plan {
+        cpus,
+        memory_bytes,
+        connections_max,
+        any_core,
+        cores,
+    })
+}
+
+/// What a failed ring set-up or registration at run time means on this host.
+#[must_use]
+pub fn explain_ring_failure(error: &std::io::Error) -> HostError {
+    let refusal = Refusal {
+        step: RingStep::Setup,
+        errno: error.raw_os_error().unwrap_or(0),
+    };
+    ring::explain_refusal(refusal, &Readings::take())
+}
+
+/// What a refused bind to `address` means; `key` is the setting that moves its port.
+#[must_use]
+pub fn explain_bind_failure(
+    address: SocketAddr,
+    key: &'static str,
+    error: &std::io::Error,
+) -> HostError {
+    ports::refused(address, key, error)
+}
