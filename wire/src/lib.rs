@@ -14,6 +14,7 @@ pub mod hello;
 pub mod limits;
 pub mod multi;
 pub mod opcode;
+pub mod routing;
 pub mod stats;
 pub mod status;
 
