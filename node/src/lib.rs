@@ -3,3 +3,7 @@
 pub mod config;
 pub mod host;
 pub mod net;
+pub mod node;
+mod worker;
+
+pub use node::Node;

@@ -13,8 +13,8 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use jerboa::Node;
 use jerboa::config::Config;
-use jerboa::host;
 
 use cli::{Arguments, Command};
 
@@ -47,16 +47,12 @@ fn run(config: Config) -> ExitCode {
 
 fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     let signals = signals::block()?;
-    let plan = host::prepare(config)?;
-    let (stopped, stop) = std::sync::mpsc::channel();
-    signals.watch(move || {
-        let _ = stopped.send(());
-    })?;
-    tracing::info!(
-        "would be: {}",
-        ready_line(plan.any_core, &plan.cores).trim()
-    );
-    stop.recv()?;
+    let node = Node::start(config)?;
+    let stopper = node.stopper();
+    signals.watch(move || stopper.stop())?;
+    let addresses = node.addresses();
+    print(&ready_line(addresses.any_core, &addresses.cores));
+    node.join()?;
     Ok(())
 }
 

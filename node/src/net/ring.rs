@@ -153,6 +153,10 @@ impl Operation {
     }
 }
 
+/// A long send goes out in steps of this size, so that its owner can tell a slow peer, which takes
+/// a step now and then, from a stuck one.
+pub(super) const SEND_STEP_BYTES: usize = 256 << 10;
+
 struct Listener {
     fd: OwnedFd,
     open: bool,
@@ -274,6 +278,17 @@ impl Ring {
         self.sockets
             .get(socket.0)
             .is_some_and(|entry| entry.in_flight.is_some())
+    }
+
+    /// Bytes of the send in flight that the kernel has taken over so far, by whole steps of
+    /// [`SEND_STEP_BYTES`]; 0 when none is in flight.
+    pub fn send_progress(&self, socket: SocketId) -> usize {
+        self.sockets
+            .get(socket.0)
+            .map_or(0, |entry| match entry.in_flight {
+                Some(_) => entry.sent,
+                None => 0,
+            })
     }
 
     /// Stops receiving from the socket. Data already on its way is still reported.
@@ -617,7 +632,7 @@ impl Ring {
             return;
         };
         let rest = &bytes[socket.sent..];
-        let len = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+        let len = rest.len().min(SEND_STEP_BYTES) as u32;
         // MSG_WAITALL: the kernel goes on by itself after a short send.
         let entry = opcode::Send::new(types::Fd(socket.fd.as_raw_fd()), rest.as_ptr(), len)
             .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL)

@@ -1,0 +1,338 @@
+//! A running node: starts one worker per core, stops them, and tells where they listen.
+//!
+//! Everything that can fail fails before [`Node::start`] returns: the host is checked, all ports
+//! are bound and every core has its memory and its ring, or nothing runs and the error says why.
+
+mod error;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use jerboa_core_shard::{FullPolicy, PageKind, Shard, ShardConfig, TagScan};
+use jerboa_wire::routing::{Member, Topology, core_table};
+use tracing::{error, info};
+
+pub use error::{NodeError, StartError};
+
+use crate::config::{Config, HugePages};
+use crate::host::{self, Plan};
+use crate::net::{self, Waker};
+use crate::worker::shared::Shared;
+use crate::worker::stats::CoreStats;
+use crate::worker::{Links, Listeners, Worker, WorkerConfig, mailboxes};
+
+/// Memory that glommio reserves for its own file I/O on each core, of which there is none.
+const EXECUTOR_IO_BYTES: usize = 64 << 10;
+/// Entries of each of glommio's own rings: they carry the wake-up and nothing else.
+const EXECUTOR_RING_DEPTH: usize = 32;
+/// The first epoch of a node that is its own cluster.
+const FIRST_EPOCH: u32 = 1;
+
+/// A node that serves. Dropping it stops it.
+#[derive(Debug)]
+pub struct Node {
+    addresses: Addresses,
+    shared: Arc<Shared>,
+    stopper: Stopper,
+    executors: Vec<ExecutorJoinHandle<Result<(), NodeError>>>,
+}
+
+/// Stops a node from any thread.
+#[derive(Clone, Debug)]
+pub struct Stopper {
+    shared: Arc<Shared>,
+    wakers: Arc<[Waker]>,
+}
+
+impl Stopper {
+    /// Tells the cores to drain and end; returns at once.
+    pub fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        for waker in self.wakers.iter() {
+            waker.wake();
+        }
+    }
+}
+
+/// Where a node listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// The port that every core serves.
+    pub any_core: SocketAddr,
+    /// Each core's own port, in core order.
+    pub cores: Vec<SocketAddr>,
+}
+
+impl Node {
+    /// Starts a node and returns when it serves.
+    ///
+    /// # Errors
+    /// Names the cause and, where there is one, the remedy. Nothing is left running.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        config.validate()?;
+        let plan = host::prepare(config)?;
+        let cores = plan.cpus.len();
+        let (any_core, any_address) = net::bind_shared(plan.any_core, cores)
+            .map_err(|error| host::explain_bind_failure(error.address, "port", &error.source))?;
+        let mut listeners = Vec::with_capacity(cores);
+        let mut core_addresses = Vec::with_capacity(cores);
+        for (any_core, address) in any_core.into_iter().zip(&plan.cores) {
+            let (own_core, address) = net::bind_exclusive(*address).map_err(|error| {
+                host::explain_bind_failure(error.address, "core_port", &error.source)
+            })?;
+            core_addresses.push(address);
+            listeners.push(Listeners {
+                any_core: vec![any_core],
+                own_core,
+            });
+        }
+        let addresses = Addresses {
+            any_core: any_address,
+            cores: core_addresses,
+        };
+        let shared = Arc::new(share(config, &plan, &addresses)?);
+        let wakers: Result<Arc<[Waker]>, _> = (0..cores).map(|_| Waker::new()).collect();
+        let wakers = wakers.map_err(StartError::Wake)?;
+        let stopper = Stopper {
+            shared: Arc::clone(&shared),
+            wakers,
+        };
+        let mut node = Self {
+            addresses,
+            shared,
+            stopper,
+            executors: Vec::with_capacity(cores),
+        };
+        node.start_cores(config, &plan, listeners)?;
+        Ok(node)
+    }
+
+    fn start_cores(
+        &mut self,
+        config: &Config,
+        plan: &Plan,
+        listeners: Vec<Listeners>,
+    ) -> Result<(), StartError> {
+        let cores = plan.cpus.len();
+        let (mailboxes, inboxes) = mailboxes(&self.stopper.wakers, config.mailbox_capacity);
+        let (report, reports) = flume::bounded(cores);
+        for (index, (listeners, inbox)) in listeners.into_iter().zip(inboxes).enumerate() {
+            let core = index as u16;
+            let links = Links {
+                mailboxes: Arc::clone(&mailboxes),
+                inbox,
+                waker: self.stopper.wakers[index].clone(),
+            };
+            let shard = shard_config(config, plan, &self.shared, core);
+            let stopper = self.stopper.clone();
+            let worker = worker_config(config, core);
+            let report = report.clone();
+            let executor = LocalExecutorBuilder::new(Placement::Fixed(plan.cpus[index]))
+                .name(&format!("jerboa-core-{index}"))
+                .io_memory(EXECUTOR_IO_BYTES)
+                .ring_depth(EXECUTOR_RING_DEPTH)
+                .spawn(move || run_core(worker, stopper, shard, links, listeners, report))
+                .map_err(|source| StartError::Executor {
+                    core,
+                    reason: source.to_string(),
+                })?;
+            self.executors.push(executor);
+        }
+        drop(report);
+        let mut failure = None;
+        for _ in 0..cores {
+            match reports.recv() {
+                Ok(Ok((core, pages))) => {
+                    info!(core, cpu = plan.cpus[usize::from(core)], %pages, "core is ready");
+                }
+                Ok(Err(error)) => failure = failure.or(Some(error)),
+                Err(_) => failure = failure.or(Some(StartError::CoreDied)),
+            }
+        }
+        // Dropping the node stops the cores that did start.
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Where the node listens.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Tells the cores to drain and end. Returns at once; [`Node::join`] waits.
+    pub fn request_stop(&self) {
+        self.stopper.stop();
+    }
+
+    /// A handle that stops the node from anywhere.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Waits until every core has ended, which they do after [`Node::request_stop`] or when one of
+    /// them fails.
+    ///
+    /// # Errors
+    /// The first core that failed.
+    pub fn join(mut self) -> Result<(), NodeError> {
+        self.wait()
+    }
+
+    /// Whether a core has ended although nobody asked for it.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.shared.failed.load(Ordering::SeqCst)
+    }
+
+    /// The counters of the node as `name value` lines, as the Stats operation answers them.
+    #[must_use]
+    pub fn stats(&self) -> String {
+        self.shared.stats_text()
+    }
+
+    fn wait(&mut self) -> Result<(), NodeError> {
+        let mut outcome = Ok(());
+        for (index, executor) in self.executors.drain(..).enumerate() {
+            let ended = executor
+                .join()
+                .map_err(|error| NodeError::Died {
+                    core: index,
+                    reason: error.to_string(),
+                })
+                .flatten();
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if self.executors.is_empty() {
+            return;
+        }
+        self.request_stop();
+        if let Err(error) = self.wait() {
+            error!(%error, "a core had failed");
+        }
+    }
+}
+
+type Report = flume::Sender<Result<(u16, PageKind), StartError>>;
+
+/// Runs on the core's own thread: the shard's memory is touched here, so it is local to the core.
+async fn run_core(
+    config: WorkerConfig,
+    stopper: Stopper,
+    shard: ShardConfig,
+    links: Links,
+    listeners: Listeners,
+    report: Report,
+) -> Result<(), NodeError> {
+    let core = config.core;
+    let failed = |error| {
+        let _ = report.send(Err(error));
+        Ok(())
+    };
+    let shard = match Shard::new(&shard) {
+        Ok(shard) => shard,
+        Err(source) => return failed(StartError::Memory { core, source }),
+    };
+    let pages = shard.page_kind();
+    let worker = match Worker::new(config, Arc::clone(&stopper.shared), shard, links, listeners) {
+        Ok(worker) => worker,
+        Err(source) => return failed(host::explain_ring_failure(&source.source).into()),
+    };
+    let _ = report.send(Ok((core, pages)));
+    drop(report);
+    let ended = worker.run().await;
+    if let Err(source) = ended {
+        error!(core, %source, "core failed; the node stops");
+        stopper.shared.failed.store(true, Ordering::SeqCst);
+        stopper.stop();
+        return Err(NodeError::Ring {
+            core: usize::from(core),
+            source,
+        });
+    }
+    Ok(())
+}
+
+fn share(config: &Config, plan: &Plan, addresses: &Addresses) -> Result<Shared, StartError> {
+    let cores = plan.cpus.len() as u16;
+    let member = random();
+    let first_core_port = addresses.cores.first().map_or(0, SocketAddr::port);
+    let topology = Topology::single(
+        FIRST_EPOCH,
+        config.partitions,
+        Member {
+            id: member,
+            alive: true,
+            cores,
+            host: addresses.any_core.ip().to_string(),
+            any_core_port: addresses.any_core.port(),
+            first_core_port,
+        },
+    )
+    .map_err(StartError::Topology)?;
+    let mut encoded = Vec::new();
+    topology.encode(&mut encoded);
+    Ok(Shared {
+        core_of_partition: core_table(config.partitions, cores),
+        partition_count: config.partitions,
+        epoch: FIRST_EPOCH,
+        member,
+        topology: encoded,
+        stats: (0..cores).map(|_| CoreStats::default()).collect(),
+        connections: AtomicU32::new(0),
+        connections_max: plan.connections_max,
+        started: Instant::now(),
+        stopping: AtomicBool::new(false),
+        failed: AtomicBool::new(false),
+        draining: AtomicUsize::new(usize::from(cores)),
+    })
+}
+
+fn shard_config(config: &Config, plan: &Plan, shared: &Shared, core: u16) -> ShardConfig {
+    let owned = (0u16..)
+        .zip(&shared.core_of_partition)
+        .filter(|(_, owner)| **owner == core);
+    ShardConfig {
+        memory_bytes: plan.memory_bytes as usize / plan.cpus.len(),
+        partition_count: config.partitions,
+        partitions: owned.map(|(partition, _)| partition).collect(),
+        hash_seed: random(),
+        huge_pages: match config.huge_pages {
+            HugePages::Auto => jerboa_core_shard::HugePages::Auto,
+            HugePages::Off => jerboa_core_shard::HugePages::Off,
+        },
+        prefault: config.prefault,
+        value_bytes_max: config.value_bytes_max,
+        full_policy: FullPolicy::Refuse,
+        tag_scan: TagScan::Auto,
+    }
+}
+
+fn worker_config(config: &Config, core: u16) -> WorkerConfig {
+    WorkerConfig {
+        core,
+        spin: Duration::from_micros(config.spin_us.into()),
+        value_bytes_max: config.value_bytes_max,
+        output_bytes_max: config.output_bytes_max,
+        idle_timeout_ms: config.idle_timeout_ms,
+        slow_client_timeout_ms: config.slow_client_timeout_ms,
+        drain_timeout_ms: config.drain_timeout_ms,
+        mailbox_capacity: config.mailbox_capacity,
+    }
+}
+
+/// A number that nobody outside can guess: the standard library seeds its hash maps from the
+/// operating system's randomness.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,227 @@
+//! A data core: one shard, its sessions and its ring, run by one pinned executor.
+//!
+//! A turn ([`Worker::turn`]): submit and collect completions → hand received bytes to sessions →
+//! decode and execute all ready requests in batches ([`turn`]) → one send per session → mailboxes →
+//! one slice of the engine's background work. Nothing is executed inside a completion's handler, so
+//! requests of all ready connections share the batches, which is where prefetching pays.
+//!
+//! Requests may wait for other cores; replies never wait for anything (see [`mailbox`]).
+
+mod budget;
+mod buffer;
+mod connection;
+mod execute;
+mod gather;
+mod housekeeping;
+mod intake;
+mod mailbox;
+mod replies;
+mod session;
+pub(crate) mod shared;
+pub(crate) mod stats;
+mod turn;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use jerboa_core_shard::Shard;
+
+use crate::net::{Completion, Ring, RingConfig, RingError, SocketId, Waker};
+use budget::{COMPLETIONS_PER_TURN, TICK_MS, TURNS_PER_YIELD};
+use buffer::Pool;
+pub(crate) use mailbox::mailboxes;
+use mailbox::{Inbox, Mailbox, Outbox};
+use session::Session;
+use shared::Shared;
+use stats::Counts;
+use turn::Inputs;
+
+/// What a worker is told.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerConfig {
+    pub(crate) core: u16,
+    pub(crate) spin: Duration,
+    pub(crate) value_bytes_max: u32,
+    pub(crate) output_bytes_max: usize,
+    pub(crate) idle_timeout_ms: u64,
+    pub(crate) slow_client_timeout_ms: u64,
+    pub(crate) drain_timeout_ms: u64,
+    pub(crate) mailbox_capacity: usize,
+}
+
+/// The ends of a worker's connections to the others.
+pub(crate) struct Links {
+    pub(crate) mailboxes: Arc<[Mailbox]>,
+    pub(crate) inbox: Inbox,
+    pub(crate) waker: Waker,
+}
+
+/// One data core.
+pub(crate) struct Worker {
+    config: WorkerConfig,
+    shared: Arc<Shared>,
+    shard: Shard,
+    ring: Ring,
+    inbox: Inbox,
+    outbox: Outbox,
+    sessions: Vec<Option<Session>>,
+    session_count: usize,
+    serial: u64,
+    pool: Pool,
+    counts: Counts,
+    completions: Vec<Completion>,
+    inputs: Inputs,
+    /// Sessions with output to send.
+    dirty: Vec<SocketId>,
+    /// Sessions with input left for the next turn.
+    ready: Vec<SocketId>,
+    /// The first `any_core_listeners` listener indexes are the shared port's.
+    any_core_listeners: usize,
+    /// Where the look for time-outs goes on.
+    cursor: usize,
+    shard_busy: bool,
+    stepped_ms: u64,
+    published_ms: u64,
+    drain_until: Option<Instant>,
+    /// This core no longer counts as draining.
+    drained: bool,
+}
+
+/// What a turn found to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Activity {
+    Busy,
+    Idle,
+}
+
+impl Worker {
+    /// A worker on the calling executor, which nothing else may use for long.
+    ///
+    /// # Errors
+    /// The ring cannot be made.
+    pub(crate) fn new(
+        config: WorkerConfig,
+        shared: Arc<Shared>,
+        shard: Shard,
+        links: Links,
+        listeners: Listeners,
+    ) -> Result<Self, RingError> {
+        let mut ring = Ring::new(&RingConfig::default(), links.waker)?;
+        let any_core_listeners = listeners.any_core.len();
+        for listener in listeners.any_core.into_iter().chain([listeners.own_core]) {
+            ring.listen(listener);
+        }
+        shared.stats[usize::from(config.core)].adopt_thread();
+        let outbox = Outbox::new(links.mailboxes, config.mailbox_capacity);
+        Ok(Self {
+            config,
+            shared,
+            shard,
+            ring,
+            inbox: links.inbox,
+            outbox,
+            sessions: Vec::new(),
+            session_count: 0,
+            serial: 0,
+            pool: Pool::default(),
+            counts: Counts::default(),
+            completions: Vec::with_capacity(COMPLETIONS_PER_TURN),
+            inputs: Inputs::default(),
+            dirty: Vec::new(),
+            ready: Vec::new(),
+            any_core_listeners,
+            cursor: 0,
+            shard_busy: false,
+            stepped_ms: 0,
+            published_ms: 0,
+            drain_until: None,
+            drained: false,
+        })
+    }
+
+    /// Serves until the node stops.
+    ///
+    /// # Errors
+    /// The kernel refused the ring's system call; the core cannot go on.
+    pub(crate) async fn run(mut self) -> io::Result<()> {
+        self.ring.arm_tick(Duration::from_millis(TICK_MS));
+        let mut idle_since: Option<Instant> = None;
+        let mut turns = 0;
+        loop {
+            if self.turn()? == Activity::Busy {
+                idle_since = None;
+                turns += 1;
+                if turns % TURNS_PER_YIELD == 0 {
+                    glommio::executor().yield_now().await;
+                }
+                continue;
+            }
+            if self.stopped() {
+                self.publish(now_ms());
+                return Ok(());
+            }
+            let now = Instant::now();
+            if now.duration_since(*idle_since.get_or_insert(now)) < self.config.spin {
+                glommio::executor().yield_now().await;
+                continue;
+            }
+            idle_since = None;
+            self.counts.parks += 1;
+            self.publish(now_ms());
+            let (inbox, shared) = (&self.inbox, &self.shared);
+            let (stopping, drain) = (&shared.stopping, &self.drain_until);
+            let has_work =
+                || !inbox.is_empty() || (stopping.load(Ordering::SeqCst) && drain.is_none());
+            self.ring.park(has_work).await?;
+        }
+    }
+
+    fn turn(&mut self) -> io::Result<Activity> {
+        self.ring.enter()?;
+        let mut completions = std::mem::take(&mut self.completions);
+        let reaped = self.ring.reap(&mut completions, COMPLETIONS_PER_TURN);
+        if reaped == 0 && self.ready.is_empty() && self.inbox.is_empty() && !self.shard_busy {
+            self.completions = completions;
+            self.begin_drain_if_asked();
+            return Ok(Activity::Idle);
+        }
+        let now_ms = now_ms();
+        for completion in completions.drain(..) {
+            self.take_in(completion, now_ms);
+        }
+        self.completions = completions;
+        self.queue_ready();
+        self.execute_inputs(now_ms);
+        self.take_answers(now_ms);
+        self.take_requests(now_ms);
+        self.send_messages();
+        self.flush(now_ms);
+        self.step_shard(now_ms);
+        self.counts.turns += 1;
+        self.begin_drain_if_asked();
+        Ok(Activity::Busy)
+    }
+
+    /// The session on a socket. Sockets of the ring without a session are being closed.
+    fn session(&mut self, socket: SocketId) -> Option<&mut Session> {
+        self.sessions.get_mut(socket.0 as usize)?.as_mut()
+    }
+}
+
+/// The listening sockets of one core.
+pub(crate) struct Listeners {
+    /// This core's share of the port that all cores serve.
+    pub(crate) any_core: Vec<OwnedFd>,
+    /// This core's own port.
+    pub(crate) own_core: OwnedFd,
+}
+
+/// The wall clock, in Unix milliseconds: what expiry is measured by.
+fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
+}

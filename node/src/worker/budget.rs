@@ -1,0 +1,41 @@
+//! How much one turn of a worker does at most, so that no part of it starves the others.
+//!
+//! Every queue and buffer of the data path has its bound here or in the configuration.
+
+/// Completions taken from the ring in one turn.
+pub(super) const COMPLETIONS_PER_TURN: usize = 128;
+
+/// Requests that one connection gets executed in one turn; the rest waits for the next.
+pub(super) const REQUESTS_PER_CONNECTION: usize = 512;
+
+/// Requests looked up together: the engine's prefetch window.
+pub(super) const BATCH: usize = 32;
+
+/// Mailbox deliveries handled in one turn, each of at most [`FORWARDS_PER_DELIVERY`] requests.
+pub(super) const DELIVERIES_PER_TURN: usize = 16;
+
+/// Requests that travel to another core together.
+pub(super) const FORWARDS_PER_DELIVERY: usize = 128;
+
+/// Requests of one connection that may wait for other cores; then it is not read from.
+pub(super) const WAITING_PER_CONNECTION: usize = 1024;
+
+/// Bytes of forwarded requests that one core may have under way.
+pub(super) const FORWARDED_BYTES_MAX: usize = 256 << 20;
+
+/// Turns under load between two looks of the executor at its other tasks.
+pub(super) const TURNS_PER_YIELD: u32 = 16;
+
+/// The timer: expiry sweep, time-outs and counters move at least this often.
+pub(super) const TICK_MS: u64 = 100;
+
+/// Sessions looked at for time-outs in one tick.
+pub(super) const SESSIONS_PER_TICK: usize = 2048;
+
+/// Work units of one slice of the engine's background work (50 µs at most).
+pub(super) const SHARD_STEP: u32 = 32;
+
+/// Buffers kept for reuse, and the largest that is kept.
+pub(super) const POOLED_BUFFERS: usize = 256;
+/// See [`POOLED_BUFFERS`].
+pub(super) const POOLED_BUFFER_BYTES: usize = 64 << 10;

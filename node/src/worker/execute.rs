@@ -1,0 +1,270 @@
+//! The one place where requests of the protocol become calls of the engine, and its answers replies.
+//!
+//! Nothing here knows sockets, sessions or other cores: a request whose keys this core owns goes
+//! in, one reply frame is appended to `out`.
+
+mod multi;
+
+use jerboa_core_shard::{
+    Address, Condition, Expiry, ExpiryOutcome, MapId, PutOptions, PutOutcome, Shard, ShardError,
+};
+use jerboa_wire::{Crc, Opcode, Reply, ReplyFlags, Request, RequestFlags, Status};
+
+/// How to answer: what every reply of a request carries besides its outcome.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answering {
+    pub(super) crc: Crc,
+    /// The node's topology epoch, so that clients notice a change.
+    pub(super) epoch: u32,
+    /// The request came to the port of a core that does not own the key.
+    pub(super) stale: bool,
+    /// The node's limit for one value.
+    pub(super) value_bytes_max: u32,
+}
+
+impl Answering {
+    /// A reply to `request` without value.
+    pub(super) fn head(&self, request: &Request<'_>, status: Status) -> Reply<'static> {
+        let flags = if self.stale {
+            ReplyFlags::STALE_TOPOLOGY
+        } else {
+            ReplyFlags::NONE
+        };
+        Reply {
+            flags,
+            epoch: self.epoch,
+            partition: request.partition,
+            ..Reply::new(request.opcode, status, request.request_id)
+        }
+    }
+
+    /// Appends a reply without value.
+    pub(super) fn status(&self, request: &Request<'_>, status: Status, out: &mut Vec<u8>) {
+        encode(&self.head(request, status), out, self.crc);
+    }
+}
+
+/// Appends a reply built here. That it cannot be encoded would be a defect of this module; the
+/// client is told so rather than left waiting.
+pub(super) fn encode(reply: &Reply<'_>, out: &mut Vec<u8>, crc: Crc) {
+    if reply.encode(out, crc).is_err() {
+        debug_assert!(false, "a reply that does not encode: {reply:?}");
+        let failed = Reply::new(reply.opcode, Status::Internal, reply.request_id);
+        // A bare status always encodes.
+        let _ = failed.encode(out, crc);
+    }
+}
+
+/// What the engine says of the map that a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MapChoice {
+    /// The map.
+    Known(MapId),
+    /// Nobody wrote to it yet, and this request does not either.
+    Unknown,
+    /// It would be one map too many.
+    Refused(Status),
+}
+
+/// Finds the request's map; a write makes it known.
+#[inline]
+pub(super) fn choose_map(shard: &mut Shard, request: &Request<'_>) -> MapChoice {
+    if request.map.is_empty() {
+        return MapChoice::Known(MapId::DEFAULT);
+    }
+    if !creates(request.opcode) {
+        return shard
+            .find_map(request.map)
+            .map_or(MapChoice::Unknown, MapChoice::Known);
+    }
+    match shard.map_id(request.map) {
+        Ok(map) => MapChoice::Known(map),
+        Err(error) => MapChoice::Refused(status_of(error)),
+    }
+}
+
+fn creates(opcode: Opcode) -> bool {
+    matches!(
+        opcode,
+        Opcode::Put | Opcode::Incr | Opcode::Decr | Opcode::MultiPut
+    )
+}
+
+/// The engine, at the time and in the manner of one request.
+pub(super) struct Execution<'s> {
+    pub(super) shard: &'s mut Shard,
+    pub(super) now_ms: u64,
+    pub(super) answering: Answering,
+}
+
+impl Execution<'_> {
+    /// Executes a request on one key.
+    #[inline]
+    pub(super) fn key(&mut self, request: &Request<'_>, at: Address, out: &mut Vec<u8>) {
+        let (key, now_ms) = (request.key, self.now_ms);
+        let reply = match request.opcode {
+            Opcode::Get | Opcode::GetMeta => return self.get(request, at, out),
+            Opcode::Put => self.put(request, at),
+            Opcode::Delete => {
+                let removed = self.shard.delete(at, key, now_ms);
+                self.answering.head(request, found(removed))
+            }
+            Opcode::Exists => {
+                let present = self.shard.metadata(at, key, now_ms).is_some();
+                self.answering.head(request, found(present))
+            }
+            Opcode::Ttl => self.ttl(request, at),
+            Opcode::Expire => self.set_expiry(request, at, expiry_of(request, now_ms)),
+            Opcode::Persist => self.set_expiry(request, at, None),
+            Opcode::Incr | Opcode::Decr => self.count(request, at),
+            _ => self.answering.head(request, Status::UnknownOpcode),
+        };
+        encode(&reply, out, self.answering.crc);
+    }
+
+    #[inline]
+    fn get(&mut self, request: &Request<'_>, at: Address, out: &mut Vec<u8>) {
+        let answering = &self.answering;
+        let Some(entry) = self.shard.get(at, request.key, self.now_ms) else {
+            return answering.status(request, Status::NotFound, out);
+        };
+        let arg = match request.opcode {
+            Opcode::GetMeta => entry.expires_at_ms.unwrap_or(0),
+            _ => 0,
+        };
+        let head = Reply {
+            version: entry.version,
+            arg,
+            ..answering.head(request, Status::Ok)
+        };
+        let bytes = entry.value.len() as u32;
+        let parts = entry.value.parts();
+        if jerboa_wire::encode_reply_parts(&head, parts, bytes, out, answering.crc).is_err() {
+            debug_assert!(false, "a stored value that does not encode");
+            answering.status(request, Status::Internal, out);
+        }
+    }
+
+    fn put(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
+        let condition = if request.flags.contains(RequestFlags::IF_ABSENT) {
+            Condition::IfAbsent
+        } else if request.flags.contains(RequestFlags::IF_PRESENT) {
+            Condition::IfPresent
+        } else {
+            Condition::Always
+        };
+        let options = PutOptions {
+            condition,
+            expiry: put_expiry(request, self.now_ms),
+        };
+        let answering = &self.answering;
+        match self
+            .shard
+            .put(at, request.key, request.value, options, self.now_ms)
+        {
+            Ok(PutOutcome::Stored { version }) => Reply {
+                version,
+                ..answering.head(request, Status::Ok)
+            },
+            Ok(PutOutcome::Exists) => answering.head(request, Status::Exists),
+            Ok(PutOutcome::Missing) => answering.head(request, Status::NotFound),
+            Err(error) => answering.head(request, status_of(error)),
+        }
+    }
+
+    fn ttl(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
+        let now_ms = self.now_ms;
+        let Some(metadata) = self.shard.metadata(at, request.key, now_ms) else {
+            return self.answering.head(request, Status::NotFound);
+        };
+        // At least 1: 0 says that the entry does not expire.
+        let left_ms = metadata
+            .expires_at_ms
+            .map_or(0, |at_ms| at_ms.saturating_sub(now_ms).max(1));
+        Reply {
+            version: metadata.version,
+            arg: left_ms,
+            ..self.answering.head(request, Status::Ok)
+        }
+    }
+
+    fn set_expiry(
+        &mut self,
+        request: &Request<'_>,
+        at: Address,
+        expires_at_ms: Option<u64>,
+    ) -> Reply<'static> {
+        let answering = &self.answering;
+        match self
+            .shard
+            .set_expiry(at, request.key, expires_at_ms, self.now_ms)
+        {
+            ExpiryOutcome::Updated { version } => Reply {
+                version,
+                ..answering.head(request, Status::Ok)
+            },
+            ExpiryOutcome::Deleted => answering.head(request, Status::Ok),
+            ExpiryOutcome::Missing => answering.head(request, Status::NotFound),
+        }
+    }
+
+    fn count(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
+        let answering = &self.answering;
+        let amount = request.arg.cast_signed();
+        let delta = match request.opcode {
+            Opcode::Decr => amount.checked_neg(),
+            _ => Some(amount),
+        };
+        let Some(delta) = delta else {
+            return answering.head(request, Status::Overflow);
+        };
+        match self.shard.add(at, request.key, delta, self.now_ms) {
+            Ok(counter) => Reply {
+                version: counter.version,
+                arg: counter.value.cast_unsigned(),
+                ..answering.head(request, Status::Ok)
+            },
+            Err(error) => answering.head(request, status_of(error)),
+        }
+    }
+}
+
+fn found(is: bool) -> Status {
+    if is { Status::Ok } else { Status::NotFound }
+}
+
+/// The expiry that a put asks for.
+fn put_expiry(request: &Request<'_>, now_ms: u64) -> Expiry {
+    if request.flags.contains(RequestFlags::KEEP_TTL) {
+        return Expiry::Keep;
+    }
+    expiry_of(request, now_ms).map_or(Expiry::None, Expiry::At)
+}
+
+/// The point in time that a request's TTL flags and argument mean.
+fn expiry_of(request: &Request<'_>, now_ms: u64) -> Option<u64> {
+    if request.flags.contains(RequestFlags::TTL_RELATIVE) {
+        let at_ms = now_ms.saturating_add(request.arg);
+        return Some(at_ms.min(jerboa_wire::limits::EXPIRY_MS_MAX));
+    }
+    request
+        .flags
+        .contains(RequestFlags::TTL_ABSOLUTE)
+        .then_some(request.arg)
+}
+
+/// The answer for what the engine refused.
+fn status_of(error: ShardError) -> Status {
+    match error {
+        ShardError::OutOfMemory | ShardError::MapFull => Status::OutOfMemory,
+        ShardError::ValueTooLarge { .. } => Status::ValueTooLarge,
+        ShardError::KeyTooLarge => Status::KeyTooLarge,
+        ShardError::EmptyKey => Status::KeyEmpty,
+        ShardError::MapNameTooLarge => Status::MapNameTooLarge,
+        ShardError::TooManyMaps | ShardError::TooManyLimitedMaps => Status::TooManyMaps,
+        ShardError::NotANumber => Status::NotANumber,
+        ShardError::Overflow => Status::Overflow,
+        ShardError::NotOwned => Status::NotOwner,
+        _ => Status::Internal,
+    }
+}

@@ -1,0 +1,172 @@
+//! Multi-key requests whose keys this core owns: looked up in prefetched batches, answered per key.
+
+use arrayvec::ArrayVec;
+use jerboa_core_shard::{Address, MapId, PutOptions, PutOutcome, Shard};
+use jerboa_wire::frame::{begin_reply, finish_reply};
+use jerboa_wire::{Opcode, Request, Status, limits, multi};
+
+use super::{Execution, MapChoice, put_expiry, status_of};
+use crate::worker::budget::BATCH;
+
+impl Execution<'_> {
+    /// Executes a multi-key request; `partition` tells the partition of a key.
+    pub(in crate::worker) fn many(
+        &mut self,
+        request: &Request<'_>,
+        map: MapChoice,
+        partition: impl Fn(&[u8]) -> u16,
+        out: &mut Vec<u8>,
+    ) {
+        let answering = self.answering;
+        let map = match map {
+            MapChoice::Known(map) => Some(map),
+            MapChoice::Unknown => None,
+            MapChoice::Refused(status) => return answering.status(request, status, out),
+        };
+        let begun = begin_reply(&answering.head(request, Status::Ok), out, answering.crc);
+        let left = request.count as usize;
+        let mut run = Run {
+            shard: self.shard,
+            map,
+            now_ms: self.now_ms,
+            out,
+            removed: 0,
+            left,
+        };
+        match request.opcode {
+            Opcode::MultiPut => run.put(request, &partition),
+            Opcode::MultiDelete => run.delete(request, &partition),
+            _ => {
+                let section_max = limits::section_bytes_max(answering.value_bytes_max) as usize;
+                run.get(request, &partition, section_max);
+            }
+        }
+        let removed = run.removed;
+        if finish_reply(begun, request.count, removed, out).is_err() {
+            answering.status(request, Status::ReplyTooLarge, out);
+        }
+    }
+}
+
+struct Run<'a> {
+    shard: &'a mut Shard,
+    /// `None`: nobody wrote to the map yet, so no key of it is there.
+    map: Option<MapId>,
+    now_ms: u64,
+    out: &'a mut Vec<u8>,
+    removed: u64,
+    /// Items not answered yet.
+    left: usize,
+}
+
+impl Run<'_> {
+    fn get(
+        &mut self,
+        request: &Request<'_>,
+        partition: &impl Fn(&[u8]) -> u16,
+        section_max: usize,
+    ) {
+        let start = self.out.len();
+        let Some(map) = self.map else {
+            for _ in 0..request.count {
+                multi::push_fetched(self.out, Status::NotFound, 0, std::iter::empty());
+            }
+            return;
+        };
+        in_batches(request.keys(), |batch: &[&[u8]]| {
+            let addresses = self.addresses(map, batch.iter().copied(), partition);
+            self.shard.prefetch(&addresses);
+            for (key, at) in batch.iter().zip(&addresses) {
+                self.left -= 1;
+                let used = self.out.len() - start + self.left * multi::FETCHED_BYTES;
+                let room = section_max.saturating_sub(used + multi::FETCHED_BYTES);
+                match self.shard.get(*at, key, self.now_ms) {
+                    None => {
+                        multi::push_fetched(self.out, Status::NotFound, 0, std::iter::empty());
+                    }
+                    Some(entry) if entry.value.len() > room => {
+                        multi::push_fetched(self.out, Status::ReplyTooLarge, 0, std::iter::empty());
+                    }
+                    Some(entry) => {
+                        let parts = entry.value.parts();
+                        multi::push_fetched(self.out, Status::Ok, entry.version, parts);
+                    }
+                }
+            }
+        });
+    }
+
+    fn put(&mut self, request: &Request<'_>, partition: &impl Fn(&[u8]) -> u16) {
+        let options = PutOptions {
+            expiry: put_expiry(request, self.now_ms),
+            ..PutOptions::default()
+        };
+        // A put makes its map known, so there is one.
+        let map = self.map.unwrap_or(MapId::DEFAULT);
+        in_batches(request.entries(), |batch: &[multi::Entry<'_>]| {
+            let addresses = self.addresses(map, batch.iter().map(|entry| entry.key), partition);
+            self.shard.prefetch(&addresses);
+            for (entry, at) in batch.iter().zip(&addresses) {
+                let (status, version) =
+                    match self
+                        .shard
+                        .put(*at, entry.key, entry.value, options, self.now_ms)
+                    {
+                        Ok(PutOutcome::Stored { version }) => (Status::Ok, version),
+                        Ok(PutOutcome::Exists) => (Status::Exists, 0),
+                        Ok(PutOutcome::Missing) => (Status::NotFound, 0),
+                        Err(error) => (status_of(error), 0),
+                    };
+                multi::push_stored(self.out, status, version);
+            }
+        });
+    }
+
+    fn delete(&mut self, request: &Request<'_>, partition: &impl Fn(&[u8]) -> u16) {
+        let Some(map) = self.map else {
+            for _ in 0..request.count {
+                multi::push_deleted(self.out, Status::NotFound);
+            }
+            return;
+        };
+        in_batches(request.keys(), |batch: &[&[u8]]| {
+            let addresses = self.addresses(map, batch.iter().copied(), partition);
+            self.shard.prefetch(&addresses);
+            for (key, at) in batch.iter().zip(&addresses) {
+                let removed = self.shard.delete(*at, key, self.now_ms);
+                self.removed += u64::from(removed);
+                let status = if removed {
+                    Status::Ok
+                } else {
+                    Status::NotFound
+                };
+                multi::push_deleted(self.out, status);
+            }
+        });
+    }
+
+    fn addresses<'k>(
+        &self,
+        map: MapId,
+        keys: impl Iterator<Item = &'k [u8]>,
+        partition: &impl Fn(&[u8]) -> u16,
+    ) -> ArrayVec<Address, BATCH> {
+        keys.map(|key| self.shard.address(map, partition(key), key))
+            .collect()
+    }
+}
+
+/// Hands out the items in batches of at most [`BATCH`].
+fn in_batches<T>(items: impl Iterator<Item = T>, mut each: impl FnMut(&[T])) {
+    let mut batch = ArrayVec::<T, BATCH>::new();
+    for item in items {
+        batch.push(item);
+        if batch.is_full() {
+            each(&batch);
+            batch.clear();
+        }
+    }
+    if !batch.is_empty() {
+        each(&batch);
+    }
+}

@@ -1,0 +1,292 @@
+//! The rest of a turn: sending, messages between cores, time-outs, the engine's background work,
+//! and the way out.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use jerboa_wire::routing::partition_of;
+use jerboa_wire::{
+    CrcMode, DecodeOptions, Decoded, Opcode, Reply, Request, Status, decode_request,
+};
+use tracing::info;
+
+use super::Worker;
+use super::budget::{DELIVERIES_PER_TURN, SESSIONS_PER_TICK, SHARD_STEP};
+use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
+use super::mailbox::{Answer, Forward};
+use super::session::Life;
+use super::shared::Shared;
+use crate::net::SocketId;
+
+impl Worker {
+    /// One send for each session that has something to send and none in flight.
+    pub(super) fn flush(&mut self, now_ms: u64) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for socket in dirty.drain(..) {
+            self.flush_one(socket, now_ms);
+        }
+        self.dirty = dirty;
+    }
+
+    fn flush_one(&mut self, socket: SocketId, now_ms: u64) {
+        let output_bytes_max = self.config.output_bytes_max;
+        let Some(session) = self
+            .sessions
+            .get_mut(socket.0 as usize)
+            .and_then(Option::as_mut)
+        else {
+            return;
+        };
+        session.dirty = false;
+        let mut sending = self.ring.sending(socket);
+        if !sending && !session.output.is_empty() {
+            let output = std::mem::take(&mut session.output);
+            self.counts.bytes_out += output.len() as u64;
+            session.progressed_ms = now_ms;
+            self.ring.send(socket, output);
+            sending = true;
+        } else if session.output.is_empty() && session.output.capacity() > 0 {
+            self.pool.give(std::mem::take(&mut session.output));
+        }
+        if session.queued && !session.blocked(output_bytes_max) {
+            self.ready.push(socket);
+        }
+        if session.settled(sending) {
+            self.close(socket);
+        }
+    }
+
+    /// Answers to requests that this core forwarded.
+    pub(super) fn take_answers(&mut self, now_ms: u64) {
+        for _ in 0..DELIVERIES_PER_TURN {
+            let Ok(delivery) = self.inbox.answers.try_recv() else {
+                return;
+            };
+            for answer in delivery {
+                self.outbox.answered(&answer);
+                self.deliver_answer(answer, now_ms);
+            }
+        }
+    }
+
+    fn deliver_answer(&mut self, answer: Answer, now_ms: u64) {
+        let to = answer.to;
+        let Some(session) = self.session(to.socket) else {
+            return;
+        };
+        if session.serial != to.serial {
+            return;
+        }
+        let mut output = std::mem::take(&mut session.output);
+        session
+            .replies
+            .fill(to.number, to.part, answer.reply, &mut output);
+        session.output = output;
+        session.received_ms = session.received_ms.max(now_ms);
+        self.mark_dirty(to.socket);
+    }
+
+    /// Requests that other cores sent here.
+    pub(super) fn take_requests(&mut self, now_ms: u64) {
+        for _ in 0..DELIVERIES_PER_TURN {
+            let Ok(delivery) = self.inbox.requests.try_recv() else {
+                return;
+            };
+            for forward in delivery {
+                self.counts.forwarded_in += 1;
+                let reply = self.execute_forward(&forward, now_ms);
+                self.outbox.answer(Answer {
+                    to: forward.to,
+                    from: self.config.core,
+                    request_bytes: forward.frame.len(),
+                    reply,
+                });
+            }
+        }
+    }
+
+    fn execute_forward(&mut self, forward: &Forward, now_ms: u64) -> Vec<u8> {
+        let mut reply = Vec::new();
+        let options = DecodeOptions {
+            crc: CrcMode::Optional,
+            value_bytes_max: self.config.value_bytes_max,
+        };
+        let answering = Answering {
+            crc: forward.crc,
+            epoch: self.shared.epoch,
+            stale: forward.stale,
+            value_bytes_max: self.config.value_bytes_max,
+        };
+        match decode_request(&forward.frame, &options) {
+            Ok(Decoded::Frame { frame, .. }) => {
+                self.counts.ops += 1;
+                let own = self.config.core;
+                let mut engine = Execution {
+                    shard: &mut self.shard,
+                    now_ms,
+                    answering,
+                };
+                execute_owned(&mut engine, &self.shared, own, &frame, &mut reply);
+            }
+            Ok(Decoded::Incomplete { .. }) => {
+                let internal = Reply::new(Opcode::Unknown, Status::Internal, 0);
+                encode(&internal, &mut reply, forward.crc);
+            }
+            Err(error) => encode(&Reply::refusal(&error), &mut reply, forward.crc),
+        }
+        reply
+    }
+
+    /// Sends what this turn queued for other cores.
+    pub(super) fn send_messages(&mut self) {
+        for forward in self.outbox.deliver() {
+            // The owner's inbox is closed: it drained and left.
+            let mut reply = Vec::new();
+            let options = DecodeOptions {
+                crc: CrcMode::Optional,
+                value_bytes_max: self.config.value_bytes_max,
+            };
+            if let Ok(Decoded::Frame { frame, .. }) = decode_request(&forward.frame, &options) {
+                let refused = Reply::new(frame.opcode, Status::ShuttingDown, frame.request_id);
+                encode(&refused, &mut reply, forward.crc);
+            }
+            let answer = Answer {
+                to: forward.to,
+                from: forward.owner,
+                request_bytes: forward.frame.len(),
+                reply,
+            };
+            self.deliver_answer(answer, 0);
+        }
+    }
+
+    /// One slice of the engine's background work, at most one a turn.
+    pub(super) fn step_shard(&mut self, now_ms: u64) {
+        if self.shard_busy || now_ms != self.stepped_ms {
+            self.stepped_ms = now_ms;
+            self.shard_busy = self.shard.step(now_ms, SHARD_STEP);
+        }
+        if now_ms != self.published_ms {
+            self.publish(now_ms);
+        }
+    }
+
+    /// Makes this core's counts visible.
+    pub(super) fn publish(&mut self, now_ms: u64) {
+        self.published_ms = now_ms;
+        self.counts.starved = self.ring.starved();
+        self.counts
+            .set_engine(self.shard.counters(), &self.shard.usage());
+        self.shared.stats[usize::from(self.config.core)].publish(&self.counts);
+    }
+
+    /// Looks at some sessions for time-outs; all of them within a bounded number of ticks.
+    pub(super) fn tick(&mut self, now_ms: u64) {
+        let count = self.sessions.len();
+        for _ in 0..count.min(SESSIONS_PER_TICK) {
+            self.cursor = (self.cursor + 1) % count;
+            let socket = SocketId(self.cursor as u32);
+            let sending = self.ring.sending(socket);
+            let progress = self.ring.send_progress(socket);
+            let Some(session) = self.session(socket) else {
+                continue;
+            };
+            if progress != session.progress {
+                session.progress = progress;
+                session.progressed_ms = now_ms;
+            }
+            let owed = sending || !session.output.is_empty();
+            if !owed {
+                session.progressed_ms = now_ms;
+            }
+            let stuck_ms = now_ms.saturating_sub(session.progressed_ms);
+            let silent_ms = now_ms.saturating_sub(session.received_ms);
+            let waits = owed || !session.replies.is_empty() || session.queued;
+            if owed && stuck_ms >= self.config.slow_client_timeout_ms {
+                self.counts.closed_slow += 1;
+                self.close(socket);
+            } else if self.config.idle_timeout_ms > 0
+                && !waits
+                && silent_ms >= self.config.idle_timeout_ms
+            {
+                self.counts.closed_idle += 1;
+                self.close(socket);
+            }
+        }
+    }
+
+    /// Starts draining when the node was told to stop: no new connections and no new requests,
+    /// what is owed is sent.
+    pub(super) fn begin_drain_if_asked(&mut self) {
+        if self.drain_until.is_some() || !self.shared.stopping.load(Ordering::SeqCst) {
+            return;
+        }
+        let patience = Duration::from_millis(self.config.drain_timeout_ms);
+        self.drain_until = Some(Instant::now() + patience);
+        self.ring.stop_listening();
+        for index in 0..self.sessions.len() {
+            let socket = SocketId(index as u32);
+            if let Some(session) = self.session(socket) {
+                session.life = Life::Finishing;
+                self.ring.pause(socket);
+                self.mark_dirty(socket);
+            }
+        }
+        self.flush(self.stepped_ms);
+        info!(
+            core = self.config.core,
+            sessions = self.session_count,
+            "draining"
+        );
+    }
+
+    /// Whether this core may leave: it owes nothing, and no other core can need its answers; or
+    /// the time for draining is over.
+    pub(super) fn stopped(&mut self) -> bool {
+        let Some(drain_until) = self.drain_until else {
+            return false;
+        };
+        if Instant::now() >= drain_until {
+            return true;
+        }
+        let owes = self.session_count > 0 || self.outbox.is_waiting();
+        if !owes && !std::mem::replace(&mut self.drained, true) {
+            self.shared.draining.fetch_sub(1, Ordering::SeqCst);
+        }
+        self.shared.draining.load(Ordering::SeqCst) == 0
+    }
+}
+
+/// Executes a forwarded request whose keys must be those of the core `own`.
+fn execute_owned(
+    engine: &mut Execution<'_>,
+    shared: &Shared,
+    own: u16,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) {
+    let partition = |key: &[u8]| partition_of(key, shared.partition_count);
+    let owned = |key: &[u8]| shared.core_of_partition[usize::from(partition(key))] == own;
+    let mine = match request.opcode {
+        Opcode::MultiPut => request.entries().all(|entry| owned(entry.key)),
+        _ if request.count > 0 => request.keys().all(owned),
+        _ => owned(request.key),
+    };
+    if !mine {
+        return engine.answering.status(request, Status::NotOwner, out);
+    }
+    let map = choose_map(engine.shard, request);
+    if request.count > 0 {
+        return engine.many(request, map, partition, out);
+    }
+    match map {
+        MapChoice::Known(map) => {
+            let at = engine
+                .shard
+                .address(map, partition(request.key), request.key);
+            engine.key(request, at, out);
+        }
+        MapChoice::Unknown => engine.answering.status(request, Status::NotFound, out),
+        MapChoice::Refused(status) => engine.answering.status(request, status, out),
+    }
+}

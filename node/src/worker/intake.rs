@@ -1,0 +1,157 @@
+//! What completions do to sessions: connections come, bytes arrive, sends finish, peers leave.
+
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use jerboa_wire::{Crc, Opcode, Reply, Status};
+use socket2::Socket;
+use tracing::{debug, warn};
+
+use super::Worker;
+use super::budget::TICK_MS;
+use super::session::{Door, Life, Session};
+use super::turn::Source;
+use crate::net::{Chunk, Completion, SocketId};
+
+impl Worker {
+    pub(super) fn take_in(&mut self, completion: Completion, now_ms: u64) {
+        match completion {
+            Completion::Accepted { listener, socket } => self.accepted(listener, socket, now_ms),
+            Completion::AcceptFailed { error } => {
+                self.counts.accept_failures += 1;
+                warn!(core = self.config.core, %error, "cannot accept connections");
+            }
+            Completion::Received { socket, chunk } => self.received(socket, chunk, now_ms),
+            Completion::Ended { socket, error } => self.ended(socket, error.is_some()),
+            Completion::Sent { socket, buffer } => self.sent(socket, buffer, now_ms),
+            Completion::Tick => {
+                self.ring.arm_tick(Duration::from_millis(TICK_MS));
+                self.tick(now_ms);
+            }
+        }
+    }
+
+    fn accepted(&mut self, listener: usize, socket: OwnedFd, now_ms: u64) {
+        self.counts.accepted += 1;
+        if !self.shared.admit() {
+            self.counts.refused += 1;
+            refuse(socket);
+            return;
+        }
+        let door = if listener < self.any_core_listeners {
+            Door::AnyCore
+        } else {
+            Door::OwnCore
+        };
+        self.serial += 1;
+        let session = Session::new(self.serial, door, self.config.value_bytes_max, now_ms);
+        let id = self.ring.add(socket);
+        let index = id.0 as usize;
+        if self.sessions.len() <= index {
+            self.sessions.resize_with(index + 1, || None);
+        }
+        self.sessions[index] = Some(session);
+        self.session_count += 1;
+        self.counts.connections += 1;
+    }
+
+    fn received(&mut self, socket: SocketId, chunk: Chunk, now_ms: u64) {
+        self.counts.bytes_in += chunk.len() as u64;
+        let output_bytes_max = self.config.output_bytes_max;
+        let Some(session) = self
+            .sessions
+            .get_mut(socket.0 as usize)
+            .and_then(Option::as_mut)
+        else {
+            return self.ring.release(chunk);
+        };
+        session.received_ms = now_ms;
+        if session.life == Life::Finishing {
+            return self.ring.release(chunk);
+        }
+        if let Some(index) = session.turn_input {
+            // A second chunk in one turn: both become one contiguous input.
+            let source = self.inputs.source_mut(index);
+            source.append(&mut self.ring, chunk, &mut self.pool);
+            return;
+        }
+        if session.queued || session.blocked(output_bytes_max) {
+            session.input.extend(self.ring.bytes(&chunk));
+            self.ring.release(chunk);
+            session.queued = true;
+            if !session.paused {
+                session.paused = true;
+                self.ring.pause(socket);
+            }
+            return;
+        }
+        let source = if session.input.is_empty() {
+            Source::Chunk(chunk)
+        } else {
+            let mut input = std::mem::take(&mut session.input);
+            input.extend(self.ring.bytes(&chunk));
+            self.ring.release(chunk);
+            Source::Buffer(input)
+        };
+        session.turn_input = Some(self.inputs.push(socket, source));
+    }
+
+    fn ended(&mut self, socket: SocketId, broken: bool) {
+        let Some(session) = self.session(socket) else {
+            return;
+        };
+        if broken {
+            debug!(socket = socket.0, "connection broke");
+            return self.close(socket);
+        }
+        // What arrived before the end is still executed in this turn, and answered.
+        session.life = Life::Finishing;
+        self.mark_dirty(socket);
+    }
+
+    fn sent(&mut self, socket: SocketId, buffer: Vec<u8>, now_ms: u64) {
+        self.pool.give(buffer);
+        let Some(session) = self.session(socket) else {
+            return;
+        };
+        session.progressed_ms = now_ms;
+        session.progress = 0;
+        self.mark_dirty(socket);
+    }
+
+    /// Puts the session on the list of those that this turn sends for or closes.
+    pub(super) fn mark_dirty(&mut self, socket: SocketId) {
+        if let Some(session) = self.session(socket)
+            && !std::mem::replace(&mut session.dirty, true)
+        {
+            self.dirty.push(socket);
+        }
+    }
+
+    /// Ends a connection at once; what it was owed is dropped.
+    pub(super) fn close(&mut self, socket: SocketId) {
+        let taken = self
+            .sessions
+            .get_mut(socket.0 as usize)
+            .and_then(Option::take);
+        if taken.is_none() {
+            return;
+        }
+        self.session_count -= 1;
+        self.counts.connections -= 1;
+        self.shared.release();
+        self.ring.close(socket);
+    }
+}
+
+/// Tells a connection beyond the limit why it is closed. Best effort: a fresh socket has room for
+/// the frame, and if it has none the close alone has to say it.
+fn refuse(socket: OwnedFd) {
+    let mut frame = Vec::new();
+    let reply = Reply::new(Opcode::Unknown, Status::TooManyConnections, 0);
+    if reply.encode(&mut frame, Crc::On).is_ok() {
+        let socket = Socket::from(socket);
+        let _ = socket.set_nonblocking(true);
+        let _ = socket.send(&frame);
+    }
+}

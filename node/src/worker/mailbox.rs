@@ -1,0 +1,190 @@
+//! Messages between cores: requests that reached the wrong core, and their answers.
+//!
+//! Every core has one channel for requests and one for answers, and a [`Waker`].
+//!
+//! Policy, and why nothing deadlocks:
+//! * A core has at most `capacity` requests under way to each other core, and a bound on their
+//!   bytes; a request beyond either is answered `Busy` at once and counted. Requests never wait
+//!   for room.
+//! * An answer always has room: there is at most one for each request under way. Answers never
+//!   wait for anything.
+
+use std::sync::Arc;
+
+use flume::{Receiver, Sender, TrySendError};
+
+use super::budget::{FORWARDED_BYTES_MAX, FORWARDS_PER_DELIVERY};
+use crate::net::{SocketId, Waker};
+
+/// Whom an answer is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReturnAddress {
+    pub(super) core: u16,
+    pub(super) socket: SocketId,
+    /// Of the session, so that a later connection on the same socket id is not meant.
+    pub(super) serial: u64,
+    /// Place in the session's order of replies.
+    pub(super) number: u64,
+    /// Part of a gathered request.
+    pub(super) part: u16,
+}
+
+/// A request under way to its owner.
+#[derive(Debug)]
+pub(super) struct Forward {
+    pub(super) to: ReturnAddress,
+    /// The core that owns the key.
+    pub(super) owner: u16,
+    /// The request, encoded with one hop.
+    pub(super) frame: Vec<u8>,
+    /// Whether the client asked on the port of a core that does not own the key.
+    pub(super) stale: bool,
+    /// Whether the reply carries a checksum.
+    pub(super) crc: jerboa_wire::Crc,
+}
+
+/// A reply on its way back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) to: ReturnAddress,
+    /// The core that answers, and what its request weighed, for the books of the asking core.
+    pub(super) from: u16,
+    pub(super) request_bytes: usize,
+    pub(super) reply: Vec<u8>,
+}
+
+/// The sending ends for one core.
+#[derive(Clone, Debug)]
+pub(crate) struct Mailbox {
+    requests: Sender<Vec<Forward>>,
+    answers: Sender<Vec<Answer>>,
+    waker: Waker,
+}
+
+/// The receiving ends of one core.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    pub(super) requests: Receiver<Vec<Forward>>,
+    pub(super) answers: Receiver<Vec<Answer>>,
+}
+
+impl Inbox {
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.answers.is_empty()
+    }
+}
+
+/// Both ends for each of the cores whose wakers are given.
+pub(crate) fn mailboxes(wakers: &[Waker], capacity: usize) -> (Arc<[Mailbox]>, Vec<Inbox>) {
+    let cores = wakers.len();
+    // A delivery holds at least one message, so this many deliveries hold all that are allowed.
+    let deliveries = capacity.saturating_mul(cores);
+    let mut inboxes = Vec::with_capacity(cores);
+    let mailboxes = wakers
+        .iter()
+        .map(|waker| {
+            let (requests, requests_in) = flume::bounded(deliveries);
+            let (answers, answers_in) = flume::bounded(deliveries);
+            inboxes.push(Inbox {
+                requests: requests_in,
+                answers: answers_in,
+            });
+            Mailbox {
+                requests,
+                answers,
+                waker: waker.clone(),
+            }
+        })
+        .collect();
+    (mailboxes, inboxes)
+}
+
+/// What one core sends in a turn, and how much of it is unanswered.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    mailboxes: Arc<[Mailbox]>,
+    capacity: usize,
+    requests: Vec<Vec<Forward>>,
+    answers: Vec<Vec<Answer>>,
+    under_way: Vec<usize>,
+    bytes_under_way: usize,
+}
+
+/// The owner's mailbox is full: answer `Busy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+impl Outbox {
+    pub(super) fn new(mailboxes: Arc<[Mailbox]>, capacity: usize) -> Self {
+        let cores = mailboxes.len();
+        Self {
+            mailboxes,
+            capacity,
+            requests: (0..cores).map(|_| Vec::new()).collect(),
+            answers: (0..cores).map(|_| Vec::new()).collect(),
+            under_way: vec![0; cores],
+            bytes_under_way: 0,
+        }
+    }
+
+    /// Queues a request for its owner; it leaves with [`Outbox::deliver`].
+    pub(super) fn forward(&mut self, forward: Forward) -> Result<(), Full> {
+        let index = usize::from(forward.owner);
+        let bytes = self.bytes_under_way + forward.frame.len();
+        if self.under_way[index] >= self.capacity || bytes > FORWARDED_BYTES_MAX {
+            return Err(Full);
+        }
+        self.under_way[index] += 1;
+        self.bytes_under_way = bytes;
+        self.requests[index].push(forward);
+        Ok(())
+    }
+
+    /// Queues an answer; it leaves with [`Outbox::deliver`].
+    pub(super) fn answer(&mut self, answer: Answer) {
+        self.answers[usize::from(answer.to.core)].push(answer);
+    }
+
+    /// Notes that a request was answered.
+    pub(super) fn answered(&mut self, answer: &Answer) {
+        let under_way = &mut self.under_way[usize::from(answer.from)];
+        debug_assert!(*under_way > 0, "an answer without a request");
+        *under_way = under_way.saturating_sub(1);
+        self.bytes_under_way = self.bytes_under_way.saturating_sub(answer.request_bytes);
+    }
+
+    /// Whether requests of this core are unanswered.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.under_way.iter().any(|count| *count > 0)
+    }
+
+    /// Sends everything queued. Returns requests whose core is gone, because the node is
+    /// stopping; they count as under way until their refusal is noted as their answer.
+    pub(super) fn deliver(&mut self) -> Vec<Forward> {
+        let mut undelivered = Vec::new();
+        for index in 0..self.mailboxes.len() {
+            let mailbox = &self.mailboxes[index];
+            let mut wake = false;
+            while !self.requests[index].is_empty() {
+                let queued = &mut self.requests[index];
+                let rest = queued.split_off(queued.len().min(FORWARDS_PER_DELIVERY));
+                let delivery = std::mem::replace(queued, rest);
+                match mailbox.requests.try_send(delivery) {
+                    Ok(()) => wake = true,
+                    Err(TrySendError::Full(back) | TrySendError::Disconnected(back)) => {
+                        undelivered.extend(back);
+                    }
+                }
+            }
+            if !self.answers[index].is_empty() {
+                let delivery = std::mem::take(&mut self.answers[index]);
+                // Room is certain; a core that is gone waits for no answer.
+                wake |= mailbox.answers.try_send(delivery).is_ok();
+            }
+            if wake {
+                mailbox.waker.wake();
+            }
+        }
+        undelivered
+    }
+}

@@ -1,0 +1,148 @@
+//! Replies of one connection in the order of its requests, some of which other cores answer.
+//!
+//! As long as nothing is outstanding, replies go straight to the session's output and this queue
+//! is empty. From the first forwarded request on, later replies queue up behind it:
+//!
+//! ```text
+//!  first ─▶ [ Waiting #7 ][ Ready "reply 8, reply 9" ][ Gather #9 (2 of 3 parts) ][ Ready … ]
+//! ```
+//!
+//! Invariant: Q1 the front is never `Ready`; a ready front is moved to the output at once.
+
+use std::collections::VecDeque;
+
+use super::gather::Gather;
+
+/// One place in the order.
+#[derive(Debug)]
+enum Slot {
+    /// Replies that are only waiting for their turn.
+    Ready(Vec<u8>),
+    /// A request that another core executes.
+    Waiting,
+    /// A multi-key request whose parts several cores execute.
+    Gather(Box<Gather>),
+}
+
+/// The queue of one session.
+#[derive(Debug, Default)]
+pub(super) struct ReplyQueue {
+    slots: VecDeque<Slot>,
+    /// Number of the front slot; slots are numbered from the connection's first.
+    first: u64,
+    waiting: usize,
+    ready_bytes: usize,
+}
+
+impl ReplyQueue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Slots that other cores have to fill.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Bytes that wait here for their turn.
+    pub(super) fn ready_bytes(&self) -> usize {
+        self.ready_bytes
+    }
+
+    /// Reserves the next place for an answer from elsewhere; returns its number.
+    pub(super) fn wait(&mut self) -> u64 {
+        self.push(Slot::Waiting)
+    }
+
+    /// Reserves the next place for an answer in parts.
+    pub(super) fn gather(&mut self, gather: Gather) -> u64 {
+        self.push(Slot::Gather(Box::new(gather)))
+    }
+
+    fn push(&mut self, slot: Slot) -> u64 {
+        self.waiting += 1;
+        self.slots.push_back(slot);
+        self.first + self.slots.len() as u64 - 1
+    }
+
+    /// Lets `write` append replies in the next place. Only for a queue that is not empty.
+    pub(super) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if !matches!(self.slots.back(), Some(Slot::Ready(_))) {
+            self.slots.push_back(Slot::Ready(Vec::new()));
+        }
+        if let Some(Slot::Ready(bytes)) = self.slots.back_mut() {
+            let before = bytes.len();
+            write(bytes);
+            self.ready_bytes += bytes.len() - before;
+        }
+    }
+
+    /// Puts an answer into its place; `part` names the part of a gathered request.
+    ///
+    /// Moves everything that has its turn now to `output`.
+    pub(super) fn fill(&mut self, number: u64, part: u16, reply: Vec<u8>, output: &mut Vec<u8>) {
+        let Some(index) = number.checked_sub(self.first) else {
+            return;
+        };
+        let Some(slot) = self.slots.get_mut(index as usize) else {
+            return;
+        };
+        let done = match slot {
+            Slot::Ready(_) => return,
+            Slot::Waiting => reply,
+            Slot::Gather(gather) => {
+                gather.fill(part, reply);
+                let Some(whole) = gather.finish() else { return };
+                whole
+            }
+        };
+        self.ready_bytes += done.len();
+        self.waiting -= 1;
+        *slot = Slot::Ready(done);
+        self.release(output);
+    }
+
+    fn release(&mut self, output: &mut Vec<u8>) {
+        while let Some(Slot::Ready(_)) = self.slots.front() {
+            let Some(Slot::Ready(bytes)) = self.slots.pop_front() else {
+                return;
+            };
+            self.first += 1;
+            self.ready_bytes -= bytes.len();
+            output.extend_from_slice(&bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_leave_in_the_order_of_requests_however_answers_arrive() {
+        let mut queue = ReplyQueue::default();
+        let mut output = Vec::new();
+        let first = queue.wait();
+        queue.append(|out| out.extend_from_slice(b"b"));
+        queue.append(|out| out.extend_from_slice(b"c"));
+        let second = queue.wait();
+        let third = queue.wait();
+        queue.append(|out| out.extend_from_slice(b"f"));
+        assert_eq!((queue.waiting(), queue.ready_bytes()), (3, 3));
+
+        queue.fill(third, 0, b"e".to_vec(), &mut output);
+        assert!(output.is_empty(), "the first request is not answered yet");
+        queue.fill(first, 0, b"a".to_vec(), &mut output);
+        assert_eq!(output, b"abc");
+        queue.fill(second, 0, b"d".to_vec(), &mut output);
+        assert_eq!(output, b"abcdef");
+        assert!(queue.is_empty());
+        assert_eq!((queue.waiting(), queue.ready_bytes()), (0, 0));
+
+        // Numbers go on after the queue was empty.
+        let fourth = queue.wait();
+        queue.fill(second, 0, b"stale".to_vec(), &mut output);
+        queue.fill(fourth, 0, b"g".to_vec(), &mut output);
+        assert_eq!(output, b"abcdefg");
+    }
+}

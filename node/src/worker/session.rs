@@ -1,0 +1,123 @@
+//! One connection as its worker sees it: bytes in, requests out, replies in, bytes out.
+//!
+//! Knows no socket. The worker tells it what arrived and asks it what to do.
+//!
+//! Invariants:
+//! * N1 Replies leave in the order of their requests ([`super::replies`]).
+//! * N2 `input` holds at most one incomplete frame, unless the session is blocked or has more
+//!   requests than one turn executes; then it is not received from until it caught up.
+//! * N3 Output beyond the cap blocks the session: nothing more of it is executed until the peer
+//!   has read. So a peer that does not read costs the cap and one reply.
+
+use jerboa_wire::{Crc, CrcMode, DecodeOptions};
+
+use super::budget::WAITING_PER_CONNECTION;
+use super::buffer::InputBuffer;
+use super::replies::ReplyQueue;
+
+/// Through which port a connection came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// The port that all cores share: any request is welcome.
+    AnyCore,
+    /// The port of this core: a request for another core is told so.
+    OwnCore,
+}
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// Requests are read and executed.
+    Open,
+    /// Nothing more is read (the peer ended, the stream broke, or the node stops); what is owed
+    /// is still sent, then the connection closes.
+    Finishing,
+}
+
+/// State of one connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// Tells this connection from an earlier one with the same socket id.
+    pub(super) serial: u64,
+    pub(super) door: Door,
+    pub(super) life: Life,
+    pub(super) decode: DecodeOptions,
+    pub(super) crc: Crc,
+    pub(super) input: InputBuffer,
+    pub(super) output: Vec<u8>,
+    pub(super) replies: ReplyQueue,
+    /// The ring was told not to receive.
+    pub(super) paused: bool,
+    /// On the worker's list of sessions with something to send.
+    pub(super) dirty: bool,
+    /// On the worker's list of sessions whose input waits for the next turn.
+    pub(super) queued: bool,
+    /// Index of this turn's input, if one was begun.
+    pub(super) turn_input: Option<u32>,
+    /// When bytes last arrived.
+    pub(super) received_ms: u64,
+    /// When the peer last took bytes, or had none to take.
+    pub(super) progressed_ms: u64,
+    /// Bytes of the send in flight that were gone when last looked.
+    pub(super) progress: usize,
+}
+
+impl Session {
+    pub(super) fn new(serial: u64, door: Door, value_bytes_max: u32, now_ms: u64) -> Self {
+        Self {
+            serial,
+            door,
+            life: Life::Open,
+            decode: DecodeOptions {
+                crc: CrcMode::Required,
+                value_bytes_max,
+            },
+            crc: Crc::On,
+            input: InputBuffer::default(),
+            output: Vec::new(),
+            replies: ReplyQueue::default(),
+            paused: false,
+            dirty: false,
+            queued: false,
+            turn_input: None,
+            received_ms: now_ms,
+            progressed_ms: now_ms,
+            progress: 0,
+        }
+    }
+
+    /// Whether execution has to wait: for the peer to read, or for other cores to answer (N3).
+    #[inline]
+    pub(super) fn blocked(&self, output_bytes_max: usize) -> bool {
+        self.output.len() + self.replies.ready_bytes() > output_bytes_max
+            || self.replies.waiting() >= WAITING_PER_CONNECTION
+    }
+
+    /// Lets `write` append a reply in its place.
+    #[inline]
+    pub(super) fn reply(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.replies.is_empty() {
+            write(&mut self.output);
+        } else {
+            self.replies.append(write);
+        }
+    }
+
+    /// Checksums on or off from the next frame on, as negotiated.
+    pub(super) fn set_crc(&mut self, crc: Crc) {
+        self.crc = crc;
+        self.decode.crc = match crc {
+            Crc::On => CrcMode::Required,
+            Crc::Off => CrcMode::Optional,
+        };
+    }
+
+    /// Whether a finishing session owes nothing any more (`sending`: a send is in flight).
+    pub(super) fn settled(&self, sending: bool) -> bool {
+        self.life == Life::Finishing
+            && !sending
+            && self.output.is_empty()
+            && self.replies.is_empty()
+            && !self.queued
+    }
+}

@@ -1,0 +1,221 @@
+//! What the cores count, and the text that the Stats operation answers with.
+//!
+//! A core counts in plain integers and publishes them into atomics that only it writes, so a
+//! reader on another core sees numbers at most one tick old and costs the counting core nothing.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jerboa_core_shard::{Counters, Usage};
+use jerboa_wire::stats::push_line;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use nix::time::ClockId;
+
+macro_rules! core_stats {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Counts of one core, on the core.
+        #[derive(Clone, Copy, Debug, Default)]
+        pub(crate) struct Counts {
+            $($(#[$doc])* pub(crate) $name: u64,)+
+        }
+
+        /// Counts of one core, for the others.
+        #[derive(Debug, Default)]
+        #[repr(align(128))]
+        pub(crate) struct CoreStats {
+            /// Thread id of the core's executor; 0 until it runs.
+            thread: AtomicU64,
+            $($name: AtomicU64,)+
+        }
+
+        impl CoreStats {
+            /// Makes the counts visible to other cores.
+            pub(crate) fn publish(&self, counts: &Counts) {
+                $(self.$name.store(counts.$name, Ordering::Relaxed);)+
+            }
+
+            fn lines(&self, core: usize, out: &mut String) {
+                $(push_line(
+                    out,
+                    &format!("core.{core}.{}", stringify!($name)),
+                    self.$name.load(Ordering::Relaxed),
+                );)+
+            }
+        }
+    };
+}
+
+core_stats! {
+    /// Requests executed, each key of a multi-key request counted once more under `keys`.
+    ops,
+    /// Keys of requests: one for a single-key request, all of a multi-key request.
+    keys,
+    /// Requests answered with an error.
+    errors,
+    /// Requests that belonged to another core and were sent there.
+    forwarded,
+    /// Requests that other cores sent here.
+    forwarded_in,
+    /// Requests refused because the owner's mailbox was full.
+    busy,
+    /// Connections open now.
+    connections,
+    /// Connections accepted.
+    accepted,
+    /// Connections refused because the node has as many as it allows.
+    refused,
+    /// Connections closed because the peer did not read.
+    closed_slow,
+    /// Connections closed because the peer was silent.
+    closed_idle,
+    /// Connections closed because their bytes were not frames.
+    closed_malformed,
+    /// Failures to accept, for want of descriptors.
+    accept_failures,
+    /// Bytes received.
+    bytes_in,
+    /// Bytes sent.
+    bytes_out,
+    /// Turns of the worker that found something to do.
+    turns,
+    /// Times that the core went to sleep.
+    parks,
+    /// Receives delayed because all receive buffers were in use.
+    starved,
+    /// Reads of the engine.
+    gets,
+    /// Reads that found a live entry.
+    hits,
+    /// Puts that stored.
+    puts,
+    /// Entries deleted.
+    deletes,
+    /// Entries that expired.
+    expired,
+    /// Entries evicted.
+    evicted,
+    /// Writes refused for want of memory.
+    out_of_memory,
+    /// Live entries.
+    entries,
+    /// Bytes of live entries.
+    live_bytes,
+    /// Bytes of memory that the engine holds.
+    arena_bytes,
+    /// Segments not in use.
+    segments_free,
+}
+
+impl Counts {
+    /// Takes over what the engine counted.
+    pub(super) fn set_engine(&mut self, counters: &Counters, usage: &Usage) {
+        self.gets = counters.gets;
+        self.hits = counters.hits;
+        self.puts = counters.puts;
+        self.deletes = counters.deletes;
+        self.expired = counters.expired;
+        self.evicted = counters.evicted;
+        self.out_of_memory = counters.refused;
+        self.entries = usage.entries;
+        self.live_bytes = usage.live_bytes;
+        self.arena_bytes = usage.arena_bytes;
+        self.segments_free = u64::from(usage.segments_free);
+    }
+}
+
+impl CoreStats {
+    /// Remembers the calling thread, whose processor time is the core's.
+    pub(crate) fn adopt_thread(&self) {
+        let thread = nix::unistd::gettid().as_raw();
+        self.thread
+            .store(thread.unsigned_abs().into(), Ordering::Relaxed);
+    }
+
+    /// Processor time of the core's thread.
+    fn cpu_us(&self) -> u64 {
+        let thread = self.thread.load(Ordering::Relaxed) as i32;
+        if thread == 0 {
+            return 0;
+        }
+        // The clock id of a thread's processor time, as the kernel composes it from the thread id
+        // (include/linux/posix-timers_types.h: per-thread flag 4, scheduler clock 2).
+        let clock = ClockId::from_raw((!thread << 3) | 4 | 2);
+        clock
+            .now()
+            .map_or(0, |time| time.num_microseconds().unsigned_abs())
+    }
+}
+
+/// The Stats text: `core.N.…` for each core, sums as `node.…`, the process as `process.…`.
+pub(crate) fn text(cores: &[&CoreStats], uptime_ms: u64, epoch: u32) -> String {
+    let mut out = String::new();
+    push_line(&mut out, "node.version", env!("CARGO_PKG_VERSION"));
+    push_line(&mut out, "node.uptime_ms", uptime_ms);
+    push_line(&mut out, "node.epoch", epoch);
+    push_line(&mut out, "node.cores", cores.len());
+    let sum = |field: fn(&CoreStats) -> &AtomicU64| -> u64 {
+        cores
+            .iter()
+            .map(|core| field(core).load(Ordering::Relaxed))
+            .sum()
+    };
+    push_line(&mut out, "node.ops", sum(|core| &core.ops));
+    push_line(&mut out, "node.keys", sum(|core| &core.keys));
+    push_line(&mut out, "node.connections", sum(|core| &core.connections));
+    push_line(&mut out, "node.entries", sum(|core| &core.entries));
+    push_line(&mut out, "node.live_bytes", sum(|core| &core.live_bytes));
+    push_line(&mut out, "node.gets", sum(|core| &core.gets));
+    push_line(&mut out, "node.hits", sum(|core| &core.hits));
+    push_line(
+        &mut out,
+        "node.cpu_us",
+        cores.iter().map(|core| core.cpu_us()).sum::<u64>(),
+    );
+    if let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) {
+        let us = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+        push_line(&mut out, "process.cpu_us", us);
+    }
+    if let Some(bytes) = resident_bytes() {
+        push_line(&mut out, "process.resident_bytes", bytes);
+    }
+    for (index, core) in cores.iter().enumerate() {
+        push_line(&mut out, &format!("core.{index}.cpu_us"), core.cpu_us());
+        core.lines(index, &mut out);
+    }
+    out
+}
+
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jerboa_wire::stats::number;
+
+    #[test]
+    fn published_counts_and_this_threads_processor_time_are_in_the_text() {
+        let core = CoreStats::default();
+        core.adopt_thread();
+        core.publish(&Counts {
+            ops: 12,
+            keys: 30,
+            ..Counts::default()
+        });
+        let mut burn = 0u64;
+        while core.cpu_us() < 2_000 {
+            burn = std::hint::black_box(burn + 1);
+        }
+        let text = text(&[&core, &CoreStats::default()], 5, 1);
+        assert_eq!(number(&text, "core.0.ops"), Some(12));
+        assert_eq!(number(&text, "core.1.ops"), Some(0));
+        assert_eq!(number(&text, "node.keys"), Some(30));
+        assert!(number(&text, "node.cpu_us").unwrap() >= 2_000);
+        assert!(number(&text, "process.cpu_us").unwrap() >= 2_000);
+        assert!(number(&text, "process.resident_bytes").unwrap() > 0);
+    }
+}
