@@ -1,0 +1,391 @@
+//! Frozen frames: `golden/frames.txt` holds the bytes of one frame of every kind. A change to
+//! any of them is a new protocol version, not an edit.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test harness")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use jerboa_wire::routing::{Member, Migration, Topology};
+use jerboa_wire::{
+    Crc, CrcMode, DecodeOptions, Decoded, Hello, HelloReply, Opcode, Reply, ReplyFlags, Request,
+    RequestFlags, Status, decode_reply, decode_request, hello, multi,
+};
+
+const FROZEN: &str = include_str!("golden/frames.txt");
+
+const DECODE: DecodeOptions = DecodeOptions {
+    crc: CrcMode::Optional,
+    value_bytes_max: 1 << 20,
+};
+
+/// Names and bytes of the frozen frames: `name: hex`, spaces free, `#` comments.
+fn frozen() -> BTreeMap<&'static str, Vec<u8>> {
+    let lines = FROZEN
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let frame = |line: &'static str| {
+        let (name, hex) = line.split_once(": ").expect("name: hex");
+        let digits: Vec<u8> = hex.bytes().filter(|byte| *byte != b' ').collect();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
+        (
+            name,
+            digits
+                .chunks(2)
+                .map(|pair| byte(pair).expect("hex"))
+                .collect(),
+        )
+    };
+    lines.map(frame).collect()
+}
+
+/// Eight bytes a group, the six groups of the header and then the payload.
+fn line(name: &str, frame: &[u8]) -> String {
+    let mut line = format!("{name}:");
+    for (index, byte) in frame.iter().enumerate() {
+        let gap = if index % 8 == 0 && index <= 48 {
+            " "
+        } else {
+            ""
+        };
+        write!(line, "{gap}{byte:02x}").unwrap();
+    }
+    line
+}
+
+struct Found {
+    frames: BTreeMap<String, Vec<u8>>,
+}
+
+impl Found {
+    fn request(&mut self, name: &str, request: Request<'_>, crc: Crc) {
+        let mut frame = Vec::new();
+        request.encode(&mut frame, crc).expect("valid");
+        let decoded = Decoded::Frame {
+            frame: request,
+            consumed: frame.len(),
+        };
+        assert_eq!(decode_request(&frame, &DECODE), Ok(decoded), "{name}");
+        assert_eq!(self.frames.insert(format!("request {name}"), frame), None);
+    }
+
+    fn reply(&mut self, name: &str, reply: Reply<'_>, crc: Crc) {
+        let mut frame = Vec::new();
+        reply.encode(&mut frame, crc).expect("valid");
+        let decoded = Decoded::Frame {
+            frame: reply,
+            consumed: frame.len(),
+        };
+        assert_eq!(decode_reply(&frame, &DECODE), Ok(decoded), "{name}");
+        assert_eq!(self.frames.insert(format!("reply {name}"), frame), None);
+    }
+}
+
+fn keyed(opcode: Opcode) -> Request<'static> {
+    Request {
+        partition: 3045,
+        request_id: 0x0102_0304,
+        epoch: 7,
+        map: b"orders",
+        key: b"foo",
+        ..Request::new(opcode)
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "a list")]
+fn requests(found: &mut Found) {
+    for opcode in [
+        Opcode::Get,
+        Opcode::GetMeta,
+        Opcode::Delete,
+        Opcode::Exists,
+        Opcode::Persist,
+        Opcode::Ttl,
+    ] {
+        found.request(opcode.name(), keyed(opcode), Crc::On);
+    }
+    found.request("Get without checksum", keyed(Opcode::Get), Crc::Off);
+    found.request(
+        "Get forwarded",
+        Request {
+            hops: 1,
+            ..keyed(Opcode::Get)
+        },
+        Crc::On,
+    );
+    let put = Request {
+        value: b"bar",
+        ..keyed(Opcode::Put)
+    };
+    found.request("Put", put, Crc::On);
+    let flags = RequestFlags::IF_ABSENT | RequestFlags::TTL_RELATIVE;
+    found.request(
+        "Put if absent for 1.5 s",
+        Request {
+            flags,
+            arg: 1500,
+            ..put
+        },
+        Crc::On,
+    );
+    let flags = RequestFlags::IF_PRESENT | RequestFlags::KEEP_TTL;
+    found.request(
+        "Put if present keeping its expiry",
+        Request { flags, ..put },
+        Crc::On,
+    );
+    let flags = RequestFlags::TTL_ABSOLUTE;
+    let arg = 1_767_225_600_000;
+    found.request("Put until 2026", Request { flags, arg, ..put }, Crc::On);
+    found.request(
+        "Expire",
+        Request {
+            flags,
+            arg,
+            ..keyed(Opcode::Expire)
+        },
+        Crc::On,
+    );
+    found.request(
+        "Incr",
+        Request {
+            arg: 5,
+            ..keyed(Opcode::Incr)
+        },
+        Crc::On,
+    );
+    let arg = u64::from_le_bytes((-5_i64).to_le_bytes());
+    found.request(
+        "Decr by -5",
+        Request {
+            arg,
+            ..keyed(Opcode::Decr)
+        },
+        Crc::On,
+    );
+    let bare = |opcode| Request {
+        request_id: 9,
+        ..Request::new(opcode)
+    };
+    for opcode in [Opcode::Noop, Opcode::Topology, Opcode::Stats] {
+        found.request(opcode.name(), bare(opcode), Crc::On);
+    }
+    found.request(
+        "Ping",
+        Request {
+            value: b"jump",
+            ..bare(Opcode::Ping)
+        },
+        Crc::On,
+    );
+    let hello = Hello::new(true).encode();
+    found.request(
+        "Hello",
+        Request {
+            value: &hello,
+            ..bare(Opcode::Hello)
+        },
+        Crc::On,
+    );
+    let mut keys = Vec::new();
+    assert!(multi::push_key(&mut keys, b"foo") && multi::push_key(&mut keys, b"quux"));
+    let many = |opcode| Request {
+        count: 2,
+        ..bare(opcode)
+    };
+    found.request(
+        "MultiGet",
+        Request {
+            value: &keys,
+            ..many(Opcode::MultiGet)
+        },
+        Crc::On,
+    );
+    found.request(
+        "MultiDelete",
+        Request {
+            value: &keys,
+            ..many(Opcode::MultiDelete)
+        },
+        Crc::On,
+    );
+    let mut entries = Vec::new();
+    assert!(multi::push_entry(&mut entries, b"foo", b"bar"));
+    assert!(multi::push_entry(&mut entries, b"quux", b""));
+    found.request(
+        "MultiPut",
+        Request {
+            value: &entries,
+            ..many(Opcode::MultiPut)
+        },
+        Crc::On,
+    );
+}
+
+#[expect(clippy::too_many_lines, reason = "a list")]
+fn replies(found: &mut Found) {
+    let ok = |opcode| Reply {
+        epoch: 7,
+        ..Reply::new(opcode, Status::Ok, 0x0102_0304)
+    };
+    let version = 0x0190_0000_0000_0001;
+    found.reply(
+        "Get",
+        Reply {
+            version,
+            value: b"bar",
+            ..ok(Opcode::Get)
+        },
+        Crc::On,
+    );
+    let bare = Reply {
+        version,
+        value: b"bar",
+        ..ok(Opcode::Get)
+    };
+    found.reply("Get without checksum", bare, Crc::Off);
+    let missing = Reply {
+        status: Status::NotFound,
+        ..ok(Opcode::Get)
+    };
+    found.reply("Get of nothing", missing, Crc::On);
+    let stale = Reply {
+        flags: ReplyFlags::STALE_TOPOLOGY,
+        version,
+        ..ok(Opcode::Put)
+    };
+    found.reply("Put forwarded", stale, Crc::On);
+    let arg = u64::from_le_bytes((-42_i64).to_le_bytes());
+    found.reply(
+        "Incr to -42",
+        Reply {
+            arg,
+            version,
+            ..ok(Opcode::Incr)
+        },
+        Crc::On,
+    );
+    let busy = Reply {
+        value: b"mailbox full",
+        ..Reply::new(Opcode::Put, Status::Busy, 8)
+    };
+    found.reply("Busy", busy, Crc::On);
+    found.reply(
+        "Unknown",
+        Reply::new(Opcode::Unknown, Status::UnknownOpcode, 8),
+        Crc::On,
+    );
+    let hello = HelloReply {
+        protocol: 1,
+        crc_on: true,
+        epoch: 7,
+        core: hello::ANY_CORE,
+        cores: 2,
+        partition_count: 4096,
+        value_bytes_max: 64 << 20,
+        member: 0x1122_3344_5566_7788,
+    };
+    found.reply(
+        "Hello",
+        Reply {
+            value: &hello.encode(),
+            ..ok(Opcode::Hello)
+        },
+        Crc::On,
+    );
+    let member = |id, alive| Member {
+        id,
+        alive,
+        cores: 2,
+        host: "127.0.0.1".to_owned(),
+        any_core_port: 7400,
+        first_core_port: 7401,
+    };
+    let moving = vec![Migration {
+        partition: 3,
+        owner: 0,
+    }];
+    let topology = Topology::new(7, 1024, vec![member(1, true), member(2, false)], moving).unwrap();
+    let mut value = Vec::new();
+    topology.encode(&mut value);
+    found.reply(
+        "Topology",
+        Reply {
+            value: &value,
+            ..ok(Opcode::Topology)
+        },
+        Crc::On,
+    );
+    let stats = Reply {
+        value: b"core.0.gets 12\n",
+        ..ok(Opcode::Stats)
+    };
+    found.reply("Stats", stats, Crc::On);
+    let mut value = Vec::new();
+    multi::push_fetched(&mut value, Status::Ok, version, [&b"bar"[..]].into_iter());
+    multi::push_fetched(&mut value, Status::NotFound, 0, std::iter::empty());
+    let items = |opcode| Reply {
+        count: 2,
+        arg: 1,
+        ..ok(opcode)
+    };
+    found.reply(
+        "MultiGet",
+        Reply {
+            value: &value,
+            ..items(Opcode::MultiGet)
+        },
+        Crc::On,
+    );
+    value.clear();
+    multi::push_stored(&mut value, Status::Ok, version);
+    multi::push_stored(&mut value, Status::OutOfMemory, 0);
+    found.reply(
+        "MultiPut",
+        Reply {
+            value: &value,
+            ..items(Opcode::MultiPut)
+        },
+        Crc::On,
+    );
+    let value = [Status::Ok.as_u8(), Status::NotFound.as_u8()];
+    found.reply(
+        "MultiDelete",
+        Reply {
+            value: &value,
+            ..items(Opcode::MultiDelete)
+        },
+        Crc::On,
+    );
+}
+
+#[test]
+fn every_frame_has_the_frozen_bytes() {
+    let mut found = Found {
+        frames: BTreeMap::new(),
+    };
+    requests(&mut found);
+    replies(&mut found);
+    let frozen = frozen();
+    for (name, frame) in &found.frames {
+        let expected = frozen.get(name.as_str()).map(|frame| line(name, frame));
+        assert_eq!(Some(line(name, frame)), expected, "{name}");
+    }
+    assert_eq!(
+        frozen.len(),
+        found.frames.len(),
+        "a frozen frame is not built any more"
+    );
+}
+
+#[test]
+fn every_operation_is_frozen() {
+    let frozen = frozen();
+    let named = |number: u8| {
+        frozen
+            .values()
+            .any(|frame| frame[2] == number && frame[5] & 0x80 == 0)
+    };
+    for opcode in Opcode::ALL {
+        assert!(named(opcode.as_u8()), "{opcode:?} has no golden request");
+    }
+}
