@@ -10,6 +10,7 @@
 )]
 
 use std::io;
+use std::thread;
 
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 
@@ -76,8 +77,17 @@ impl RingStep {
 }
 
 /// Sets a ring up as the cores do, and drops it.
+///
+/// On a thread of its own: the kernel tears a ring down later, on the thread that made it, which
+/// would interrupt whatever the caller does by then (a blocking read of an embedding program gets
+/// `EINTR`).
 pub(super) fn probe() -> RingReading {
-    match try_ring() {
+    let tried = thread::Builder::new()
+        .name("ring-probe".to_owned())
+        .spawn(try_ring)
+        .map_or_else(|_| Ok(try_ring()), thread::JoinHandle::join);
+    // A probe that dies says nothing; the cores' own rings will.
+    match tried.unwrap_or(Ok(None)) {
         Ok(None) => RingReading::Works,
         Ok(Some(operation)) => RingReading::MissingOperation(operation),
         Err(refusal) => RingReading::Refused(refusal),
