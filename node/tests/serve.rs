@@ -55,7 +55,8 @@ fn single_key_operations(raw: &mut Raw, key: &[u8]) {
     let newer = raw.call(present);
     assert_eq!(newer.status, Status::Ok);
     assert!(newer.version > put.version);
-    assert_eq!(raw.call(keyed(Opcode::Exists, key)).status, Status::Ok);
+    let exists = raw.call(keyed(Opcode::Exists, key));
+    assert_eq!((exists.status, exists.version), (Status::Ok, newer.version));
 
     let ttl = |raw: &mut Raw| raw.call(keyed(Opcode::Ttl, key)).arg;
     assert_eq!(ttl(raw), 0, "no TTL was given");
@@ -64,9 +65,11 @@ fn single_key_operations(raw: &mut Raw, key: &[u8]) {
         arg: 60_000,
         ..keyed(Opcode::Expire, key)
     };
-    assert_eq!(raw.call(expire).status, Status::Ok);
+    let expiry = raw.call(expire);
+    assert_eq!(expiry.status, Status::Ok);
     assert!((1..=60_000).contains(&ttl(raw)));
     let meta = raw.call(keyed(Opcode::GetMeta, key));
+    assert_eq!(meta.arg, expiry.arg);
     assert!(
         meta.arg > 1_700_000_000_000,
         "expiry in Unix milliseconds, not {}",
@@ -79,12 +82,14 @@ fn single_key_operations(raw: &mut Raw, key: &[u8]) {
     };
     assert_eq!(raw.call(keep).status, Status::Ok);
     assert!(ttl(raw) > 0, "the TTL was to be kept");
-    assert_eq!(raw.call(keyed(Opcode::Persist, key)).status, Status::Ok);
+    let persist = |raw: &mut Raw| raw.call(keyed(Opcode::Persist, key)).arg;
+    assert_eq!(persist(raw), 1);
     assert_eq!(ttl(raw), 0);
+    assert_eq!(persist(raw), 0, "there was no expiry any more");
 
     counting(raw, key);
 
-    assert_eq!(raw.call(keyed(Opcode::Delete, key)).status, Status::Ok);
+    assert_eq!(raw.call(keyed(Opcode::Delete, key)).arg, 1);
     assert_eq!(
         raw.call(keyed(Opcode::Delete, key)).status,
         Status::NotFound
@@ -238,6 +243,11 @@ fn multi_key_requests_over_several_cores_answer_per_key_in_request_order() {
             ..Request::new(Opcode::MultiGet)
         };
         with_reply(&raw.call(get), |decoded| {
+            assert_eq!(
+                decoded.arg,
+                u64::from(count) + 1,
+                "found, the doubled key twice"
+            );
             let items: Vec<_> = decoded.fetched().collect();
             assert_eq!(items.len(), asked.len());
             for (item, key) in items.iter().zip(&asked) {

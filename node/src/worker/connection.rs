@@ -64,7 +64,7 @@ fn hello(
         value: &value,
         ..answering.head(request, Status::Ok)
     };
-    // The answer itself still carries what the connection had before.
-    session.reply(|out| encode(&head, out, answering.crc));
+    // What was agreed holds from the next frame on; this one always carries a checksum.
+    session.reply(|out| encode(&head, out, Crc::On));
     session.set_crc(if hello.without_crc { Crc::Off } else { Crc::On });
 }

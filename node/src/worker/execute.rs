@@ -6,7 +6,8 @@
 mod multi;
 
 use jerboa_core_shard::{
-    Address, Condition, Expiry, ExpiryOutcome, MapId, PutOptions, PutOutcome, Shard, ShardError,
+    Address, Condition, Expiry, ExpiryOutcome, MapId, Metadata, PutOptions, PutOutcome, Shard,
+    ShardError,
 };
 use jerboa_wire::{Crc, Opcode, Reply, ReplyFlags, Request, RequestFlags, Status};
 
@@ -107,15 +108,25 @@ impl Execution<'_> {
             Opcode::Put => self.put(request, at),
             Opcode::Delete => {
                 let removed = self.shard.delete(at, key, now_ms);
-                self.answering.head(request, found(removed))
+                let status = if removed {
+                    Status::Ok
+                } else {
+                    Status::NotFound
+                };
+                Reply {
+                    arg: removed.into(),
+                    ..self.answering.head(request, status)
+                }
             }
-            Opcode::Exists => {
-                let present = self.shard.metadata(at, key, now_ms).is_some();
-                self.answering.head(request, found(present))
-            }
-            Opcode::Ttl => self.ttl(request, at),
+            Opcode::Exists => self.describe(request, at, |_| 0),
+            Opcode::Ttl => self.describe(request, at, |metadata| {
+                // At least 1: 0 says that the entry does not expire.
+                metadata
+                    .expires_at_ms
+                    .map_or(0, |at_ms| at_ms.saturating_sub(now_ms).max(1))
+            }),
             Opcode::Expire => self.set_expiry(request, at, expiry_of(request, now_ms)),
-            Opcode::Persist => self.set_expiry(request, at, None),
+            Opcode::Persist => self.persist(request, at),
             Opcode::Incr | Opcode::Decr => self.count(request, at),
             _ => self.answering.head(request, Status::UnknownOpcode),
         };
@@ -172,19 +183,37 @@ impl Execution<'_> {
         }
     }
 
-    fn ttl(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
-        let now_ms = self.now_ms;
-        let Some(metadata) = self.shard.metadata(at, request.key, now_ms) else {
-            return self.answering.head(request, Status::NotFound);
-        };
-        // At least 1: 0 says that the entry does not expire.
-        let left_ms = metadata
-            .expires_at_ms
-            .map_or(0, |at_ms| at_ms.saturating_sub(now_ms).max(1));
-        Reply {
-            version: metadata.version,
-            arg: left_ms,
-            ..self.answering.head(request, Status::Ok)
+    /// The version of an entry and what `arg` tells of it; its use is not counted.
+    fn describe(
+        &mut self,
+        request: &Request<'_>,
+        at: Address,
+        arg: impl Fn(&Metadata) -> u64,
+    ) -> Reply<'static> {
+        match self.shard.metadata(at, request.key, self.now_ms) {
+            Some(metadata) => Reply {
+                version: metadata.version,
+                arg: arg(&metadata),
+                ..self.answering.head(request, Status::Ok)
+            },
+            None => self.answering.head(request, Status::NotFound),
+        }
+    }
+
+    fn persist(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
+        match self.shard.metadata(at, request.key, self.now_ms) {
+            Some(Metadata {
+                expires_at_ms: Some(_),
+                ..
+            }) => Reply {
+                arg: 1,
+                ..self.set_expiry(request, at, None)
+            },
+            Some(metadata) => Reply {
+                version: metadata.version,
+                ..self.answering.head(request, Status::Ok)
+            },
+            None => self.answering.head(request, Status::NotFound),
         }
     }
 
@@ -201,6 +230,7 @@ impl Execution<'_> {
         {
             ExpiryOutcome::Updated { version } => Reply {
                 version,
+                arg: expires_at_ms.unwrap_or(0),
                 ..answering.head(request, Status::Ok)
             },
             ExpiryOutcome::Deleted => answering.head(request, Status::Ok),
@@ -227,10 +257,6 @@ impl Execution<'_> {
             Err(error) => answering.head(request, status_of(error)),
         }
     }
-}
-
-fn found(is: bool) -> Status {
-    if is { Status::Ok } else { Status::NotFound }
 }
 
 /// The expiry that a put asks for.

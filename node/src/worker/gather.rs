@@ -144,7 +144,7 @@ impl Gather {
         let count = self.parts_of_items.len() as u32;
         let items = self.parts_of_items.iter().map(|part| usize::from(*part));
         let section_max = limits::section_bytes_max(self.value_bytes_max) as usize;
-        let mut removed = 0;
+        let mut done: u64 = parts.iter().map(|part| part.arg).sum();
         match self.head.opcode {
             Opcode::MultiPut => {
                 let mut stored: Vec<_> = parts.iter().map(Reply::stored).collect();
@@ -157,7 +157,6 @@ impl Gather {
             }
             Opcode::MultiDelete => {
                 let mut deleted: Vec<_> = parts.iter().map(Reply::deleted).collect();
-                removed = parts.iter().map(|part| part.arg).sum();
                 for part in items {
                     let status = deleted[part]
                         .next()
@@ -177,6 +176,7 @@ impl Gather {
                             multi::push_fetched(out, item.status, item.version, value);
                         }
                         Some(_) => {
+                            done = done.saturating_sub(1);
                             multi::push_fetched(out, Status::ReplyTooLarge, 0, std::iter::empty());
                         }
                         None => {
@@ -187,7 +187,7 @@ impl Gather {
                 }
             }
         }
-        finish_reply(begun, count, removed, out)
+        finish_reply(begun, count, done, out)
     }
 }
 

@@ -30,7 +30,7 @@ impl Execution<'_> {
             map,
             now_ms: self.now_ms,
             out,
-            removed: 0,
+            done: 0,
             left,
         };
         match request.opcode {
@@ -41,8 +41,8 @@ impl Execution<'_> {
                 run.get(request, &partition, section_max);
             }
         }
-        let removed = run.removed;
-        if finish_reply(begun, request.count, removed, out).is_err() {
+        let done = run.done;
+        if finish_reply(begun, request.count, done, out).is_err() {
             answering.status(request, Status::ReplyTooLarge, out);
         }
     }
@@ -54,7 +54,8 @@ struct Run<'a> {
     map: Option<MapId>,
     now_ms: u64,
     out: &'a mut Vec<u8>,
-    removed: u64,
+    /// Keys found, stored or removed.
+    done: u64,
     /// Items not answered yet.
     left: usize,
 }
@@ -88,6 +89,7 @@ impl Run<'_> {
                         multi::push_fetched(self.out, Status::ReplyTooLarge, 0, std::iter::empty());
                     }
                     Some(entry) => {
+                        self.done += 1;
                         let parts = entry.value.parts();
                         multi::push_fetched(self.out, Status::Ok, entry.version, parts);
                     }
@@ -112,7 +114,10 @@ impl Run<'_> {
                         .shard
                         .put(*at, entry.key, entry.value, options, self.now_ms)
                     {
-                        Ok(PutOutcome::Stored { version }) => (Status::Ok, version),
+                        Ok(PutOutcome::Stored { version }) => {
+                            self.done += 1;
+                            (Status::Ok, version)
+                        }
                         Ok(PutOutcome::Exists) => (Status::Exists, 0),
                         Ok(PutOutcome::Missing) => (Status::NotFound, 0),
                         Err(error) => (status_of(error), 0),
@@ -134,7 +139,7 @@ impl Run<'_> {
             self.shard.prefetch(&addresses);
             for (key, at) in batch.iter().zip(&addresses) {
                 let removed = self.shard.delete(*at, key, self.now_ms);
-                self.removed += u64::from(removed);
+                self.done += u64::from(removed);
                 let status = if removed {
                     Status::Ok
                 } else {
