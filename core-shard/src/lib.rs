@@ -6,16 +6,25 @@
 
 mod config;
 mod counters;
+mod entry;
 mod error;
+mod hash;
+mod index;
+mod limits;
 mod map;
+mod mem;
 mod operation;
+mod segment;
 mod shard;
+mod ttl_class;
 mod value;
+mod version;
 
 pub use config::{FullPolicy, HugePages, PageKind, ShardConfig, ShardSetupError, TagScan};
 pub use counters::{Counters, Usage, VerifyReport};
 pub use error::{Corruption, ShardError};
-pub use map::MapId;
+pub use limits::MapLimits;
+pub use map::{MAP_NAME_BYTES_MAX, MapId, MapUsage};
 pub use operation::{
     Address, Condition, Counter, Expiry, ExpiryOutcome, Metadata, PutOptions, PutOutcome,
 };

@@ -1,4 +1,12 @@
-//! The names of maps and the small numbers that stand for them inside a shard.
+//! The maps of a shard: their names, the small numbers that stand for them, and their books.
+
+use std::collections::BTreeMap;
+
+use crate::entry::MAPS_MAX;
+use crate::error::ShardError;
+
+/// The longest name of a map.
+pub const MAP_NAME_BYTES_MAX: usize = 255;
 
 /// A map inside one shard. The same name may have another number in another shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,5 +20,105 @@ impl MapId {
     #[must_use]
     pub const fn index(self) -> u16 {
         self.0
+    }
+}
+
+/// What a map holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MapUsage {
+    /// Entries, those included that have expired but are not yet swept.
+    pub entries: u64,
+    /// Their bytes, headers included.
+    pub bytes: u64,
+}
+
+/// All maps, by name and by number. Maps are never forgotten, so their number is bounded.
+pub(crate) struct Maps {
+    numbers: BTreeMap<Box<[u8]>, u16>,
+    names: Vec<Box<[u8]>>,
+    pub(crate) usage: Vec<MapUsage>,
+}
+
+impl Maps {
+    pub(crate) fn new() -> Self {
+        Self {
+            numbers: BTreeMap::from([(Box::default(), MapId::DEFAULT.0)]),
+            names: vec![Box::default()],
+            usage: vec![MapUsage::default()],
+        }
+    }
+
+    pub(crate) fn find(&self, name: &[u8]) -> Option<MapId> {
+        if name.is_empty() {
+            return Some(MapId::DEFAULT);
+        }
+        self.numbers.get(name).copied().map(MapId)
+    }
+
+    pub(crate) fn find_or_add(&mut self, name: &[u8]) -> Result<MapId, ShardError> {
+        if let Some(map) = self.find(name) {
+            return Ok(map);
+        }
+        if name.len() > MAP_NAME_BYTES_MAX {
+            return Err(ShardError::MapNameTooLarge);
+        }
+        if self.names.len() >= MAPS_MAX {
+            return Err(ShardError::TooManyMaps);
+        }
+        let number = self.names.len() as u16;
+        self.numbers.insert(name.into(), number);
+        self.names.push(name.into());
+        self.usage.push(MapUsage::default());
+        Ok(MapId(number))
+    }
+
+    pub(crate) fn knows(&self, map: MapId) -> bool {
+        usize::from(map.0) < self.names.len()
+    }
+
+    pub(crate) fn name(&self, map: MapId) -> Option<&[u8]> {
+        self.names.get(usize::from(map.0)).map(AsRef::as_ref)
+    }
+
+    #[inline(always)]
+    pub(crate) fn add(&mut self, map: u16, entries: u64, bytes: u64) {
+        let usage = &mut self.usage[usize::from(map)];
+        usage.entries += entries;
+        usage.bytes += bytes;
+    }
+
+    #[inline(always)]
+    pub(crate) fn sub(&mut self, map: u16, entries: u64, bytes: u64) {
+        let usage = &mut self.usage[usize::from(map)];
+        usage.entries -= entries;
+        usage.bytes -= bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_one_number_each_and_their_count_is_bounded() {
+        let mut maps = Maps::new();
+        assert_eq!(maps.find_or_add(b""), Ok(MapId::DEFAULT));
+        assert_eq!(maps.find(b"a"), None);
+        let first = maps.find_or_add(b"a").unwrap();
+        assert_eq!(
+            (maps.find_or_add(b"a"), maps.find(b"a")),
+            (Ok(first), Some(first))
+        );
+        assert_eq!(maps.name(first), Some(&b"a"[..]));
+        assert_eq!(
+            maps.find_or_add(&[b'x'; 256]),
+            Err(ShardError::MapNameTooLarge)
+        );
+        assert!(maps.find_or_add(&[b'x'; 255]).is_ok());
+        let refused = (0..MAPS_MAX)
+            .map(|n| maps.find_or_add(n.to_string().as_bytes()))
+            .last();
+        assert_eq!(refused, Some(Err(ShardError::TooManyMaps)));
+        assert_eq!(maps.find_or_add(b"a"), Ok(first), "known names still work");
     }
 }

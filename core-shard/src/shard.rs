@@ -1,213 +1,152 @@
 //! The shard: one core's entries and every operation on them.
+//!
+//! I1: every slot of the index that is not stale refers to an entry that is not marked dead, and
+//!     every entry not marked dead in a segment with live entries is referred to by one slot.
+//! I2: the books of maps, segments and partitions add up to what is there (`verify.rs`).
+//! I3: an operation that answers an error has changed nothing that a caller can see.
 
-use std::collections::BTreeMap;
+mod clean;
+#[cfg(test)]
+mod collision_test;
+mod handover;
+mod large;
+mod limits;
+mod lookup;
+mod read;
+mod reclaim;
+mod store;
+mod sweep;
+mod upkeep;
+mod verify;
+mod write;
 
-use crate::config::{PageKind, ShardConfig, ShardSetupError};
-use crate::counters::{Counters, Usage, VerifyReport};
-use crate::error::{Corruption, ShardError};
-use crate::map::MapId;
-use crate::operation::{
-    Address, Condition, Counter, Expiry, ExpiryOutcome, Metadata, PutOptions, PutOutcome,
-};
-use crate::value::{Entry, Value};
+use crate::config::{FullPolicy, PageKind, ShardConfig, ShardSetupError};
+use crate::counters::{Counters, Usage};
+use crate::entry::{HEADER_BYTES, INLINE_BYTES_MAX, KEY_BYTES_MAX};
+use crate::error::ShardError;
+use crate::hash::KeyHash;
+use crate::index::scan::Scan;
+use crate::index::slot::SEGMENTS_MAX;
+use crate::index::{Index, Partition};
+use crate::limits::Limits;
+use crate::map::{MapId, MapUsage, Maps};
+use crate::mem::{BUCKET_BYTES, Region};
+use crate::operation::Address;
+use crate::segment::{RESERVE, Segments};
+use crate::version::VersionClock;
 
-struct Stored {
-    version: u64,
-    expires_at_ms: Option<u64>,
-    value: Vec<u8>,
-}
+const SEGMENT_SHIFT_MIN: u32 = 18;
+const SEGMENT_SHIFT_MAX: u32 = 21;
+/// Segments are made smaller rather than fewer, down to the smallest size.
+const SEGMENTS_WANTED: usize = 1024;
+/// Fewer than this, and open segments and reserves would be most of the memory.
+const SEGMENTS_MIN: usize = 16;
+const PARTITION_COUNT_MAX: u16 = 16_384;
+/// Buckets are numbered with 32 bits.
+const ARENA_BYTES_MAX: usize = (u32::MAX as usize) * BUCKET_BYTES;
 
 /// One core's slice of the partitions and all their entries.
 pub struct Shard {
-    config: ShardConfig,
-    maps: Vec<Vec<u8>>,
-    entries: BTreeMap<(u16, u16, Vec<u8>), Stored>,
-    version_last: u64,
+    memory: Region,
+    segments: Segments,
+    index: Index,
+    maps: Maps,
+    versions: VersionClock,
     counters: Counters,
+    hasher: KeyHash,
+    scan: Scan,
+    full_policy: FullPolicy,
+    value_bytes_max: u32,
+    /// Longer values are kept in blocks.
+    inline_bytes_max: usize,
+    /// Entries that the index refers to, remembered deletions included.
+    records: u64,
+    tombstones: u64,
+    live_bytes: u64,
+    limits: Limits,
+    upkeep: upkeep::Upkeep,
 }
 
 impl Shard {
     /// Reserves the memory and builds an empty shard.
     pub fn new(config: &ShardConfig) -> Result<Self, ShardSetupError> {
+        check_partitions(config)?;
+        if config.value_bytes_max > ShardConfig::VALUE_BYTES_MAX_DEFAULT {
+            let configured_bytes = config.value_bytes_max;
+            return Err(ShardSetupError::ValueLimit { configured_bytes });
+        }
+        let (shift, count) = layout(config)?;
+        let memory = Region::new(count << shift, config.huge_pages, config.prefault)?;
+        let partition_count = usize::from(config.partition_count);
+        let segment_order = shift - BUCKET_BYTES.ilog2();
         Ok(Self {
-            config: config.clone(),
-            maps: vec![Vec::new()],
-            entries: BTreeMap::new(),
-            version_last: 0,
+            memory,
+            segments: Segments::new(count, shift),
+            index: Index::new(partition_count, &config.partitions, segment_order),
+            maps: Maps::new(),
+            versions: VersionClock::default(),
             counters: Counters::default(),
+            hasher: KeyHash::new(config.hash_seed),
+            scan: Scan::new(config.tag_scan),
+            full_policy: config.full_policy,
+            value_bytes_max: config.value_bytes_max,
+            inline_bytes_max: INLINE_BYTES_MAX.min((1 << shift) / 8),
+            records: 0,
+            tombstones: 0,
+            live_bytes: 0,
+            limits: Limits::new(),
+            upkeep: upkeep::Upkeep::new(count),
         })
     }
 
     /// What the memory got, for the start-up log.
     #[must_use]
     pub fn page_kind(&self) -> PageKind {
-        PageKind::Heap
+        self.memory.kind()
     }
 
     /// The number of a map, which is made known to the shard if it is new.
     pub fn map_id(&mut self, name: &[u8]) -> Result<MapId, ShardError> {
-        if let Some(map) = self.find_map(name) {
-            return Ok(map);
-        }
-        if name.len() > 255 {
-            return Err(ShardError::MapNameTooLarge);
-        }
-        let number = u16::try_from(self.maps.len()).map_err(|_| ShardError::TooManyMaps)?;
-        self.maps.push(name.to_vec());
-        Ok(MapId(number))
+        self.maps.find_or_add(name)
     }
 
     /// The number of a map that the shard knows.
     #[must_use]
     pub fn find_map(&self, name: &[u8]) -> Option<MapId> {
-        let position = self.maps.iter().position(|known| known == name)?;
-        u16::try_from(position).ok().map(MapId)
+        self.maps.find(name)
+    }
+
+    /// The name of a map.
+    #[must_use]
+    pub fn map_name(&self, map: MapId) -> Option<&[u8]> {
+        self.maps.name(map)
+    }
+
+    /// What a map holds now.
+    #[must_use]
+    pub fn map_usage(&self, map: MapId) -> MapUsage {
+        self.maps
+            .usage
+            .get(usize::from(map.0))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Hashes a key.
     #[must_use]
+    #[inline]
     pub fn address(&self, map: MapId, partition: u16, key: &[u8]) -> Address {
-        let hash = xxhash_rust::xxh3::xxh3_64_with_seed(key, self.config.hash_seed);
         Address {
             map,
             partition,
-            hash,
+            hash: self.hasher.hash(map.0, key),
         }
     }
 
-    /// Brings the memory that the batch will touch towards the processor. At most 32 at a time.
-    pub fn prefetch(&self, _batch: &[Address]) {}
-
-    /// Reads an entry.
-    pub fn get(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Entry<'_>> {
-        self.counters.gets += 1;
-        self.expire(at, key, now_ms);
-        let stored = self.entries.get(&slot(at, key))?;
-        self.counters.hits += 1;
-        Some(Entry {
-            version: stored.version,
-            expires_at_ms: stored.expires_at_ms,
-            value: Value::inline(&stored.value),
-        })
-    }
-
-    /// Stores an entry.
-    pub fn put(
-        &mut self,
-        at: Address,
-        key: &[u8],
-        value: &[u8],
-        options: PutOptions,
-        now_ms: u64,
-    ) -> Result<PutOutcome, ShardError> {
-        if key.is_empty() {
-            return Err(ShardError::EmptyKey);
-        }
-        if key.len() > usize::from(u16::MAX) {
-            return Err(ShardError::KeyTooLarge);
-        }
-        if value.len() > self.config.value_bytes_max as usize {
-            return Err(ShardError::ValueTooLarge {
-                limit_bytes: self.config.value_bytes_max,
-            });
-        }
-        self.expire(at, key, now_ms);
-        let existing = self
-            .entries
-            .get(&slot(at, key))
-            .map(|stored| stored.expires_at_ms);
-        match (options.condition, existing) {
-            (Condition::IfAbsent, Some(_)) => return Ok(PutOutcome::Exists),
-            (Condition::IfPresent, None) => return Ok(PutOutcome::Missing),
-            _ => {}
-        }
-        let expires_at_ms = match options.expiry {
-            Expiry::None => None,
-            Expiry::At(time) => Some(time),
-            Expiry::Keep => existing.flatten(),
-        };
-        let version = self.version_next(now_ms);
-        let stored = Stored {
-            version,
-            expires_at_ms,
-            value: value.to_vec(),
-        };
-        self.entries.insert(slot(at, key), stored);
-        self.expire(at, key, now_ms);
-        self.counters.puts += 1;
-        Ok(PutOutcome::Stored { version })
-    }
-
-    /// Removes an entry; whether there was a live one.
-    pub fn delete(&mut self, at: Address, key: &[u8], now_ms: u64) -> bool {
-        self.expire(at, key, now_ms);
-        let removed = self.entries.remove(&slot(at, key)).is_some();
-        self.counters.deletes += u64::from(removed);
-        removed
-    }
-
-    /// Looks at an entry without counting it as used.
-    pub fn metadata(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Metadata> {
-        self.expire(at, key, now_ms);
-        let stored = self.entries.get(&slot(at, key))?;
-        Some(Metadata {
-            version: stored.version,
-            expires_at_ms: stored.expires_at_ms,
-            value_bytes: u32::try_from(stored.value.len()).unwrap_or(u32::MAX),
-        })
-    }
-
-    /// Changes when an entry expires; `None` makes it stay.
-    pub fn set_expiry(
-        &mut self,
-        at: Address,
-        key: &[u8],
-        expires_at_ms: Option<u64>,
-        now_ms: u64,
-    ) -> ExpiryOutcome {
-        self.expire(at, key, now_ms);
-        let version = self.version_next(now_ms);
-        let Some(stored) = self.entries.get_mut(&slot(at, key)) else {
-            return ExpiryOutcome::Missing;
-        };
-        stored.expires_at_ms = expires_at_ms;
-        stored.version = version;
-        if self.expire(at, key, now_ms) {
-            return ExpiryOutcome::Deleted;
-        }
-        ExpiryOutcome::Updated { version }
-    }
-
-    /// Adds to a counter; a missing one is 0. The expiry is kept.
-    pub fn add(
-        &mut self,
-        at: Address,
-        key: &[u8],
-        delta: i64,
-        now_ms: u64,
-    ) -> Result<Counter, ShardError> {
-        self.expire(at, key, now_ms);
-        let old: i64 = match self.entries.get(&slot(at, key)) {
-            None => 0,
-            Some(stored) => core::str::from_utf8(&stored.value)
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .ok_or(ShardError::NotANumber)?,
-        };
-        let value = old.checked_add(delta).ok_or(ShardError::Overflow)?;
-        let options = PutOptions {
-            condition: Condition::Always,
-            expiry: Expiry::Keep,
-        };
-        match self.put(at, key, value.to_string().as_bytes(), options, now_ms)? {
-            PutOutcome::Stored { version } => Ok(Counter { value, version }),
-            PutOutcome::Exists | PutOutcome::Missing => Err(ShardError::NotOwned),
-        }
-    }
-
-    /// One slice of background work of at most 50 µs; whether there is more to do.
-    pub fn step(&mut self, _now_ms: u64, _budget: u32) -> bool {
-        false
+    /// Whether the shard owns a partition.
+    #[must_use]
+    pub fn owns(&self, partition: u16) -> bool {
+        self.index.place(partition).is_some()
     }
 
     /// Events since the start.
@@ -219,38 +158,141 @@ impl Shard {
     /// What the memory holds now.
     #[must_use]
     pub fn usage(&self) -> Usage {
+        let segment_bytes = self.segments.bytes_each() as u64;
+        let segments = self.segments.count() as u32;
+        let tables = self.segments.count() * Segments::table_bytes_each()
+            + self.index.partitions.len() * size_of::<Partition>();
         Usage {
-            entries: self.entries.len() as u64,
-            ..Usage::default()
+            entries: self.records - self.tombstones,
+            live_bytes: self.live_bytes,
+            arena_bytes: u64::from(segments) * segment_bytes,
+            index_bytes: self.index.chunks.buckets_in_use * BUCKET_BYTES as u64,
+            table_bytes: tables as u64,
+            segment_bytes,
+            segments,
+            segments_free: self.segments.free_count() as u32,
+            stale_slots: self.index.stale_slots,
         }
     }
 
-    /// Recounts everything.
-    pub fn verify(&self) -> Result<VerifyReport, Corruption> {
-        Ok(VerifyReport {
-            entries: self.entries.len() as u64,
-            ..VerifyReport::default()
-        })
-    }
-
-    fn expire(&mut self, at: Address, key: &[u8], now_ms: u64) -> bool {
-        let Some(stored) = self.entries.get(&slot(at, key)) else {
-            return false;
-        };
-        let gone = stored.expires_at_ms.is_some_and(|time| time <= now_ms);
-        if gone {
-            self.entries.remove(&slot(at, key));
-            self.counters.expired += 1;
-        }
-        gone
-    }
-
-    fn version_next(&mut self, now_ms: u64) -> u64 {
-        self.version_last = (self.version_last + 1).max(now_ms << 16);
-        self.version_last
+    #[inline(always)]
+    fn segment_of(&self, start: usize) -> u32 {
+        (start / self.segments.bytes_each()) as u32
     }
 }
 
-fn slot(at: Address, key: &[u8]) -> (u16, u16, Vec<u8>) {
-    (at.partition, at.map.index(), key.to_vec())
+fn check_partitions(config: &ShardConfig) -> Result<(), ShardSetupError> {
+    let count = config.partition_count;
+    if !count.is_power_of_two() || count > PARTITION_COUNT_MAX {
+        return Err(ShardSetupError::PartitionCount { configured: count });
+    }
+    let mut seen = vec![false; usize::from(count)];
+    for partition in &config.partitions {
+        match seen.get_mut(usize::from(*partition)) {
+            Some(listed) if !*listed => *listed = true,
+            _ => {
+                return Err(ShardSetupError::Partition {
+                    partition: *partition,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The size of segments, as a power of two, and their number.
+fn layout(config: &ShardConfig) -> Result<(u32, usize), ShardSetupError> {
+    // The tables of all partitions: others may be handed over later.
+    let partitions = usize::from(config.partition_count) * (size_of::<Partition>() + 2);
+    let configured_bytes = config.memory_bytes;
+    let needed_bytes = partitions + (SEGMENTS_MIN << SEGMENT_SHIFT_MIN) + (1 << SEGMENT_SHIFT_MIN);
+    let Some(left) = configured_bytes.checked_sub(partitions) else {
+        return Err(ShardSetupError::TooLittleMemory {
+            configured_bytes,
+            needed_bytes,
+        });
+    };
+    let wanted = (left / SEGMENTS_WANTED).max(1).ilog2();
+    let shift = wanted.clamp(SEGMENT_SHIFT_MIN, SEGMENT_SHIFT_MAX);
+    let count = left / ((1 << shift) + Segments::table_bytes_each());
+    if count < SEGMENTS_MIN {
+        return Err(ShardSetupError::TooLittleMemory {
+            configured_bytes,
+            needed_bytes,
+        });
+    }
+    if count > SEGMENTS_MAX || count << shift > ARENA_BYTES_MAX {
+        let limit_bytes = ARENA_BYTES_MAX;
+        return Err(ShardSetupError::TooMuchMemory {
+            configured_bytes,
+            limit_bytes,
+        });
+    }
+    Ok((shift, count))
+}
+
+const _: () = assert!(
+    HEADER_BYTES + 8 + KEY_BYTES_MAX + (1 << SEGMENT_SHIFT_MIN) / 8 < 1 << SEGMENT_SHIFT_MIN,
+    "the longest key and inline value fit in the smallest segment"
+);
+const _: () = assert!(
+    RESERVE + 4 < SEGMENTS_MIN,
+    "the least memory leaves room for entries"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(memory_bytes: usize) -> ShardConfig {
+        ShardConfig::owning_all(memory_bytes, 16)
+    }
+
+    #[test]
+    fn too_little_memory_is_refused_with_an_amount_that_works() {
+        for partitions in [1, 1024, 16_384] {
+            let mut config = ShardConfig::owning_all(100_000, partitions);
+            let Err(ShardSetupError::TooLittleMemory { needed_bytes, .. }) = Shard::new(&config)
+            else {
+                panic!("100 kB cannot do")
+            };
+            config.memory_bytes = needed_bytes;
+            assert!(Shard::new(&config).is_ok());
+        }
+    }
+
+    #[test]
+    fn tables_and_arena_stay_within_the_configured_memory() {
+        for memory_bytes in [8 << 20, 100 << 20, 1 << 30, 3 << 30] {
+            let usage = Shard::new(&config(memory_bytes)).unwrap().usage();
+            let all = usage.arena_bytes + usage.table_bytes;
+            assert!(all <= memory_bytes as u64);
+            assert!(
+                all + 2 * usage.segment_bytes > memory_bytes as u64,
+                "and use it"
+            );
+        }
+    }
+
+    #[test]
+    fn nonsense_partitions_are_refused_by_name() {
+        let mut odd = config(64 << 20);
+        odd.partition_count = 12;
+        assert_eq!(
+            Shard::new(&odd).err(),
+            Some(ShardSetupError::PartitionCount { configured: 12 })
+        );
+        let mut twice = config(64 << 20);
+        twice.partitions = vec![3, 4, 3];
+        assert_eq!(
+            Shard::new(&twice).err(),
+            Some(ShardSetupError::Partition { partition: 3 })
+        );
+        let mut outside = config(64 << 20);
+        outside.partitions = vec![16];
+        assert_eq!(
+            Shard::new(&outside).err(),
+            Some(ShardSetupError::Partition { partition: 16 })
+        );
+    }
 }

@@ -1,0 +1,319 @@
+//! The bytes of an entry in a segment. Everything that outlives the process's tables is here.
+//!
+//! ```text
+//!  0  u32  value bytes 18 | key bytes 8 | extended 1 | dead 1 | partition, upper 4
+//!  4  u64  expires, Unix ms 42 (0 = never) | map 12 | partition, lower 10
+//! 12  u64  version
+//! 20  u64  only if extended: key bytes 16 | last use, Unix ms 44 (0 = not kept) | 0 2
+//!                            | deleted 1 | large 1
+//! ..  key, value, zeroes up to a multiple of four
+//! ```
+//! A gap is one u32 with the key bytes 0, not extended: its upper bits count its words.
+//! A large entry's value is a list of blocks (`large.rs`), not the value itself.
+//!
+//! I1: entries and gaps follow one another without holes from a segment's start to its end.
+//! I2: an entry that no slot of the index refers to is marked dead, unless its whole segment was
+//!     given a new generation.
+//! All numbers are little-endian. Expiries beyond 2109 count as never.
+
+/// Bytes of the header of an entry that is not extended.
+pub(crate) const HEADER_BYTES: usize = 20;
+const EXTENSION_BYTES: usize = 8;
+
+/// The longest value that lies in the entry itself.
+pub(crate) const INLINE_BYTES_MAX: usize = (1 << 18) - 1;
+/// The longest key whose length needs no extension.
+const SHORT_KEY_BYTES_MAX: usize = 255;
+/// The longest key.
+pub(crate) const KEY_BYTES_MAX: usize = u16::MAX as usize;
+/// The last expiry that can be kept.
+pub(crate) const EXPIRES_MS_MAX: u64 = (1 << 42) - 1;
+/// The most maps that an entry can tell apart.
+pub(crate) const MAPS_MAX: usize = 1 << 12;
+
+const VALUE_BITS: u32 = (1 << 18) - 1;
+const KEY_SHIFT: u32 = 18;
+const EXTENDED: u32 = 1 << 26;
+const DEAD: u32 = 1 << 27;
+const PARTITION_UPPER_SHIFT: u32 = 28;
+const MAP_SHIFT: u32 = 42;
+const MAP_BITS: u64 = (MAPS_MAX - 1) as u64;
+const PARTITION_LOWER_SHIFT: u32 = 54;
+const LAST_USE_SHIFT: u32 = 16;
+const LAST_USE_BITS: u64 = (1 << 44) - 1;
+const DELETED: u64 = 1 << 62;
+const LARGE: u64 = 1 << 63;
+/// The longest gap that one word can describe.
+const GAP_WORDS_MAX: usize = VALUE_BITS as usize;
+
+/// What an entry's header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) version: u64,
+    /// 0 = never.
+    pub(crate) expires_ms: u64,
+    pub(crate) map: u16,
+    pub(crate) partition: u16,
+    pub(crate) key_bytes: usize,
+    /// Of the bytes in the entry: a large value's list of blocks.
+    pub(crate) value_bytes: usize,
+    /// Where the key begins.
+    pub(crate) key_at: usize,
+    pub(crate) dead: bool,
+    pub(crate) large: bool,
+    /// A deletion that has to be remembered; it has no value.
+    pub(crate) deleted: bool,
+    /// When it was last read or written, where that is kept.
+    pub(crate) last_use_ms: Option<u64>,
+}
+
+impl Header {
+    /// Bytes of the whole entry, padding included.
+    #[inline(always)]
+    pub(crate) fn size(&self) -> usize {
+        (self.key_at + self.key_bytes + self.value_bytes).next_multiple_of(4)
+    }
+
+    #[inline(always)]
+    pub(crate) fn value_at(&self) -> usize {
+        self.key_at + self.key_bytes
+    }
+
+    #[inline(always)]
+    pub(crate) fn expired(&self, now_ms: u64) -> bool {
+        self.expires_ms != 0 && self.expires_ms <= now_ms
+    }
+
+    pub(crate) fn expires_at_ms(&self) -> Option<u64> {
+        (self.expires_ms != 0).then_some(self.expires_ms)
+    }
+
+    pub(crate) fn extended(&self) -> bool {
+        self.key_at != HEADER_BYTES
+    }
+}
+
+/// What lies at a place of a segment.
+pub(crate) enum Record {
+    Entry(Header),
+    /// Unused bytes, this many.
+    Gap(usize),
+}
+
+/// An entry to be written; the value's bytes follow separately.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewEntry<'a> {
+    pub(crate) version: u64,
+    pub(crate) expires_ms: u64,
+    pub(crate) map: u16,
+    pub(crate) partition: u16,
+    pub(crate) key: &'a [u8],
+    pub(crate) value_bytes: usize,
+    pub(crate) large: bool,
+    pub(crate) deleted: bool,
+    pub(crate) last_use_ms: Option<u64>,
+}
+
+impl NewEntry<'_> {
+    fn extended(&self) -> bool {
+        let plain = self.key.len() <= SHORT_KEY_BYTES_MAX && self.last_use_ms.is_none();
+        !plain || self.large || self.deleted
+    }
+
+    fn key_at(&self) -> usize {
+        HEADER_BYTES + if self.extended() { EXTENSION_BYTES } else { 0 }
+    }
+
+    /// Bytes of the whole entry, padding included.
+    pub(crate) fn size(&self) -> usize {
+        (self.key_at() + self.key.len() + self.value_bytes).next_multiple_of(4)
+    }
+
+    /// Writes header, key and padding to the start of `bytes`; returns where the value goes.
+    pub(crate) fn write(&self, bytes: &mut [u8]) -> usize {
+        debug_assert!(self.value_bytes <= INLINE_BYTES_MAX && !self.key.is_empty());
+        let extended = self.extended();
+        let short_key = if self.key.len() <= SHORT_KEY_BYTES_MAX {
+            self.key.len() as u32
+        } else {
+            0
+        };
+        let first = self.value_bytes as u32
+            | (short_key << KEY_SHIFT)
+            | if extended { EXTENDED } else { 0 }
+            | (u32::from(self.partition >> 10) << PARTITION_UPPER_SHIFT);
+        let second = self.expires_ms.min(EXPIRES_MS_MAX)
+            | (u64::from(self.map) << MAP_SHIFT)
+            | (u64::from(self.partition) << PARTITION_LOWER_SHIFT);
+        let size = self.size();
+        let bytes = &mut bytes[..size];
+        bytes[size - 4..].fill(0);
+        bytes[0..4].copy_from_slice(&first.to_le_bytes());
+        bytes[4..12].copy_from_slice(&second.to_le_bytes());
+        bytes[12..20].copy_from_slice(&self.version.to_le_bytes());
+        if extended {
+            let extension = self.key.len() as u64
+                | (self.last_use_ms.unwrap_or(0).min(LAST_USE_BITS) << LAST_USE_SHIFT)
+                | if self.deleted { DELETED } else { 0 }
+                | if self.large { LARGE } else { 0 };
+            bytes[20..28].copy_from_slice(&extension.to_le_bytes());
+        }
+        let key_at = self.key_at();
+        let value_at = key_at + self.key.len();
+        bytes[key_at..value_at].copy_from_slice(self.key);
+        value_at
+    }
+}
+
+#[inline(always)]
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes[at..]
+        .first_chunk()
+        .map_or(0, |word| u32::from_le_bytes(*word))
+}
+
+#[inline(always)]
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    bytes[at..]
+        .first_chunk()
+        .map_or(0, |word| u64::from_le_bytes(*word))
+}
+
+/// Reads the header of the entry at the start of `bytes`.
+#[inline(always)]
+pub(crate) fn read(bytes: &[u8]) -> Header {
+    let head = &bytes[..HEADER_BYTES];
+    let first = u32_at(head, 0);
+    let second = u64_at(head, 4);
+    let mut header = Header {
+        version: u64_at(head, 12),
+        expires_ms: second & EXPIRES_MS_MAX,
+        map: ((second >> MAP_SHIFT) & MAP_BITS) as u16,
+        partition: ((second >> PARTITION_LOWER_SHIFT) as u16)
+            | (((first >> PARTITION_UPPER_SHIFT) as u16) << 10),
+        key_bytes: ((first >> KEY_SHIFT) & 0xFF) as usize,
+        value_bytes: (first & VALUE_BITS) as usize,
+        key_at: HEADER_BYTES,
+        dead: first & DEAD != 0,
+        large: false,
+        deleted: false,
+        last_use_ms: None,
+    };
+    if first & EXTENDED != 0 {
+        read_extension(&mut header, u64_at(bytes, HEADER_BYTES));
+    }
+    header
+}
+
+#[cold]
+fn read_extension(header: &mut Header, extension: u64) {
+    header.key_bytes = (extension & 0xFFFF) as usize;
+    header.key_at = HEADER_BYTES + EXTENSION_BYTES;
+    header.large = extension & LARGE != 0;
+    header.deleted = extension & DELETED != 0;
+    let last_use_ms = (extension >> LAST_USE_SHIFT) & LAST_USE_BITS;
+    header.last_use_ms = (last_use_ms != 0).then_some(last_use_ms);
+}
+
+/// Reads whatever is at the start of `bytes`.
+pub(crate) fn record(bytes: &[u8]) -> Record {
+    let first = u32_at(bytes, 0);
+    if (first >> KEY_SHIFT) & 0xFF == 0 && first & EXTENDED == 0 {
+        return Record::Gap((first & VALUE_BITS) as usize * 4);
+    }
+    Record::Entry(read(bytes))
+}
+
+/// Marks the entry at the start of `bytes` as referred to by nobody.
+pub(crate) fn mark_dead(bytes: &mut [u8]) {
+    bytes[3] |= (DEAD >> 24) as u8;
+}
+
+/// Covers `bytes` (a multiple of four, perhaps none) with gaps.
+pub(crate) fn fill_gap(mut bytes: &mut [u8]) {
+    while !bytes.is_empty() {
+        let words = (bytes.len() / 4).min(GAP_WORDS_MAX);
+        let (gap, rest) = bytes.split_at_mut(words * 4);
+        gap[..4].copy_from_slice(&(words as u32).to_le_bytes());
+        bytes = rest;
+    }
+}
+
+/// Changes version and expiry of the entry at the start of `bytes` where it lies.
+pub(crate) fn restamp(bytes: &mut [u8], version: u64, expires_ms: u64) {
+    let second = u64_at(bytes, 4) & !EXPIRES_MS_MAX;
+    let second = second | expires_ms.min(EXPIRES_MS_MAX);
+    bytes[4..12].copy_from_slice(&second.to_le_bytes());
+    bytes[12..20].copy_from_slice(&version.to_le_bytes());
+}
+
+/// Notes a use of the extended entry at the start of `bytes`.
+pub(crate) fn set_last_use(bytes: &mut [u8], now_ms: u64) {
+    let kept = u64_at(bytes, HEADER_BYTES) & !(LAST_USE_BITS << LAST_USE_SHIFT);
+    let extension = kept | (now_ms.min(LAST_USE_BITS) << LAST_USE_SHIFT);
+    bytes[20..28].copy_from_slice(&extension.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            version: u64,
+            expires_ms in 0..=EXPIRES_MS_MAX,
+            map in 0..MAPS_MAX as u16,
+            partition in 0u16..16384,
+            key in prop::collection::vec(any::<u8>(), 1..600),
+            value_bytes in 0usize..3000,
+            large: bool,
+            deleted: bool,
+            last_use_ms in prop::option::of(1..LAST_USE_BITS),
+        ) {
+            let entry = NewEntry {
+                version, expires_ms, map, partition, key: &key, value_bytes, large, deleted,
+                last_use_ms,
+            };
+            let mut bytes = vec![0xAA; 8192];
+            let value_at = entry.write(&mut bytes);
+            prop_assert!(bytes[entry.size()..].iter().all(|byte| *byte == 0xAA));
+            let Record::Entry(header) = record(&bytes) else { panic!("not an entry") };
+            prop_assert_eq!(header, Header {
+                version, expires_ms, map, partition, key_bytes: key.len(), value_bytes,
+                key_at: entry.key_at(), dead: false, large, deleted, last_use_ms,
+            });
+            prop_assert_eq!(header.size(), entry.size());
+            prop_assert_eq!(header.value_at(), value_at);
+            prop_assert_eq!(&bytes[header.key_at..value_at], &key[..]);
+
+            restamp(&mut bytes, 77, 88);
+            mark_dead(&mut bytes);
+            let after = read(&bytes);
+            prop_assert_eq!(after, Header { version: 77, expires_ms: 88, dead: true, ..header });
+            if header.extended() {
+                set_last_use(&mut bytes, 99);
+                prop_assert_eq!(read(&bytes), Header { last_use_ms: Some(99), ..after });
+            }
+        }
+    }
+
+    #[test]
+    fn gaps_of_every_size_are_stepped_over_exactly() {
+        for words in [0, 1, 2, 5, GAP_WORDS_MAX, GAP_WORDS_MAX + 1] {
+            let mut bytes = vec![0xFF; words * 4 + 4];
+            fill_gap(&mut bytes[..words * 4]);
+            let mut at = 0;
+            while at < words * 4 {
+                let Record::Gap(gap) = record(&bytes[at..]) else {
+                    panic!("not a gap")
+                };
+                assert!(gap > 0);
+                at += gap;
+            }
+            assert_eq!(at, words * 4);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What a map may hold: limits set by the operator, for this shard's share of the map.
+
+use crate::config::FullPolicy;
+use crate::entry::{Header, MAPS_MAX};
+use crate::version::written_ms;
+
+/// The group of all maps without limits of their own.
+pub(crate) const SHARED_GROUP: u8 = 0;
+
+/// Limits of one map in one shard. The default is no limit, and the shard's policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MapLimits {
+    /// The most entries.
+    pub keys_max: Option<u64>,
+    /// The most bytes of entries, headers included.
+    pub bytes_max: Option<u64>,
+    /// An entry that was neither read nor written for so long is gone.
+    pub idle_ms_max: Option<u64>,
+    /// What a write does when the map or the memory is full; none = as the shard's policy says.
+    pub full_policy: Option<FullPolicy>,
+}
+
+/// The limits of all maps.
+pub(crate) struct Limits {
+    by_map: Box<[MapLimits]>,
+    groups: Box<[u8]>,
+    /// Whether any map has an idle limit.
+    pub(crate) any_idle: bool,
+}
+
+impl Limits {
+    pub(crate) fn new() -> Self {
+        Self {
+            by_map: vec![MapLimits::default(); MAPS_MAX].into(),
+            groups: vec![SHARED_GROUP; MAPS_MAX].into(),
+            any_idle: false,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn of(&self, map: u16) -> &MapLimits {
+        &self.by_map[usize::from(map)]
+    }
+
+    #[inline(always)]
+    pub(crate) fn group_of(&self, map: u16) -> u8 {
+        self.groups[usize::from(map)]
+    }
+
+    /// Whether an entry has reached its map's idle time. Where its last use is not kept, because
+    /// the limit came later than the entry, its last write counts.
+    #[inline(always)]
+    pub(crate) fn is_idle(&self, header: &Header, now_ms: u64) -> bool {
+        self.any_idle && self.is_idle_in_map(header, now_ms)
+    }
+
+    fn is_idle_in_map(&self, header: &Header, now_ms: u64) -> bool {
+        let Some(idle_ms_max) = self.of(header.map).idle_ms_max else {
+            return false;
+        };
+        let last_use_ms = header
+            .last_use_ms
+            .unwrap_or_else(|| written_ms(header.version));
+        !header.deleted && last_use_ms.saturating_add(idle_ms_max) <= now_ms
+    }
+}

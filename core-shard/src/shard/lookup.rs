@@ -1,0 +1,176 @@
+//! Finding: the slot and the entry of a key, an entry's own slot, and a place for a new one.
+
+use super::Shard;
+use crate::entry::{self, Header};
+use crate::index::slot::{Kind, Location, Slot};
+use crate::index::{LAST, SlotPlace};
+use crate::operation::Address;
+
+/// A key's entry and its slot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) place: SlotPlace,
+    pub(super) slot: Slot,
+    /// Where the entry begins in memory.
+    pub(super) start: usize,
+    pub(super) header: Header,
+}
+
+/// A place for a new slot in a chain.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Vacancy {
+    /// Nothing is there, or a ghost that nobody needs.
+    Unused(SlotPlace),
+    /// A stale slot.
+    Stale(SlotPlace),
+    /// The chain is full; this is its last bucket.
+    Full(u32),
+}
+
+/// How many operations are prefetched at once.
+const PREFETCH_MAX: usize = 32;
+const LINE_BYTES: usize = 64;
+
+impl Shard {
+    /// Brings the memory that a batch will touch towards the processor, in stages: all buckets
+    /// first, then the entries that their tags point to. At most 32 addresses; others are ignored.
+    pub fn prefetch(&self, batch: &[Address]) {
+        let batch = &batch[..batch.len().min(PREFETCH_MAX)];
+        let mut buckets = [u32::MAX; PREFETCH_MAX];
+        for (at, bucket) in batch.iter().zip(&mut buckets) {
+            if let Some(number) = self.index.bucket_of(at.partition, at.hash) {
+                *bucket = number;
+                self.memory.prefetch(number as usize * LINE_BYTES);
+            }
+        }
+        for (at, bucket) in batch.iter().zip(buckets) {
+            let Some(bucket) = self.memory.buckets().get(bucket as usize) else {
+                continue;
+            };
+            let matches = self.scan.matches(bucket, Slot::tag_of(at.hash));
+            if let Some(slot) = bucket.0.get(matches.trailing_zeros() as usize)
+                && let Some(start) = self.segments.resolve(Slot(*slot))
+            {
+                self.memory.prefetch(start);
+                self.memory.prefetch(start + LINE_BYTES);
+            }
+        }
+    }
+
+    /// The entry of a key, expired or not.
+    #[inline(always)]
+    pub(super) fn find(&self, at: Address, key: &[u8]) -> Option<Found> {
+        let tag = Slot::tag_of(at.hash);
+        let mut number = self.index.bucket_of(at.partition, at.hash)?;
+        loop {
+            let bucket = &self.memory.buckets()[number as usize];
+            let mut matches = self.scan.matches(bucket, tag);
+            while matches != 0 {
+                let position = matches.trailing_zeros() as usize & LAST;
+                matches &= matches - 1;
+                let slot = Slot(bucket.0[position]);
+                let Some(start) = self.segments.resolve(slot) else {
+                    continue;
+                };
+                let bytes = &self.memory.bytes()[start..];
+                let header = entry::read(bytes);
+                if header.map == at.map.0
+                    && header.key_bytes == key.len()
+                    && &bytes[header.key_at..header.value_at()] == key
+                {
+                    let place = SlotPlace {
+                        bucket: number,
+                        position,
+                    };
+                    return Some(Found {
+                        place,
+                        slot,
+                        start,
+                        header,
+                    });
+                }
+            }
+            number = Slot(bucket.0[LAST]).linked()?;
+        }
+    }
+
+    /// The slot of the entry at a location.
+    pub(super) fn find_slot(
+        &self,
+        partition: u16,
+        hash: u64,
+        location: Location,
+    ) -> Option<(SlotPlace, Slot)> {
+        let mut number = self.index.bucket_of_any(partition, hash)?;
+        loop {
+            let bucket = &self.memory.buckets()[number as usize];
+            let at = bucket.0.iter().position(|slot| Slot(*slot).is_at(location));
+            if let Some(position) = at {
+                let place = SlotPlace {
+                    bucket: number,
+                    position,
+                };
+                return Some((place, Slot(bucket.0[position])));
+            }
+            number = Slot(bucket.0[LAST]).linked()?;
+        }
+    }
+
+    /// Where a new slot with this hash may go, and whether a ghost remembers the key. The
+    /// partition must have a table.
+    pub(super) fn find_vacancy(&self, at: Address) -> Option<(Vacancy, bool)> {
+        let tag = Slot::tag_of(at.hash);
+        let mut number = self.index.bucket_of(at.partition, at.hash)?;
+        let mut unused = None;
+        let mut stale = None;
+        let mut oldest_ghost: Option<(u64, SlotPlace)> = None;
+        loop {
+            let bucket = &self.memory.buckets()[number as usize];
+            for (position, slot) in bucket.0.iter().enumerate() {
+                let place = SlotPlace {
+                    bucket: number,
+                    position,
+                };
+                let slot = Slot(*slot);
+                match slot.kind() {
+                    Kind::Empty if unused.is_none() => unused = Some(place),
+                    Kind::Ghost(made) if slot.tag() == tag && self.ghost_counts(made) => {
+                        return Some((Vacancy::Unused(place), true));
+                    }
+                    Kind::Ghost(made) if oldest_ghost.is_none_or(|(oldest, _)| made < oldest) => {
+                        oldest_ghost = Some((made, place));
+                    }
+                    Kind::Entry(_) if stale.is_none() && self.segments.is_stale(slot) => {
+                        stale = Some(place);
+                    }
+                    _ => {}
+                }
+            }
+            let Some(next) = Slot(bucket.0[LAST]).linked() else {
+                break;
+            };
+            number = next;
+        }
+        let ghost = oldest_ghost.map(|(_, place)| place);
+        let vacancy = match (unused, stale, ghost) {
+            (Some(place), _, _) | (None, None, Some(place)) => Vacancy::Unused(place),
+            (None, Some(place), _) => Vacancy::Stale(place),
+            (None, None, None) => Vacancy::Full(number),
+        };
+        Some((vacancy, false))
+    }
+
+    /// Ghosts count for as many evictions as there are entries.
+    fn ghost_counts(&self, made: u64) -> bool {
+        self.index.ghosts_made - made < self.records
+    }
+
+    /// The partition, the hash and the location of the entry that begins at `start`.
+    pub(super) fn identify(&self, start: usize, header: &Header) -> (u64, Location) {
+        let key = &self.memory.bytes()[start..][header.key_at..header.value_at()];
+        let segment = self.segment_of(start);
+        let offset = start - self.segments.start(segment);
+        let hash = self.hasher.hash(header.map, key);
+        (hash, self.segments.location(segment, offset as u32))
+    }
+}

@@ -1,0 +1,81 @@
+//! Reads. They count as uses of the entry, and they are where expiry is exact: an entry is gone at
+//! the very millisecond of its deadline, whether or not the sweep has passed.
+
+use super::Shard;
+use super::lookup::Found;
+use crate::entry::{self, Header};
+use crate::index::slot::FREQUENCY_MAX;
+use crate::operation::{Address, Metadata};
+use crate::value::{Entry, Value};
+
+impl Shard {
+    /// Reads an entry.
+    #[inline]
+    pub fn get(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Entry<'_>> {
+        self.counters.gets += 1;
+        let found = self.find_live(at, key, now_ms)?;
+        self.counters.hits += 1;
+        if found.slot.frequency() < FREQUENCY_MAX {
+            let slot = &mut self.memory.buckets_mut()[found.place.bucket as usize].0;
+            slot[found.place.position] = found.slot.used_once_more().0;
+        }
+        if found.header.last_use_ms.is_some() {
+            entry::set_last_use(&mut self.memory.bytes_mut()[found.start..], now_ms);
+        }
+        Some(Entry {
+            version: found.header.version,
+            expires_at_ms: found.header.expires_at_ms(),
+            value: self.value_of(found.start, &found.header),
+        })
+    }
+
+    /// Looks at an entry without counting it as used.
+    pub fn metadata(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Metadata> {
+        let found = self.find_live(at, key, now_ms)?;
+        Some(Metadata {
+            version: found.header.version,
+            expires_at_ms: found.header.expires_at_ms(),
+            value_bytes: self.value_of(found.start, &found.header).len() as u32,
+        })
+    }
+
+    /// The entry of a key if it is live. One that has expired is removed.
+    #[inline(always)]
+    pub(super) fn find_live(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Found> {
+        let found = self.find(at, key)?;
+        if found.header.expired(now_ms) || found.header.extended() || self.limits.any_idle {
+            return self.still_live(at, found, now_ms);
+        }
+        Some(found)
+    }
+
+    /// The rarer reasons for which a found entry is not live.
+    #[cold]
+    fn still_live(&mut self, at: Address, found: Found, now_ms: u64) -> Option<Found> {
+        if found.header.deleted {
+            return None;
+        }
+        if self.is_over(&found.header, now_ms) {
+            let place = self.index.place(at.partition)?;
+            self.remove(place, &found);
+            self.counters.expired += 1;
+            return None;
+        }
+        Some(found)
+    }
+
+    /// Whether an entry has reached its expiry or its map's idle time.
+    #[inline]
+    pub(super) fn is_over(&self, header: &Header, now_ms: u64) -> bool {
+        header.expired(now_ms) || self.limits.is_idle(header, now_ms)
+    }
+
+    #[inline(always)]
+    pub(super) fn value_of(&self, start: usize, header: &Header) -> Value<'_> {
+        let inline = &self.memory.bytes()[start + header.value_at()..][..header.value_bytes];
+        if header.large {
+            return Value::in_blocks(self.memory.bytes(), inline, self.segments.blocks.shift());
+        }
+        Value::inline(inline)
+    }
+}

@@ -1,0 +1,287 @@
+//! Making room: segments are emptied entry by entry, so that what is worth keeping is kept.
+//!
+//! * Compaction: a segment that is mostly dead; its live entries move to an open one of its kind.
+//! * Eviction from the small queue: entries that were used move to the main queue, others go and
+//!   leave a ghost, by which they are known should they come back soon.
+//! * Eviction from the main queue: entries with uses left pay one and are queued again.
+//!
+//! I1: the segment being emptied is neither open nor in any queue, so that nothing is appended to
+//!     it and nobody else frees it.
+//! I2: an entry is either where its slot says or gone from the index; a slice ends only between
+//!     two entries.
+
+use super::Shard;
+use crate::config::FullPolicy;
+use crate::entry::{self, Header, Record};
+use crate::index::SlotPlace;
+use crate::index::slot::{Location, Slot};
+use crate::segment::{Place, Pool, Purpose, State};
+
+/// Entries looked up together, so that their index buckets are fetched at once.
+const BATCH: usize = 16;
+/// Segments with less than so many eighths live are compacted before anything is evicted.
+const SPARSE_EIGHTHS: usize = 4;
+/// And these, where nothing may be evicted.
+const WORTH_MOVING_EIGHTHS: usize = 7;
+/// The small queue's share of the memory, as one in so many.
+const SMALL_SHARE: u64 = 10;
+
+/// Why a segment is being emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    Compaction,
+    Eviction,
+}
+
+/// The segment that is being emptied, and how far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moving {
+    pub(super) segment: u32,
+    offset: usize,
+    reason: Reason,
+}
+
+/// An entry of the segment that is being emptied.
+#[derive(Clone, Copy)]
+struct Candidate {
+    start: usize,
+    header: Header,
+    hash: u64,
+    location: Location,
+}
+
+impl Shard {
+    /// Looks at no more than `budget` entries. Returns whether it got anywhere.
+    pub(super) fn reclaim_slice(&mut self, now_ms: u64, budget: u32, urgent: bool) -> bool {
+        let mut left = budget as usize;
+        while left > 0 {
+            let Some(moving) = self.upkeep.moving.or_else(|| self.choose(urgent)) else {
+                return left < budget as usize;
+            };
+            match self.empty_batch(moving, left.min(BATCH), now_ms) {
+                Some(looked_at) => left -= looked_at,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// Chooses a segment to empty.
+    fn choose(&mut self, urgent: bool) -> Option<Moving> {
+        let sparse = self.segments.emptiest(SPARSE_EIGHTHS);
+        let (segment, reason) = match sparse {
+            Some(segment) => (segment, Reason::Compaction),
+            None => match self.choose_evicted(urgent) {
+                Some(segment) => (segment, Reason::Eviction),
+                None => (
+                    self.segments.emptiest(WORTH_MOVING_EIGHTHS)?,
+                    Reason::Compaction,
+                ),
+            },
+        };
+        self.segments.begin_moving(segment);
+        self.upkeep.moving = Some(Moving {
+            segment,
+            offset: 0,
+            reason,
+        });
+        self.upkeep.moving
+    }
+
+    /// The segment that S3-FIFO evicts from: the oldest small one while small ones have more than
+    /// their share, else the oldest main one; of the group that holds most.
+    fn choose_evicted(&mut self, urgent: bool) -> Option<u32> {
+        let group = self.fullest_group()?;
+        let [small, main] = self.segments.groups[usize::from(group)].pool_bytes;
+        let small_first = small * SMALL_SHARE > small + main;
+        let order = if small_first {
+            [Pool::Small, Pool::Main]
+        } else {
+            [Pool::Main, Pool::Small]
+        };
+        let mut oldest = order
+            .into_iter()
+            .find_map(|pool| self.segments.oldest(group, pool));
+        if oldest.is_none() && urgent {
+            // All there is lies in open segments.
+            oldest = order
+                .into_iter()
+                .find_map(|pool| self.segments.seal_fullest(group, pool));
+            oldest = oldest.filter(|segment| self.segments.at(*segment).state == State::Sealed);
+        }
+        oldest
+    }
+
+    fn fullest_group(&self) -> Option<u8> {
+        let bytes = |group: &u8| {
+            let [small, main] = self.segments.groups[usize::from(*group)].pool_bytes;
+            small + main
+        };
+        let groups = 0..self.segments.groups.len() as u8;
+        let may_evict = |group: &u8| self.group_policy(*group) == FullPolicy::Evict;
+        groups
+            .filter(may_evict)
+            .filter(|group| bytes(group) > 0)
+            .max_by_key(bytes)
+    }
+
+    /// Empties at most `limit` records; how many there were, at least one. `None` if something
+    /// must be kept and there is no room for it.
+    fn empty_batch(&mut self, mut moving: Moving, limit: usize, now_ms: u64) -> Option<usize> {
+        let mut batch: [Option<Candidate>; BATCH] = [None; BATCH];
+        let written = self.segments.at(moving.segment).written as usize;
+        let segment_start = self.segments.start(moving.segment);
+        let mut looked_at = 0;
+        while looked_at < limit && moving.offset < written {
+            let start = segment_start + moving.offset;
+            match entry::record(&self.memory.bytes()[start..]) {
+                Record::Gap(bytes) => moving.offset += bytes,
+                Record::Entry(header) => {
+                    moving.offset += header.size();
+                    if !header.dead {
+                        batch[looked_at] = Some(self.candidate(start, header));
+                    }
+                }
+            }
+            looked_at += 1;
+        }
+        self.upkeep.moving = Some(moving);
+        for candidate in batch.into_iter().flatten() {
+            if !self.decide(&candidate, moving, now_ms) {
+                // What is left waits where it is.
+                self.upkeep.moving = None;
+                self.segments.stop_moving(moving.segment);
+                return None;
+            }
+        }
+        if moving.offset >= written {
+            self.finish(moving);
+        }
+        Some(looked_at.max(1))
+    }
+
+    fn candidate(&self, start: usize, header: Header) -> Candidate {
+        let (hash, location) = self.identify(start, &header);
+        if let Some(bucket) = self.index.bucket_of(header.partition, hash) {
+            self.memory
+                .prefetch(bucket as usize * crate::mem::BUCKET_BYTES);
+        }
+        Candidate {
+            start,
+            header,
+            hash,
+            location,
+        }
+    }
+
+    /// Moves or evicts one entry. False, with nothing changed, if it must be kept and there is no
+    /// room for it.
+    fn decide(&mut self, candidate: &Candidate, moving: Moving, now_ms: u64) -> bool {
+        let Candidate {
+            start,
+            header,
+            hash,
+            location,
+        } = *candidate;
+        let partition = header.partition;
+        let Some((place, slot)) = self.find_slot(partition, hash, location) else {
+            debug_assert!(false, "a live entry has a slot");
+            return false;
+        };
+        if self.is_over(&header, now_ms) {
+            self.counters.expired += 1;
+            self.discard(candidate, place, Slot::EMPTY);
+            return true;
+        }
+        let books = self.segments.at(moving.segment);
+        let (group, pool) = (self.limits.group_of(header.map), books.pool);
+        let keeps = header.deleted || self.group_policy(group) == FullPolicy::Refuse;
+        let (target, frequency) = match (moving.reason, pool) {
+            (Reason::Compaction, _) => (pool, slot.frequency()),
+            (Reason::Eviction, _) if keeps => (pool, slot.frequency()),
+            (Reason::Eviction, Pool::Small) if slot.frequency() > 0 => (Pool::Main, 0),
+            (Reason::Eviction, Pool::Main) if slot.frequency() > 0 => {
+                (Pool::Main, slot.frequency() - 1)
+            }
+            (Reason::Eviction, _) => {
+                let ghost = (pool == Pool::Small).then(|| self.index.next_ghost());
+                let left = ghost.map_or(Slot::EMPTY, |number| Slot::ghost(slot.tag(), number));
+                self.evict(candidate, place, left);
+                return true;
+            }
+        };
+        let to = Place {
+            group,
+            pool: target,
+            purpose: Purpose::Upkeep,
+        };
+        match self
+            .segments
+            .append(to, header.size(), header.expires_ms, now_ms)
+        {
+            Some(found) => {
+                let moved = Slot::entry(slot.tag(), frequency, found);
+                self.relocate(start, &header, found, (place, moved));
+                self.counters.entries_moved += 1;
+                true
+            }
+            None if moving.reason == Reason::Eviction && !keeps => {
+                self.evict(candidate, place, Slot::EMPTY);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn evict(&mut self, candidate: &Candidate, place: SlotPlace, left: Slot) {
+        self.counters.evicted += 1;
+        self.discard(candidate, place, left);
+    }
+
+    /// Removes an entry and leaves something in its slot.
+    fn discard(&mut self, candidate: &Candidate, place: SlotPlace, left: Slot) {
+        if let Some(partition) = self.index.place_of_any(candidate.header.partition) {
+            self.index.clear(&mut self.memory, partition, place);
+        }
+        self.memory.buckets_mut()[place.bucket as usize].0[place.position] = left.0;
+        self.unbook(candidate.start, &candidate.header);
+    }
+
+    fn finish(&mut self, moving: Moving) {
+        self.upkeep.moving = None;
+        let freed = match moving.reason {
+            Reason::Compaction => &mut self.counters.segments_compacted,
+            Reason::Eviction => &mut self.counters.segments_evicted,
+        };
+        *freed += 1;
+        if self.segments.at(moving.segment).live_entries == 0 {
+            self.segments.give_back(moving.segment);
+        } else {
+            debug_assert!(false, "everything live was moved");
+            self.segments.stop_moving(moving.segment);
+        }
+    }
+
+    /// Makes the oldest segments unfindable until `needed` are free or none is left: the last
+    /// resort of a write.
+    pub(super) fn drop_oldest(&mut self, needed: usize) {
+        for _ in 0..self.segments.count() {
+            if self.segments.free_count() >= needed {
+                return;
+            }
+            if self.segments.first_draining().is_some() {
+                self.drain_slice(u32::MAX);
+                continue;
+            }
+            let Some(segment) = self.choose_evicted(true) else {
+                return;
+            };
+            if self.segments.at(segment).tombstones {
+                return;
+            }
+            self.counters.evicted += u64::from(self.segments.at(segment).live_entries);
+            self.counters.segments_evicted += 1;
+            self.retire(segment);
+        }
+    }
+}

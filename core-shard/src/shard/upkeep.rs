@@ -1,0 +1,127 @@
+//! Background work in slices, and the share of it that a write does itself when memory runs low.
+//!
+//! A slice looks at a bounded number of entries and buckets. Free segments are kept ready ahead of
+//! the writes; a write that finds few of them left does a small slice itself, and one that finds
+//! none makes the least valuable segment unfindable at once, which takes constant time.
+
+use super::Shard;
+use super::reclaim::Moving;
+use crate::config::FullPolicy;
+use crate::segment::RESERVE;
+
+/// Entries or buckets of one slice at most: about 30 µs.
+const SLICE_MAX: u32 = 256;
+/// Entries that a write looks at when free segments are few, and when they are nearly gone.
+const WRITE_SLICE: u32 = 16;
+const WRITE_SLICE_URGENT: u32 = 64;
+/// How often a write that finds nothing free tries to reclaim before it gives up.
+const URGENT_ROUNDS: usize = 4;
+/// How often open segments are looked over for expired ones.
+const OVERDUE_INTERVAL_MS: u64 = 50;
+
+/// Where the background work stands.
+pub(super) struct Upkeep {
+    pub(super) moving: Option<Moving>,
+    /// How far the first draining segment has been read.
+    pub(super) drained_bytes: usize,
+    pub(super) clean_place: usize,
+    pub(super) clean_position: u32,
+    overdue_checked_ms: u64,
+    /// Fewer free segments than this, and writes help.
+    free_low: usize,
+    /// The background work keeps so many free.
+    free_target: usize,
+}
+
+impl Upkeep {
+    pub(super) fn new(segments: usize) -> Self {
+        let free_low = RESERVE + 1 + segments / 128;
+        Self {
+            moving: None,
+            drained_bytes: 0,
+            clean_place: 0,
+            clean_position: 0,
+            overdue_checked_ms: 0,
+            free_low,
+            free_target: free_low + (segments / 64).max(1),
+        }
+    }
+}
+
+impl Shard {
+    /// One slice of background work: at most `budget` entries or buckets are looked at, and at most
+    /// 256 in any case, which takes less than 50 µs. Returns whether there is more to do.
+    pub fn step(&mut self, now_ms: u64, budget: u32) -> bool {
+        let budget = budget.clamp(1, SLICE_MAX);
+        let mut more = self.sweep(now_ms, budget);
+        if !more && self.segments.free_count() < self.upkeep.free_target {
+            more = self.reclaim_slice(now_ms, budget, false);
+        }
+        let half = budget / 2 + 1;
+        more |= self.limit_slice(now_ms, half);
+        more |= self.clean_slice(half);
+        more |= self.drop_slice(half);
+        more
+    }
+
+    /// Sees to it that a write of so many bytes finds a free segment, if that is possible at all.
+    #[inline(always)]
+    pub(super) fn make_room(&mut self, bytes: usize, now_ms: u64) {
+        if self.segments.free_count() < self.upkeep.free_low || self.is_large(bytes) {
+            self.make_room_now(bytes, now_ms);
+        }
+    }
+
+    #[cold]
+    fn make_room_now(&mut self, bytes: usize, now_ms: u64) {
+        let mut needed = RESERVE + 1;
+        if self.is_large(bytes) {
+            needed += 1 + self
+                .segments
+                .segments_for_blocks(self.blocks_needed(bytes) as u64);
+        }
+        if needed > self.segments.count() {
+            return;
+        }
+        if self.segments.free_count() >= needed {
+            if self.segments.free_count() < self.upkeep.free_low {
+                self.sweep(now_ms, WRITE_SLICE);
+                self.reclaim_slice(now_ms, WRITE_SLICE, false);
+            }
+            return;
+        }
+        for _ in 0..URGENT_ROUNDS {
+            self.sweep(now_ms, WRITE_SLICE_URGENT);
+            if self.segments.free_count() >= needed {
+                return;
+            }
+            self.reclaim_slice(now_ms, WRITE_SLICE_URGENT, true);
+        }
+        if self.full_policy == FullPolicy::Evict {
+            self.drop_oldest(needed);
+        }
+    }
+
+    /// Frees what has expired. Returns whether there is more.
+    pub(super) fn sweep(&mut self, now_ms: u64, budget: u32) -> bool {
+        if self.segments.has_open_expiring()
+            && now_ms.abs_diff(self.upkeep.overdue_checked_ms) >= OVERDUE_INTERVAL_MS
+        {
+            while let Some(segment) = self.segments.overdue_open(now_ms) {
+                self.expire_segment(segment);
+            }
+            self.upkeep.overdue_checked_ms = now_ms;
+        }
+        let mut earliest = self.segments.deadlines.earliest();
+        for _ in 0..budget / 32 + 1 {
+            match earliest {
+                Some((deadline_ms, segment)) if deadline_ms <= now_ms => {
+                    self.expire_segment(segment);
+                }
+                _ => break,
+            }
+            earliest = self.segments.deadlines.earliest();
+        }
+        self.drain_slice(budget) || earliest.is_some_and(|(deadline_ms, _)| deadline_ms <= now_ms)
+    }
+}

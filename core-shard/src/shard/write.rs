@@ -1,0 +1,274 @@
+//! Writes: put, delete, expiry changes, counters.
+
+use super::Shard;
+use super::lookup::Found;
+use super::store::Stamp;
+use crate::entry::KEY_BYTES_MAX;
+use crate::error::ShardError;
+use crate::operation::{
+    Address, Condition, Counter, Expiry, ExpiryOutcome, PutOptions, PutOutcome,
+};
+
+/// The longest decimal text of an i64.
+const COUNTER_TEXT_BYTES: usize = 20;
+
+impl Shard {
+    /// Stores an entry.
+    ///
+    /// `OutOfMemory` and `MapFull` leave an existing entry as it was.
+    #[inline]
+    pub fn put(
+        &mut self,
+        at: Address,
+        key: &[u8],
+        value: &[u8],
+        options: PutOptions,
+        now_ms: u64,
+    ) -> Result<PutOutcome, ShardError> {
+        self.check(at, key, value)?;
+        self.make_room(key.len() + value.len(), now_ms);
+        let found = self.find_for_write(at, key, now_ms);
+        let live = found.filter(|found| !found.header.deleted);
+        match (options.condition, live) {
+            (Condition::IfAbsent, Some(_)) => return Ok(PutOutcome::Exists),
+            (Condition::IfPresent, None) => return Ok(PutOutcome::Missing),
+            _ => {}
+        }
+        let expires_ms = match (options.expiry, live) {
+            (Expiry::At(time_ms), _) if time_ms <= now_ms => {
+                if let Some(found) = live {
+                    self.delete_found(at, key, &found, now_ms);
+                }
+                return Ok(PutOutcome::Stored {
+                    version: self.versions.next(now_ms),
+                });
+            }
+            (Expiry::At(time_ms), _) => storable(time_ms),
+            (Expiry::Keep, Some(found)) => found.header.expires_ms,
+            (Expiry::None, _) | (Expiry::Keep, None) => 0,
+        };
+        self.put_found(at, (key, value), expires_ms, found, now_ms)
+            .map(|version| PutOutcome::Stored { version })
+    }
+
+    /// Removes an entry; whether there was a live one.
+    pub fn delete(&mut self, at: Address, key: &[u8], now_ms: u64) -> bool {
+        let Some(place) = self.index.place(at.partition) else {
+            return false;
+        };
+        let remembering = self.index.partitions[place].remembering > 0;
+        let found = self.find_live(at, key, now_ms);
+        match found {
+            Some(found) => self.delete_found(at, key, &found, now_ms),
+            None if remembering && self.check(at, key, &[]).is_ok() => {
+                self.remember_deletion(at, key, now_ms);
+            }
+            None => {}
+        }
+        found.is_some()
+    }
+
+    /// Changes when an entry expires; `None` makes it stay. The entry gets a new version.
+    pub fn set_expiry(
+        &mut self,
+        at: Address,
+        key: &[u8],
+        expires_at_ms: Option<u64>,
+        now_ms: u64,
+    ) -> ExpiryOutcome {
+        let Some(found) = self.find_live(at, key, now_ms) else {
+            return ExpiryOutcome::Missing;
+        };
+        if expires_at_ms.is_some_and(|time_ms| time_ms <= now_ms) {
+            self.delete_found(at, key, &found, now_ms);
+            return ExpiryOutcome::Deleted;
+        }
+        let version = self.versions.next(now_ms);
+        let expires_ms = expires_at_ms.map_or(0, storable);
+        let last_use_ms = found.header.last_use_ms;
+        let stamp = Stamp {
+            version,
+            expires_ms,
+            last_use_ms,
+            deleted: false,
+        };
+        self.restamp(at, &found, stamp, now_ms);
+        ExpiryOutcome::Updated { version }
+    }
+
+    /// Adds to a counter; a missing one is 0. The expiry is kept. The value is decimal text.
+    pub fn add(
+        &mut self,
+        at: Address,
+        key: &[u8],
+        delta: i64,
+        now_ms: u64,
+    ) -> Result<Counter, ShardError> {
+        self.check(at, key, &[])?;
+        self.make_room(key.len() + COUNTER_TEXT_BYTES, now_ms);
+        let found = self.find_for_write(at, key, now_ms);
+        let live = found.filter(|found| !found.header.deleted);
+        let (old, expires_ms) = match live {
+            None => (0, 0),
+            Some(found) => {
+                let text = self.value_of(found.start, &found.header).as_slice();
+                let old = text.and_then(parse_counter).ok_or(ShardError::NotANumber)?;
+                (old, found.header.expires_ms)
+            }
+        };
+        let value = old.checked_add(delta).ok_or(ShardError::Overflow)?;
+        let (text, length) = counter_text(value);
+        let version = self.put_found(at, (key, &text[..length]), expires_ms, found, now_ms)?;
+        Ok(Counter { value, version })
+    }
+
+    /// Stores over what was found for the key, under a new version.
+    #[inline]
+    fn put_found(
+        &mut self,
+        at: Address,
+        (key, value): (&[u8], &[u8]),
+        expires_ms: u64,
+        found: Option<Found>,
+        now_ms: u64,
+    ) -> Result<u64, ShardError> {
+        let version = self.versions.next(now_ms);
+        let last_use_ms = self.limits.of(at.map.0).idle_ms_max.map(|_| now_ms.max(1));
+        let stamp = Stamp {
+            version,
+            expires_ms,
+            last_use_ms,
+            deleted: false,
+        };
+        let stored = self.store(at, (key, value), stamp, found, now_ms);
+        self.counters.puts += u64::from(stored.is_ok());
+        self.counters.refused += u64::from(stored.is_err());
+        stored.map(|()| version)
+    }
+
+    /// The entry of a key, remembered deletions included. One that has expired is removed.
+    #[inline]
+    fn find_for_write(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Found> {
+        let found = self.find(at, key)?;
+        if self.is_over(&found.header, now_ms) {
+            let place = self.index.place(at.partition)?;
+            self.remove(place, &found);
+            self.counters.expired += 1;
+            return None;
+        }
+        Some(found)
+    }
+
+    /// Removes a live entry, and remembers that if it has to be.
+    fn delete_found(&mut self, at: Address, key: &[u8], found: &Found, now_ms: u64) {
+        let Some(place) = self.index.place(at.partition) else {
+            return;
+        };
+        self.remove(place, found);
+        self.counters.deletes += 1;
+        if self.index.partitions[place].remembering > 0 {
+            self.remember_deletion(at, key, now_ms);
+        }
+    }
+
+    /// What is wrong with a request, whatever the shard holds.
+    #[inline(always)]
+    pub(super) fn check(&self, at: Address, key: &[u8], value: &[u8]) -> Result<(), ShardError> {
+        if key.is_empty() {
+            return Err(ShardError::EmptyKey);
+        }
+        if key.len() > KEY_BYTES_MAX {
+            return Err(ShardError::KeyTooLarge);
+        }
+        if value.len() > self.value_bytes_max as usize {
+            return Err(ShardError::ValueTooLarge {
+                limit_bytes: self.value_bytes_max,
+            });
+        }
+        if !self.maps.knows(at.map) {
+            return Err(ShardError::NoSuchMap);
+        }
+        self.index
+            .place(at.partition)
+            .map(|_| ())
+            .ok_or(ShardError::NotOwned)
+    }
+}
+
+/// An expiry as entries keep it: beyond the last one they can keep is never.
+fn storable(expires_ms: u64) -> u64 {
+    if expires_ms > crate::entry::EXPIRES_MS_MAX {
+        0
+    } else {
+        expires_ms
+    }
+}
+
+/// Decimal digits with an optional minus, as a counter writes them; at most 20 bytes.
+fn parse_counter(text: &[u8]) -> Option<i64> {
+    if text.len() > COUNTER_TEXT_BYTES || text.first() == Some(&b'+') {
+        return None;
+    }
+    core::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// The decimal text of a counter, without allocation.
+fn counter_text(value: i64) -> ([u8; COUNTER_TEXT_BYTES], usize) {
+    let mut text = [0; COUNTER_TEXT_BYTES];
+    let mut rest = value.unsigned_abs();
+    let mut at = COUNTER_TEXT_BYTES;
+    loop {
+        at -= 1;
+        text[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        at -= 1;
+        text[at] = b'-';
+    }
+    text.rotate_left(at);
+    (text, COUNTER_TEXT_BYTES - at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_written_and_read_as_decimal_text_to_their_limits() {
+        for value in [
+            0,
+            1,
+            -1,
+            9,
+            10,
+            -10,
+            1234567890,
+            i64::MAX,
+            i64::MIN,
+            i64::MIN + 1,
+        ] {
+            let (text, length) = counter_text(value);
+            assert_eq!(
+                core::str::from_utf8(&text[..length]).unwrap(),
+                value.to_string()
+            );
+            assert_eq!(parse_counter(&text[..length]), Some(value));
+        }
+        for text in [
+            "",
+            "-",
+            "+1",
+            "1 ",
+            "1.0",
+            "0x1",
+            "9223372036854775808",
+            "000000000000000000001",
+        ] {
+            assert_eq!(parse_counter(text.as_bytes()), None, "{text:?}");
+        }
+    }
+}

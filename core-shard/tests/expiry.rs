@@ -1,0 +1,266 @@
+//! Expiry is exact: never early, never late, at every scale, whatever the sweep has done.
+#![expect(clippy::unwrap_used, reason = "test harness")]
+
+use jerboa_core_shard::{
+    Address, Condition, Expiry, ExpiryOutcome, MapId, PutOptions, PutOutcome, Shard, ShardConfig,
+};
+
+const START_MS: u64 = 1_800_000_000_123;
+const DAY_MS: u64 = 86_400_000;
+
+fn shard() -> Shard {
+    Shard::new(&ShardConfig::owning_all(32 << 20, 4)).unwrap()
+}
+
+fn at(shard: &Shard, key: &str) -> Address {
+    shard.address(MapId::DEFAULT, 1, key.as_bytes())
+}
+
+fn put(shard: &mut Shard, key: &str, expiry: Expiry, now_ms: u64) -> PutOutcome {
+    let options = PutOptions {
+        condition: Condition::Always,
+        expiry,
+    };
+    let at = at(shard, key);
+    shard
+        .put(at, key.as_bytes(), b"value", options, now_ms)
+        .unwrap()
+}
+
+fn alive(shard: &mut Shard, key: &str, now_ms: u64) -> bool {
+    let at = at(shard, key);
+    shard.get(at, key.as_bytes(), now_ms).is_some()
+}
+
+fn expires_at_ms(shard: &mut Shard, key: &str, now_ms: u64) -> Option<u64> {
+    let at = at(shard, key);
+    shard
+        .metadata(at, key.as_bytes(), now_ms)
+        .unwrap()
+        .expires_at_ms
+}
+
+fn settle(shard: &mut Shard, now_ms: u64) {
+    while shard.step(now_ms, 256) {}
+    shard.verify().unwrap();
+}
+
+#[test]
+fn an_entry_lives_to_the_last_millisecond_and_not_one_more() {
+    let times_to_live = [
+        1,
+        2,
+        9,
+        250,
+        999,
+        1000,
+        1001,
+        7_999,
+        8_000,
+        15_999,
+        16_001,
+        59_999,
+        3_600_000,
+        DAY_MS,
+        30 * DAY_MS,
+        365 * DAY_MS,
+        20 * 365 * DAY_MS,
+    ];
+    for settled in [false, true] {
+        for ttl_ms in times_to_live {
+            let mut shard = shard();
+            let end_ms = START_MS + ttl_ms;
+            put(&mut shard, "k", Expiry::At(end_ms), START_MS);
+            for now_ms in [START_MS, end_ms - 1, end_ms, end_ms + 1] {
+                if settled {
+                    settle(&mut shard, now_ms);
+                }
+                assert_eq!(
+                    alive(&mut shard, "k", now_ms),
+                    now_ms < end_ms,
+                    "ttl {ttl_ms}"
+                );
+            }
+            assert_eq!(shard.usage().entries, 0);
+        }
+    }
+}
+
+#[test]
+fn entries_of_one_class_expire_each_at_its_own_time() {
+    let mut shard = shard();
+    let ends_ms: Vec<u64> = (0..50).map(|n| START_MS + 60_000 + n * 37).collect();
+    for (n, end_ms) in ends_ms.iter().enumerate() {
+        put(&mut shard, &format!("k{n}"), Expiry::At(*end_ms), START_MS);
+    }
+    for now_ms in (START_MS + 59_900..START_MS + 62_100).step_by(11) {
+        settle(&mut shard, now_ms);
+        for (n, end_ms) in ends_ms.iter().enumerate() {
+            assert_eq!(
+                alive(&mut shard, &format!("k{n}"), now_ms),
+                now_ms < *end_ms
+            );
+        }
+    }
+}
+
+#[test]
+fn an_overwrite_clears_keeps_or_replaces_the_expiry_as_asked() {
+    let mut shard = shard();
+    let (soon_ms, later_ms) = (START_MS + 1_000, START_MS + DAY_MS);
+    for (expiry, expected) in [
+        (Expiry::None, None),
+        (Expiry::Keep, Some(soon_ms)),
+        (Expiry::At(later_ms), Some(later_ms)),
+        (Expiry::At(START_MS + 10), Some(START_MS + 10)),
+    ] {
+        put(&mut shard, "k", Expiry::At(soon_ms), START_MS);
+        put(&mut shard, "k", expiry, START_MS + 1);
+        assert_eq!(expires_at_ms(&mut shard, "k", START_MS + 2), expected);
+        settle(&mut shard, expected.unwrap_or(later_ms) - 1);
+        assert!(
+            alive(&mut shard, "k", expected.unwrap_or(later_ms) - 1),
+            "{expiry:?}"
+        );
+        assert_eq!(
+            alive(&mut shard, "k", later_ms + DAY_MS),
+            expected.is_none(),
+            "{expiry:?}"
+        );
+    }
+    put(&mut shard, "new", Expiry::Keep, START_MS);
+    assert_eq!(expires_at_ms(&mut shard, "new", START_MS), None);
+}
+
+#[test]
+fn an_expiry_in_the_past_stores_nothing_and_removes_what_was_there() {
+    let mut shard = shard();
+    put(&mut shard, "k", Expiry::None, START_MS);
+    for past_ms in [0, START_MS - 1, START_MS] {
+        put(&mut shard, "k", Expiry::None, START_MS);
+        assert!(matches!(
+            put(&mut shard, "k", Expiry::At(past_ms), START_MS),
+            PutOutcome::Stored { .. }
+        ));
+        assert!(!alive(&mut shard, "k", START_MS));
+        assert_eq!(shard.usage().entries, 0);
+    }
+}
+
+#[test]
+fn prolonging_persisting_and_shortening_hold_through_sweeps() {
+    let mut shard = shard();
+    let kinds = [
+        "prolonged",
+        "persisted",
+        "shortened",
+        "never-then-soon",
+        "untouched",
+    ];
+    for key in kinds {
+        let expiry = if key == "never-then-soon" {
+            Expiry::None
+        } else {
+            Expiry::At(START_MS + 60_000)
+        };
+        put(&mut shard, key, expiry, START_MS);
+    }
+    let ends_ms = [
+        Some(START_MS + DAY_MS),
+        None,
+        Some(START_MS + 500),
+        Some(START_MS + 700),
+    ];
+    for (key, end_ms) in kinds.iter().zip(ends_ms) {
+        let at = at(&shard, key);
+        let outcome = shard.set_expiry(at, key.as_bytes(), end_ms, START_MS + 1);
+        assert!(matches!(outcome, ExpiryOutcome::Updated { .. }));
+    }
+    let ends_ms = ends_ms.into_iter().chain([Some(START_MS + 60_000)]);
+    for (key, end_ms) in kinds.iter().zip(ends_ms) {
+        assert_eq!(expires_at_ms(&mut shard, key, START_MS + 2), end_ms);
+    }
+    for now_ms in [
+        499,
+        500,
+        699,
+        700,
+        59_999,
+        60_000,
+        60_001,
+        DAY_MS - 1,
+        DAY_MS,
+        9 * DAY_MS,
+    ] {
+        settle(&mut shard, START_MS + now_ms);
+        let expected = [
+            now_ms < DAY_MS,
+            true,
+            now_ms < 500,
+            now_ms < 700,
+            now_ms < 60_000,
+        ];
+        for (key, expected) in kinds.iter().zip(expected) {
+            assert_eq!(
+                alive(&mut shard, key, START_MS + now_ms),
+                expected,
+                "{key} at {now_ms}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_expired_entry_counts_as_absent_for_every_condition() {
+    let mut shard = shard();
+    let end_ms = START_MS + 5;
+    for condition in [Condition::IfAbsent, Condition::IfPresent] {
+        put(&mut shard, "k", Expiry::At(end_ms), START_MS);
+        let options = PutOptions {
+            condition,
+            expiry: Expiry::None,
+        };
+        let at = at(&shard, "k");
+        let outcome = shard.put(at, b"k", b"second", options, end_ms).unwrap();
+        let stored = matches!(outcome, PutOutcome::Stored { .. });
+        assert_eq!(stored, condition == Condition::IfAbsent);
+        assert_eq!(shard.delete(at, b"k", end_ms), stored);
+        assert!(!shard.delete(at, b"k", end_ms));
+        assert_eq!(
+            shard.set_expiry(at, b"k", None, end_ms),
+            ExpiryOutcome::Missing
+        );
+    }
+    put(&mut shard, "n", Expiry::At(end_ms), START_MS);
+    let at = at(&shard, "n");
+    assert_eq!(
+        shard.add(at, b"n", 3, end_ms).unwrap().value,
+        3,
+        "an expired counter starts anew"
+    );
+}
+
+#[test]
+fn the_sweep_frees_whole_segments_without_touching_their_entries() {
+    let mut shard = shard();
+    for n in 0..40_000 {
+        put(
+            &mut shard,
+            &format!("key-{n}"),
+            Expiry::At(START_MS + 30_000),
+            START_MS,
+        );
+    }
+    let full = shard.usage();
+    assert!(full.segments_free + 8 < full.segments);
+    // A single slice: far fewer steps than entries.
+    shard.step(START_MS + 30_000, 256);
+    shard.step(START_MS + 30_000, 256);
+    let swept = shard.usage();
+    assert_eq!(swept.entries, 0);
+    assert!(swept.stale_slots > 30_000, "their slots are cleaned later");
+    assert!(swept.segments_free > full.segments_free + 5);
+    shard.verify().unwrap();
+    settle(&mut shard, START_MS + 30_001);
+    assert_eq!(shard.usage().stale_slots, 0);
+}
