@@ -48,9 +48,14 @@ pub struct Config {
     /// Received bytes that one connection may hold before they are executed; at least one whole
     /// frame with the largest value.
     pub input_bytes_max: usize,
-    /// Reply bytes that one connection may hold before they are sent; a connection above it is
-    /// not read from, and closed after [`Config::slow_client_timeout_ms`].
+    /// Reply bytes that wait for one connection above which nothing more is executed for it; it
+    /// is closed if it takes none of them for [`Config::slow_client_timeout_ms`]. One reply more
+    /// than this may wait, so it need not hold the largest value.
     pub output_bytes_max: usize,
+    /// Bytes that all connections together may hold, received and unsent, split evenly over the
+    /// cores. A core above its share closes connections whose input grows, and executes nothing
+    /// for those that do not read.
+    pub buffer_bytes_max: usize,
     /// A connection that sent nothing for this long is closed; 0 never closes.
     pub idle_timeout_ms: u64,
     /// How long a client may take none of the replies that wait for it before it is closed.
@@ -85,7 +90,8 @@ impl Default for Config {
             partitions: 4096,
             connections_max: None,
             input_bytes_max: 68 << 20,
-            output_bytes_max: 68 << 20,
+            output_bytes_max: 1 << 20,
+            buffer_bytes_max: 512 << 20,
             idle_timeout_ms: 0,
             slow_client_timeout_ms: 10_000,
             drain_timeout_ms: 5_000,

@@ -11,6 +11,7 @@ mod budget;
 mod buffer;
 mod connection;
 mod execute;
+mod executor;
 mod gather;
 mod housekeeping;
 mod intake;
@@ -30,7 +31,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use jerboa_core_shard::Shard;
 
 use crate::net::{Completion, Ring, RingConfig, RingError, SocketId, Waker};
-use budget::{COMPLETIONS_PER_TURN, TICK_MS, TURNS_PER_YIELD};
+use budget::{COMPLETIONS_PER_TURN, POOLED_BUFFER_BYTES, TICK_MS, TURNS_PER_YIELD};
 use buffer::Pool;
 pub(crate) use mailbox::mailboxes;
 use mailbox::{Inbox, Mailbox, Outbox};
@@ -45,7 +46,12 @@ pub(crate) struct WorkerConfig {
     pub(crate) core: u16,
     pub(crate) spin: Duration,
     pub(crate) value_bytes_max: u32,
+    /// Received bytes that one session may hold.
+    pub(crate) input_bytes_max: usize,
+    /// Unsent bytes above which a session is blocked.
     pub(crate) output_bytes_max: usize,
+    /// Bytes that all sessions of this core may hold.
+    pub(crate) buffer_bytes_max: usize,
     pub(crate) idle_timeout_ms: u64,
     pub(crate) slow_client_timeout_ms: u64,
     pub(crate) drain_timeout_ms: u64,
@@ -69,6 +75,8 @@ pub(crate) struct Worker {
     outbox: Outbox,
     sessions: Vec<Option<Session>>,
     session_count: usize,
+    /// Bytes that the sessions hold, as of their last [`Worker::account`].
+    buffered_bytes: usize,
     serial: u64,
     pool: Pool,
     counts: Counts,
@@ -125,6 +133,7 @@ impl Worker {
             outbox,
             sessions: Vec::new(),
             session_count: 0,
+            buffered_bytes: 0,
             serial: 0,
             pool: Pool::default(),
             counts: Counts::default(),
@@ -203,6 +212,30 @@ impl Worker {
         self.counts.turns += 1;
         self.begin_drain_if_asked();
         Ok(Activity::Busy)
+    }
+
+    /// How much unsent output blocks a session now: less when the core's sessions together hold
+    /// more than they may.
+    fn output_limit(&self) -> usize {
+        if self.buffered_bytes > self.config.buffer_bytes_max {
+            self.config.output_bytes_max.min(POOLED_BUFFER_BYTES)
+        } else {
+            self.config.output_bytes_max
+        }
+    }
+
+    /// Brings what the core knows of a session's buffers up to date.
+    fn account(&mut self, socket: SocketId) {
+        let in_flight = self.ring.in_flight_bytes(socket);
+        if let Some(session) = self
+            .sessions
+            .get_mut(socket.0 as usize)
+            .and_then(Option::as_mut)
+        {
+            let held = session.held_bytes() + in_flight;
+            self.buffered_bytes = self.buffered_bytes + held - session.accounted_bytes;
+            session.accounted_bytes = held;
+        }
     }
 
     /// The session on a socket. Sockets of the ring without a session are being closed.

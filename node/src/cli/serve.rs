@@ -41,9 +41,12 @@ pub(crate) struct Serve {
     /// received bytes one connection may hold
     #[argh(option)]
     input_bytes_max: Option<String>,
-    /// unsent reply bytes one connection may hold
+    /// unsent reply bytes above which a connection is not served until it reads
     #[argh(option)]
     output_bytes_max: Option<String>,
+    /// bytes all connections together may hold, received and unsent
+    #[argh(option)]
+    buffer_bytes_max: Option<String>,
     /// close a connection that sent nothing for this long; 0: never
     #[argh(option)]
     idle_timeout_ms: Option<String>,
@@ -102,6 +105,7 @@ impl Serve {
             connections_max,
             input_bytes_max,
             output_bytes_max,
+            buffer_bytes_max,
             idle_timeout_ms,
             slow_client_timeout_ms,
             drain_timeout_ms,
@@ -124,6 +128,7 @@ impl Serve {
             ("connections_max", connections_max.as_deref()),
             ("input_bytes_max", input_bytes_max.as_deref()),
             ("output_bytes_max", output_bytes_max.as_deref()),
+            ("buffer_bytes_max", buffer_bytes_max.as_deref()),
             ("idle_timeout_ms", idle_timeout_ms.as_deref()),
             ("slow_client_timeout_ms", slow_client_timeout_ms.as_deref()),
             ("drain_timeout_ms", drain_timeout_ms.as_deref()),

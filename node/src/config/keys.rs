@@ -111,7 +111,13 @@ pub const KEYS: &[Key] = &[
         output_bytes_max,
         size,
         |bytes: &usize| show_size(*bytes as u64),
-        "unsent reply bytes one connection may hold"
+        "unsent reply bytes above which a connection is not served until it reads"
+    ),
+    key!(
+        buffer_bytes_max,
+        size,
+        |bytes: &usize| show_size(*bytes as u64),
+        "bytes all connections together may hold, received and unsent"
     ),
     key!(
         idle_timeout_ms,

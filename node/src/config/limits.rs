@@ -15,7 +15,9 @@ const CORES_MAX: u64 = 1024;
 /// Above a second a core that spins is a core that never parks.
 const SPIN_US_MAX: u64 = 1_000_000;
 const CONNECTIONS_MAX: u64 = 4 << 20;
-const BUFFER_BYTES_MAX: u64 = 1 << 30;
+const BUFFER_BYTES_MAX: u64 = 1 << 40;
+/// Below this every other reply would block its connection.
+const OUTPUT_BYTES_MIN: u64 = 4 << 10;
 const VALUE_BYTES_MAX: u64 = 64 << 20;
 const MEMORY_BYTES_MIN: u64 = 16 << 20;
 const MEMORY_BYTES_MAX: u64 = 64 << 40;
@@ -69,7 +71,16 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     )?;
     within("drain_timeout_ms", config.drain_timeout_ms, 0, DAY_MS)?;
     holds_a_frame("input_bytes_max", config.input_bytes_max as u64, config)?;
-    holds_a_frame("output_bytes_max", config.output_bytes_max as u64, config)
+    let output = config.output_bytes_max as u64;
+    within(
+        "output_bytes_max",
+        output,
+        OUTPUT_BYTES_MIN,
+        BUFFER_BYTES_MAX,
+    )?;
+    let all = config.buffer_bytes_max as u64;
+    holds_a_frame("buffer_bytes_max", all / cores, config)?;
+    Ok(())
 }
 
 fn within(key: &'static str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
@@ -116,7 +127,7 @@ mod tests {
             ("slow_client_timeout_ms", |c| c.slow_client_timeout_ms = 0),
             ("drain_timeout_ms", |c| c.drain_timeout_ms = u64::MAX),
             ("idle_timeout_ms", |c| c.idle_timeout_ms = u64::MAX),
-            ("input_bytes_max", |c| c.input_bytes_max = 2 << 30),
+            ("input_bytes_max", |c| c.input_bytes_max = 2 << 40),
         ];
         for (key, spoil) in spoilers {
             let mut config = Config::default();
@@ -143,17 +154,17 @@ mod tests {
     #[test]
     fn a_buffer_that_cannot_hold_one_frame_is_refused_with_what_it_needs() {
         let config = Config {
-            output_bytes_max: 64 << 20,
+            input_bytes_max: 64 << 20,
             ..Config::default()
         };
         match config.validate() {
             Err(ConfigError::BufferBelowFrame {
-                key: "output_bytes_max",
+                key: "input_bytes_max",
                 needed,
                 ..
             }) => {
                 let config = Config {
-                    output_bytes_max: needed as usize,
+                    input_bytes_max: needed as usize,
                     ..config
                 };
                 assert!(

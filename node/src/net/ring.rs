@@ -280,6 +280,15 @@ impl Ring {
             .is_some_and(|entry| entry.in_flight.is_some())
     }
 
+    /// Bytes of the send in flight; 0 when there is none.
+    pub fn in_flight_bytes(&self, socket: SocketId) -> usize {
+        let in_flight = self
+            .sockets
+            .get(socket.0)
+            .and_then(|entry| entry.in_flight.as_ref());
+        in_flight.map_or(0, Vec::len)
+    }
+
     /// Bytes of the send in flight that the kernel has taken over so far, by whole steps of
     /// [`SEND_STEP_BYTES`]; 0 when none is in flight.
     pub fn send_progress(&self, socket: SocketId) -> usize {

@@ -29,7 +29,7 @@ impl Worker {
     }
 
     fn flush_one(&mut self, socket: SocketId, now_ms: u64) {
-        let output_bytes_max = self.config.output_bytes_max;
+        let output_limit = self.output_limit();
         let Some(session) = self
             .sessions
             .get_mut(socket.0 as usize)
@@ -48,12 +48,13 @@ impl Worker {
         } else if session.output.is_empty() && session.output.capacity() > 0 {
             self.pool.give(std::mem::take(&mut session.output));
         }
-        if session.queued && !session.blocked(output_bytes_max) {
+        if session.queued && !session.blocked(output_limit) {
             self.ready.push(socket);
         }
         if session.settled(sending) {
-            self.close(socket);
+            return self.close(socket);
         }
+        self.account(socket);
     }
 
     /// Answers to requests that this core forwarded.

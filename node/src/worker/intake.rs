@@ -57,7 +57,7 @@ impl Worker {
 
     fn received(&mut self, socket: SocketId, chunk: Chunk, now_ms: u64) {
         self.counts.bytes_in += chunk.len() as u64;
-        let output_bytes_max = self.config.output_bytes_max;
+        let output_limit = self.output_limit();
         let Some(session) = self
             .sessions
             .get_mut(socket.0 as usize)
@@ -75,7 +75,7 @@ impl Worker {
             source.append(&mut self.ring, chunk, &mut self.pool);
             return;
         }
-        if session.queued || session.blocked(output_bytes_max) {
+        if session.queued || session.blocked(output_limit) {
             session.input.extend(self.ring.bytes(&chunk));
             self.ring.release(chunk);
             session.queued = true;
@@ -134,9 +134,8 @@ impl Worker {
             .sessions
             .get_mut(socket.0 as usize)
             .and_then(Option::take);
-        if taken.is_none() {
-            return;
-        }
+        let Some(session) = taken else { return };
+        self.buffered_bytes -= session.accounted_bytes;
         self.session_count -= 1;
         self.counts.connections -= 1;
         self.shared.release();

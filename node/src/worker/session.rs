@@ -60,6 +60,8 @@ pub(super) struct Session {
     pub(super) progressed_ms: u64,
     /// Bytes of the send in flight that were gone when last looked.
     pub(super) progress: usize,
+    /// What the worker has on its books for this session's buffers.
+    pub(super) accounted_bytes: usize,
 }
 
 impl Session {
@@ -83,6 +85,7 @@ impl Session {
             received_ms: now_ms,
             progressed_ms: now_ms,
             progress: 0,
+            accounted_bytes: 0,
         }
     }
 
@@ -91,6 +94,11 @@ impl Session {
     pub(super) fn blocked(&self, output_bytes_max: usize) -> bool {
         self.output.len() + self.replies.ready_bytes() > output_bytes_max
             || self.replies.waiting() >= WAITING_PER_CONNECTION
+    }
+
+    /// Bytes that wait in this session's buffers.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.input.len() + self.output.len() + self.replies.ready_bytes()
     }
 
     /// Lets `write` append a reply in its place.

@@ -70,6 +70,8 @@ core_stats! {
     closed_idle,
     /// Connections closed because their bytes were not frames.
     closed_malformed,
+    /// Connections closed because the core's sessions together held too much.
+    closed_overload,
     /// Failures to accept, for want of descriptors.
     accept_failures,
     /// Bytes received.

@@ -1,24 +1,17 @@
-//! One turn's requests: decoded from all ready inputs, executed in batches, answered.
+//! One turn's inputs: which bytes of which sessions are ready, and how each session goes on.
 //!
 //! Received bytes are decoded where the kernel put them; only what is left of an incomplete frame
 //! is copied into the session. The order of a turn's inputs is the order of arrival, so requests of
 //! one connection are executed in order, across all batches.
 
-use arrayvec::ArrayVec;
-use jerboa_core_shard::{Address, Shard};
-use jerboa_wire::routing::partition_of;
-use jerboa_wire::{DecodeError, Decoded, Opcode, Reply, Request, Status, decode_request};
+use jerboa_wire::{Opcode, Reply, Status};
 
-use super::budget::{BATCH, REQUESTS_PER_CONNECTION};
+use super::Worker;
+use super::budget::POOLED_BUFFER_BYTES;
 use super::buffer::{InputBuffer, Pool};
-use super::connection::execute_connection;
-use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
-use super::gather::{self, Gather};
-use super::mailbox::{Forward, Outbox, ReturnAddress};
-use super::session::{Door, Life, Session};
-use super::shared::Shared;
-use super::stats::Counts;
-use super::{Worker, WorkerConfig};
+use super::execute::encode;
+use super::executor::{Batch, Executor};
+use super::session::Life;
 use crate::net::{Chunk, Ring, SocketId};
 
 /// Where an input's bytes are.
@@ -55,23 +48,24 @@ impl Source {
     }
 }
 
+/// Bytes of one session that this turn looks at.
 #[derive(Debug)]
-struct Input {
-    socket: SocketId,
+pub(super) struct Input {
+    pub(super) socket: SocketId,
     source: Source,
 }
 
 /// How far an input got.
 #[derive(Clone, Copy, Debug, Default)]
-struct Progress {
+pub(super) struct Progress {
     /// Bytes whose requests are executed.
-    consumed: usize,
+    pub(super) consumed: usize,
     /// The session may not go on now: nothing behind `consumed` is executed.
-    blocked: bool,
+    pub(super) blocked: bool,
     /// The stream broke at `consumed`: close after what was answered.
-    broken: bool,
+    pub(super) broken: bool,
     /// Complete frames may be left.
-    unfinished: bool,
+    pub(super) unfinished: bool,
 }
 
 /// The inputs of one turn.
@@ -93,35 +87,11 @@ impl Inputs {
     }
 }
 
-/// What is to be done for a decoded frame.
-enum Task<'a> {
-    /// A request on one key of this core.
-    Key { request: Request<'a>, at: Address },
-    /// Any other request.
-    Other {
-        request: Request<'a>,
-        map: MapChoice,
-    },
-    /// A request on one key of another core.
-    Elsewhere { request: Request<'a>, core: u16 },
-    /// A frame that is refused.
-    Refused { reply: Reply<'static>, fatal: bool },
-}
-
-struct Op<'a> {
-    input: u32,
-    /// Offset behind the frame in its input.
-    end: u32,
-    task: Task<'a>,
-}
-
-type Batch<'a> = ArrayVec<Op<'a>, BATCH>;
-
 impl Worker {
     /// Turns sessions with input left over into inputs of this turn.
     pub(super) fn queue_ready(&mut self) {
         for socket in std::mem::take(&mut self.ready) {
-            let output_bytes_max = self.config.output_bytes_max;
+            let output_limit = self.output_limit();
             let Some(session) = self
                 .sessions
                 .get_mut(socket.0 as usize)
@@ -129,7 +99,7 @@ impl Worker {
             else {
                 continue;
             };
-            if !session.queued || session.blocked(output_bytes_max) {
+            if !session.queued || session.blocked(output_limit) {
                 continue;
             }
             session.queued = false;
@@ -147,7 +117,9 @@ impl Worker {
             entries,
             mut progress,
         } = std::mem::take(&mut self.inputs);
+        let output_limit = self.output_limit();
         let mut executor = Executor {
+            output_limit,
             config: &self.config,
             shared: &self.shared,
             shard: &mut self.shard,
@@ -171,395 +143,91 @@ impl Worker {
     /// Gives buffers back, keeps what is left, and decides how each session goes on.
     fn settle_inputs(&mut self, mut entries: Vec<Input>, mut progress: Vec<Progress>) {
         for (input, progress) in entries.drain(..).zip(progress.drain(..)) {
-            let Input { socket, source } = input;
-            let Some(session) = self
-                .sessions
-                .get_mut(socket.0 as usize)
-                .and_then(Option::as_mut)
-            else {
-                if let Source::Chunk(chunk) = source {
-                    self.ring.release(chunk);
-                }
+            let rest = self.rest_of(input.source, &progress);
+            let socket = input.socket;
+            let Some(session) = self.session(socket) else {
                 continue;
             };
             session.turn_input = None;
-            let rest = match source {
-                Source::Chunk(chunk) => {
-                    let left = &self.ring.bytes(&chunk)[progress.consumed..];
-                    let mut rest = InputBuffer::default();
-                    if !left.is_empty() && !progress.broken {
-                        rest = InputBuffer::from_spare(self.pool.take());
-                        rest.extend(left);
-                    }
-                    self.ring.release(chunk);
-                    rest
-                }
-                Source::Buffer(mut buffer) => {
-                    buffer.consume(if progress.broken {
-                        buffer.len()
-                    } else {
-                        progress.consumed
-                    });
-                    if buffer.is_empty() {
-                        self.pool.give(buffer.into_spare());
-                        buffer = InputBuffer::default();
-                    }
-                    buffer
-                }
-            };
             session.input = rest;
-            if progress.broken {
-                self.counts.closed_malformed += 1;
-                session.life = Life::Finishing;
-                self.ring.pause(socket);
-                session.paused = true;
-            }
-            let behind = progress.blocked || progress.unfinished;
-            if behind && !progress.broken && !session.input.is_empty() {
-                // N2: no more is received until what is here is executed.
-                session.queued = true;
-                if !session.paused && session.life == Life::Open {
-                    session.paused = true;
-                    self.ring.pause(socket);
-                }
-                if progress.unfinished && !progress.blocked {
-                    self.ready.push(socket);
-                }
-            } else if session.paused && session.life == Life::Open {
-                session.paused = false;
-                self.ring.resume(socket);
-            }
+            self.go_on(socket, &progress);
+            self.account(socket);
         }
         self.ring.publish();
         self.inputs = Inputs { entries, progress };
     }
-}
 
-/// The parts of a worker that execution needs, apart from the ring, whose buffers it reads.
-struct Executor<'w> {
-    config: &'w WorkerConfig,
-    shared: &'w Shared,
-    shard: &'w mut Shard,
-    sessions: &'w mut [Option<Session>],
-    outbox: &'w mut Outbox,
-    counts: &'w mut Counts,
-    pool: &'w mut Pool,
-    dirty: &'w mut Vec<SocketId>,
-    now_ms: u64,
-}
-
-impl Executor<'_> {
-    fn decode_input<'a>(
-        &mut self,
-        index: u32,
-        bytes: &'a [u8],
-        batch: &mut Batch<'a>,
-        entries: &[Input],
-        progress: &mut [Progress],
-    ) {
-        let socket = entries[index as usize].socket;
-        let (mut at, mut requests) = (0, 0);
-        loop {
-            if progress[index as usize].blocked {
-                return;
-            }
-            let Some(session) = self.sessions[socket.0 as usize].as_ref() else {
-                return;
-            };
-            let (task, consumed) = match decode_request(&bytes[at..], &session.decode) {
-                Ok(Decoded::Incomplete { .. }) => return,
-                Ok(Decoded::Frame { frame, consumed }) => (self.task(frame), consumed),
-                Err(error) => {
-                    let (task, consumed) = refused(&error);
-                    (task, consumed.unwrap_or(0))
+    /// What an input leaves for the session's own buffer.
+    fn rest_of(&mut self, source: Source, progress: &Progress) -> InputBuffer {
+        match source {
+            Source::Chunk(chunk) => {
+                let left = &self.ring.bytes(&chunk)[progress.consumed..];
+                let mut rest = InputBuffer::default();
+                if !left.is_empty() && !progress.broken {
+                    rest = InputBuffer::from_spare(self.pool.take());
+                    rest.extend(left);
                 }
-            };
-            if requests == REQUESTS_PER_CONNECTION {
-                progress[index as usize].unfinished = true;
-                return;
+                self.ring.release(chunk);
+                rest
             }
-            requests += 1;
-            at += consumed;
-            let fatal = matches!(task, Task::Refused { fatal: true, .. });
-            batch.push(Op {
-                input: index,
-                end: at as u32,
-                task,
-            });
-            if batch.is_full() {
-                self.run(batch, entries, progress);
-            }
-            if fatal {
-                return;
+            Source::Buffer(mut buffer) => {
+                buffer.consume(if progress.broken {
+                    buffer.len()
+                } else {
+                    progress.consumed
+                });
+                if buffer.is_empty() {
+                    self.pool.give(buffer.into_spare());
+                    buffer = InputBuffer::default();
+                }
+                buffer
             }
         }
     }
 
-    /// What a request needs: its map and address, or the core that has them.
-    #[inline]
-    fn task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
-        if request.key.is_empty() || request.opcode == Opcode::Noop {
-            let map = if request.count > 0 {
-                choose_map(self.shard, &request)
-            } else {
-                MapChoice::Unknown
-            };
-            return Task::Other { request, map };
-        }
-        let partition = partition_of(request.key, self.shared.partition_count);
-        let refuse = |status| Task::Refused {
-            reply: Reply::new(request.opcode, status, request.request_id),
-            fatal: false,
-        };
-        if partition != request.partition {
-            return refuse(Status::WrongPartition);
-        }
-        let core = self.shared.core_of_partition[usize::from(partition)];
-        if core != self.config.core {
-            // One hop at most: what was forwarded to us and is not ours goes no further.
-            if request.hops > 0 {
-                return refuse(Status::NotOwner);
-            }
-            return Task::Elsewhere { request, core };
-        }
-        match choose_map(self.shard, &request) {
-            MapChoice::Known(map) => {
-                let at = self.shard.address(map, partition, request.key);
-                Task::Key { request, at }
-            }
-            MapChoice::Unknown => refuse(Status::NotFound),
-            MapChoice::Refused(status) => refuse(status),
-        }
-    }
-
-    /// Executes a batch in order and empties it.
-    fn run(&mut self, batch: &mut Batch<'_>, entries: &[Input], progress: &mut [Progress]) {
-        let mut addresses = ArrayVec::<Address, BATCH>::new();
-        for op in batch.iter() {
-            if let Task::Key { at, .. } = op.task {
-                addresses.push(at);
-            }
-        }
-        if addresses.len() > 1 {
-            self.shard.prefetch(&addresses);
-        }
-        for op in batch.drain(..) {
-            let progress = &mut progress[op.input as usize];
-            if progress.blocked {
-                continue;
-            }
-            let socket = entries[op.input as usize].socket;
-            if self.sessions[socket.0 as usize]
-                .as_ref()
-                .is_none_or(|session| session.blocked(self.config.output_bytes_max))
-            {
-                progress.blocked = true;
-                continue;
-            }
-            progress.consumed = op.end as usize;
-            progress.broken |= matches!(op.task, Task::Refused { fatal: true, .. });
-            self.execute(socket, &op.task);
-        }
-    }
-
-    #[inline]
-    fn execute(&mut self, socket: SocketId, task: &Task<'_>) {
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+    /// Whether a session is received from, waits, or ends.
+    fn go_on(&mut self, socket: SocketId, progress: &Progress) {
+        let core_full = self.buffered_bytes > self.config.buffer_bytes_max;
+        let input_bytes_max = self.config.input_bytes_max;
+        let Some(session) = self.session(socket) else {
             return;
         };
-        if session.output.capacity() == 0 {
-            session.output = self.pool.take();
-        }
-        if !std::mem::replace(&mut session.dirty, true) {
-            self.dirty.push(socket);
-        }
-        self.counts.ops += 1;
-        let answering = Answering {
-            crc: session.crc,
-            epoch: self.shared.epoch,
-            stale: false,
-            value_bytes_max: self.config.value_bytes_max,
-        };
-        match task {
-            Task::Key { request, at } => {
-                self.counts.keys += 1;
-                let mut engine = Execution {
-                    shard: self.shard,
-                    now_ms: self.now_ms,
-                    answering,
-                };
-                session.reply(|out| engine.key(request, *at, out));
+        let held = session.input.len();
+        let behind = (progress.blocked || progress.unfinished) && held > 0;
+        let overloaded = held > input_bytes_max || (core_full && held > POOLED_BUFFER_BYTES);
+        if progress.broken {
+            self.counts.closed_malformed += 1;
+            self.stop_reading(socket);
+        } else if overloaded && !behind {
+            // The frame that is coming in cannot be kept; nothing of it was executed.
+            let (crc, reply) = (session.crc, Reply::new(Opcode::Unknown, Status::Busy, 0));
+            session.reply(|out| encode(&reply, out, crc));
+            session.input = InputBuffer::default();
+            self.counts.closed_overload += 1;
+            self.stop_reading(socket);
+        } else if behind {
+            // N2: no more is received until what is here is executed.
+            session.queued = true;
+            let pause = session.life == Life::Open && !std::mem::replace(&mut session.paused, true);
+            if pause {
+                self.ring.pause(socket);
             }
-            Task::Other { request, map } => self.execute_other(socket, request, *map, &answering),
-            Task::Elsewhere { request, core } => self.forward(socket, request, *core, &answering),
-            Task::Refused { reply, .. } => {
-                self.counts.errors += u64::from(reply.status.is_error());
-                let reply = Reply {
-                    epoch: self.shared.epoch,
-                    ..*reply
-                };
-                session.reply(|out| encode(&reply, out, answering.crc));
+            if !progress.blocked {
+                self.ready.push(socket);
             }
+        } else if session.life == Life::Open && std::mem::replace(&mut session.paused, false) {
+            self.ring.resume(socket);
         }
     }
 
-    /// A request about the connection or the node, or on many keys.
-    fn execute_other(
-        &mut self,
-        socket: SocketId,
-        request: &Request<'_>,
-        map: MapChoice,
-        answering: &Answering,
-    ) {
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+    /// Answers what is owed and then closes.
+    fn stop_reading(&mut self, socket: SocketId) {
+        let Some(session) = self.session(socket) else {
             return;
         };
-        if request.count > 0 {
-            return self.execute_many(socket, request, map, answering);
-        }
-        execute_connection(request, session, self.shared, self.config, answering);
+        session.life = Life::Finishing;
+        session.paused = true;
+        self.ring.pause(socket);
+        self.mark_dirty(socket);
     }
-
-    fn execute_many(
-        &mut self,
-        socket: SocketId,
-        request: &Request<'_>,
-        map: MapChoice,
-        answering: &Answering,
-    ) {
-        self.counts.keys += u64::from(request.count);
-        let shared = self.shared;
-        let partition = |key: &[u8]| partition_of(key, shared.partition_count);
-        let owner = |key: &[u8]| shared.core_of_partition[usize::from(partition(key))];
-        let own = self.config.core;
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
-            return;
-        };
-        let all_here = if request.opcode == Opcode::MultiPut {
-            request.entries().all(|entry| owner(entry.key) == own)
-        } else {
-            request.keys().all(|key| owner(key) == own)
-        };
-        if all_here {
-            let (now_ms, answering) = (self.now_ms, *answering);
-            let mut engine = Execution {
-                shard: self.shard,
-                now_ms,
-                answering,
-            };
-            return session.reply(|out| engine.many(request, map, partition, out));
-        }
-        if request.hops > 0 {
-            return session.reply(|out| answering.status(request, Status::NotOwner, out));
-        }
-        self.scatter(socket, request, owner, answering);
-    }
-
-    /// Sends the parts of a multi-key request to the owners of their keys, this core included.
-    fn scatter(
-        &mut self,
-        socket: SocketId,
-        request: &Request<'_>,
-        owner: impl Fn(&[u8]) -> u16,
-        answering: &Answering,
-    ) {
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
-            return;
-        };
-        let stale = session.door == Door::OwnCore;
-        let Ok((parts, places)) = gather::split(request, owner) else {
-            return session.reply(|out| answering.status(request, Status::Internal, out));
-        };
-        let head = Answering {
-            stale,
-            ..*answering
-        }
-        .head(request, Status::Ok);
-        let max = self.config.value_bytes_max;
-        let whole = Gather::new(head, answering.crc, max, places, parts.len());
-        let number = session.replies.gather(whole);
-        for (index, part) in (0u16..).zip(parts) {
-            let to = ReturnAddress {
-                core: self.config.core,
-                socket,
-                serial: session.serial,
-                number,
-                part: index,
-            };
-            let forward = Forward {
-                to,
-                owner: part.core,
-                frame: part.frame,
-                stale: false,
-                crc: answering.crc,
-            };
-            self.counts.forwarded += 1;
-            if self.outbox.forward(forward).is_err() {
-                self.counts.busy += 1;
-                let mut reply = Vec::new();
-                answering.status(request, Status::Busy, &mut reply);
-                session
-                    .replies
-                    .fill(number, index, reply, &mut session.output);
-            }
-        }
-    }
-
-    /// Sends a request to the core that owns its key.
-    fn forward(
-        &mut self,
-        socket: SocketId,
-        request: &Request<'_>,
-        core: u16,
-        answering: &Answering,
-    ) {
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
-            return;
-        };
-        let stale = session.door == Door::OwnCore;
-        let mut frame = Vec::new();
-        let hop = Request {
-            hops: jerboa_wire::limits::HOPS_MAX,
-            ..*request
-        };
-        if hop.encode(&mut frame, answering.crc).is_err() {
-            return session.reply(|out| answering.status(request, Status::Internal, out));
-        }
-        let to = ReturnAddress {
-            core: self.config.core,
-            socket,
-            serial: session.serial,
-            number: session.replies.wait(),
-            part: 0,
-        };
-        let forward = Forward {
-            to,
-            owner: core,
-            frame,
-            stale,
-            crc: answering.crc,
-        };
-        self.counts.forwarded += 1;
-        if self.outbox.forward(forward).is_err() {
-            self.counts.busy += 1;
-            let mut reply = Vec::new();
-            answering.status(request, Status::Busy, &mut reply);
-            session
-                .replies
-                .fill(to.number, 0, reply, &mut session.output);
-        }
-    }
-}
-
-/// The answer to bytes that are not an acceptable frame; `None` consumed: the stream is lost.
-fn refused(error: &DecodeError) -> (Task<'static>, Option<usize>) {
-    let consumed = error.recover.map(|in_step| in_step.consumed);
-    let reply = Reply::refusal(error);
-    (
-        Task::Refused {
-            reply,
-            fatal: consumed.is_none(),
-        },
-        consumed,
-    )
 }

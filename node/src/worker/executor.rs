@@ -1,0 +1,387 @@
+//! Execution of a turn's requests: decoded where they lie, looked up in batches, answered in order.
+//!
+//! Invariants:
+//! * X1 Requests of one connection are executed in the order in which they arrived, across batches.
+//! * X2 A request behind one that could not be executed, because its session is blocked, is not
+//!   executed either.
+//! * X3 A request leaves this core at most once, and only if it has not been forwarded before.
+
+use arrayvec::ArrayVec;
+use jerboa_core_shard::{Address, Shard};
+use jerboa_wire::routing::partition_of;
+use jerboa_wire::{DecodeError, Decoded, Opcode, Reply, Request, Status, decode_request};
+
+use super::WorkerConfig;
+use super::budget::{BATCH, REQUESTS_PER_CONNECTION};
+use super::buffer::Pool;
+use super::connection::execute_connection;
+use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
+use super::gather::{self, Gather};
+use super::mailbox::{Forward, Outbox, ReturnAddress};
+use super::session::{Door, Session};
+use super::shared::Shared;
+use super::stats::Counts;
+use super::turn::{Input, Progress};
+use crate::net::SocketId;
+
+/// What is to be done for a decoded frame.
+enum Task<'a> {
+    /// A request on one key of this core.
+    Key { request: Request<'a>, at: Address },
+    /// Any other request.
+    Other {
+        request: Request<'a>,
+        map: MapChoice,
+    },
+    /// A request on one key of another core.
+    Elsewhere { request: Request<'a>, core: u16 },
+    /// A frame that is refused.
+    Refused { reply: Reply<'static>, fatal: bool },
+}
+
+/// A decoded frame of an input.
+pub(super) struct Op<'a> {
+    input: u32,
+    /// Offset behind the frame in its input.
+    end: u32,
+    task: Task<'a>,
+}
+
+/// Frames that are executed together.
+pub(super) type Batch<'a> = ArrayVec<Op<'a>, BATCH>;
+
+/// The parts of a worker that execution needs, apart from the ring, whose buffers it reads.
+pub(super) struct Executor<'w> {
+    pub(super) output_limit: usize,
+    pub(super) config: &'w WorkerConfig,
+    pub(super) shared: &'w Shared,
+    pub(super) shard: &'w mut Shard,
+    pub(super) sessions: &'w mut [Option<Session>],
+    pub(super) outbox: &'w mut Outbox,
+    pub(super) counts: &'w mut Counts,
+    pub(super) pool: &'w mut Pool,
+    pub(super) dirty: &'w mut Vec<SocketId>,
+    pub(super) now_ms: u64,
+}
+
+impl Executor<'_> {
+    /// Decodes the frames of one input into the batch, which is run whenever it is full.
+    pub(super) fn decode_input<'a>(
+        &mut self,
+        index: u32,
+        bytes: &'a [u8],
+        batch: &mut Batch<'a>,
+        entries: &[Input],
+        progress: &mut [Progress],
+    ) {
+        let socket = entries[index as usize].socket;
+        let (mut at, mut requests) = (0, 0);
+        loop {
+            if progress[index as usize].blocked {
+                return;
+            }
+            let Some(session) = self.sessions[socket.0 as usize].as_ref() else {
+                return;
+            };
+            let (task, consumed) = match decode_request(&bytes[at..], &session.decode) {
+                Ok(Decoded::Incomplete { .. }) => return,
+                Ok(Decoded::Frame { frame, consumed }) => (self.task(frame), consumed),
+                Err(error) => {
+                    let (task, consumed) = refused(&error);
+                    (task, consumed.unwrap_or(0))
+                }
+            };
+            if requests == REQUESTS_PER_CONNECTION {
+                progress[index as usize].unfinished = true;
+                return;
+            }
+            requests += 1;
+            at += consumed;
+            let fatal = matches!(task, Task::Refused { fatal: true, .. });
+            batch.push(Op {
+                input: index,
+                end: at as u32,
+                task,
+            });
+            if batch.is_full() {
+                self.run(batch, entries, progress);
+            }
+            if fatal {
+                return;
+            }
+        }
+    }
+
+    /// What a request needs: its map and address, or the core that has them.
+    #[inline]
+    fn task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
+        if request.key.is_empty() || request.opcode == Opcode::Noop {
+            let map = if request.count > 0 {
+                choose_map(self.shard, &request)
+            } else {
+                MapChoice::Unknown
+            };
+            return Task::Other { request, map };
+        }
+        let partition = partition_of(request.key, self.shared.partition_count);
+        let refuse = |status| Task::Refused {
+            reply: Reply::new(request.opcode, status, request.request_id),
+            fatal: false,
+        };
+        if partition != request.partition {
+            return refuse(Status::WrongPartition);
+        }
+        let core = self.shared.core_of_partition[usize::from(partition)];
+        if core != self.config.core {
+            // One hop at most: what was forwarded to us and is not ours goes no further.
+            if request.hops > 0 {
+                return refuse(Status::NotOwner);
+            }
+            return Task::Elsewhere { request, core };
+        }
+        match choose_map(self.shard, &request) {
+            MapChoice::Known(map) => {
+                let at = self.shard.address(map, partition, request.key);
+                Task::Key { request, at }
+            }
+            MapChoice::Unknown => refuse(Status::NotFound),
+            MapChoice::Refused(status) => refuse(status),
+        }
+    }
+
+    /// Executes a batch in order and empties it.
+    pub(super) fn run(
+        &mut self,
+        batch: &mut Batch<'_>,
+        entries: &[Input],
+        progress: &mut [Progress],
+    ) {
+        let mut addresses = ArrayVec::<Address, BATCH>::new();
+        for op in batch.iter() {
+            if let Task::Key { at, .. } = op.task {
+                addresses.push(at);
+            }
+        }
+        if addresses.len() > 1 {
+            self.shard.prefetch(&addresses);
+        }
+        for op in batch.drain(..) {
+            let progress = &mut progress[op.input as usize];
+            if progress.blocked {
+                continue;
+            }
+            let socket = entries[op.input as usize].socket;
+            if self.sessions[socket.0 as usize]
+                .as_ref()
+                .is_none_or(|session| session.blocked(self.output_limit))
+            {
+                progress.blocked = true;
+                continue;
+            }
+            progress.consumed = op.end as usize;
+            progress.broken |= matches!(op.task, Task::Refused { fatal: true, .. });
+            self.execute(socket, &op.task);
+        }
+    }
+
+    #[inline]
+    fn execute(&mut self, socket: SocketId, task: &Task<'_>) {
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        if session.output.capacity() == 0 {
+            session.output = self.pool.take();
+        }
+        if !std::mem::replace(&mut session.dirty, true) {
+            self.dirty.push(socket);
+        }
+        self.counts.ops += 1;
+        let answering = Answering {
+            crc: session.crc,
+            epoch: self.shared.epoch,
+            stale: false,
+            value_bytes_max: self.config.value_bytes_max,
+        };
+        match task {
+            Task::Key { request, at } => {
+                self.counts.keys += 1;
+                let mut engine = Execution {
+                    shard: self.shard,
+                    now_ms: self.now_ms,
+                    answering,
+                };
+                session.reply(|out| engine.key(request, *at, out));
+            }
+            Task::Other { request, map } => self.execute_other(socket, request, *map, &answering),
+            Task::Elsewhere { request, core } => self.forward(socket, request, *core, &answering),
+            Task::Refused { reply, .. } => {
+                self.counts.errors += u64::from(reply.status.is_error());
+                let reply = Reply {
+                    epoch: self.shared.epoch,
+                    ..*reply
+                };
+                session.reply(|out| encode(&reply, out, answering.crc));
+            }
+        }
+    }
+
+    /// A request about the connection or the node, or on many keys.
+    fn execute_other(
+        &mut self,
+        socket: SocketId,
+        request: &Request<'_>,
+        map: MapChoice,
+        answering: &Answering,
+    ) {
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        if request.count > 0 {
+            return self.execute_many(socket, request, map, answering);
+        }
+        execute_connection(request, session, self.shared, self.config, answering);
+    }
+
+    fn execute_many(
+        &mut self,
+        socket: SocketId,
+        request: &Request<'_>,
+        map: MapChoice,
+        answering: &Answering,
+    ) {
+        self.counts.keys += u64::from(request.count);
+        let shared = self.shared;
+        let partition = |key: &[u8]| partition_of(key, shared.partition_count);
+        let owner = |key: &[u8]| shared.core_of_partition[usize::from(partition(key))];
+        let own = self.config.core;
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        let all_here = if request.opcode == Opcode::MultiPut {
+            request.entries().all(|entry| owner(entry.key) == own)
+        } else {
+            request.keys().all(|key| owner(key) == own)
+        };
+        if all_here {
+            let (now_ms, answering) = (self.now_ms, *answering);
+            let mut engine = Execution {
+                shard: self.shard,
+                now_ms,
+                answering,
+            };
+            return session.reply(|out| engine.many(request, map, partition, out));
+        }
+        if request.hops > 0 {
+            return session.reply(|out| answering.status(request, Status::NotOwner, out));
+        }
+        self.scatter(socket, request, owner, answering);
+    }
+
+    /// Sends the parts of a multi-key request to the owners of their keys, this core included.
+    fn scatter(
+        &mut self,
+        socket: SocketId,
+        request: &Request<'_>,
+        owner: impl Fn(&[u8]) -> u16,
+        answering: &Answering,
+    ) {
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        let stale = session.door == Door::OwnCore;
+        let Ok((parts, places)) = gather::split(request, owner) else {
+            return session.reply(|out| answering.status(request, Status::Internal, out));
+        };
+        let head = Answering {
+            stale,
+            ..*answering
+        }
+        .head(request, Status::Ok);
+        let max = self.config.value_bytes_max;
+        let whole = Gather::new(head, answering.crc, max, places, parts.len());
+        let number = session.replies.gather(whole);
+        for (index, part) in (0u16..).zip(parts) {
+            let to = ReturnAddress {
+                core: self.config.core,
+                socket,
+                serial: session.serial,
+                number,
+                part: index,
+            };
+            let forward = Forward {
+                to,
+                owner: part.core,
+                frame: part.frame,
+                stale: false,
+                crc: answering.crc,
+            };
+            self.counts.forwarded += 1;
+            if self.outbox.forward(forward).is_err() {
+                self.counts.busy += 1;
+                let mut reply = Vec::new();
+                answering.status(request, Status::Busy, &mut reply);
+                session
+                    .replies
+                    .fill(number, index, reply, &mut session.output);
+            }
+        }
+    }
+
+    /// Sends a request to the core that owns its key.
+    fn forward(
+        &mut self,
+        socket: SocketId,
+        request: &Request<'_>,
+        core: u16,
+        answering: &Answering,
+    ) {
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        let stale = session.door == Door::OwnCore;
+        let mut frame = Vec::new();
+        let hop = Request {
+            hops: jerboa_wire::limits::HOPS_MAX,
+            ..*request
+        };
+        if hop.encode(&mut frame, answering.crc).is_err() {
+            return session.reply(|out| answering.status(request, Status::Internal, out));
+        }
+        let to = ReturnAddress {
+            core: self.config.core,
+            socket,
+            serial: session.serial,
+            number: session.replies.wait(),
+            part: 0,
+        };
+        let forward = Forward {
+            to,
+            owner: core,
+            frame,
+            stale,
+            crc: answering.crc,
+        };
+        self.counts.forwarded += 1;
+        if self.outbox.forward(forward).is_err() {
+            self.counts.busy += 1;
+            let mut reply = Vec::new();
+            answering.status(request, Status::Busy, &mut reply);
+            session
+                .replies
+                .fill(to.number, 0, reply, &mut session.output);
+        }
+    }
+}
+
+/// The answer to bytes that are not an acceptable frame; `None` consumed: the stream is lost.
+fn refused(error: &DecodeError) -> (Task<'static>, Option<usize>) {
+    let consumed = error.recover.map(|in_step| in_step.consumed);
+    let reply = Reply::refusal(error);
+    (
+        Task::Refused {
+            reply,
+            fatal: consumed.is_none(),
+        },
+        consumed,
+    )
+}
