@@ -52,8 +52,8 @@ pub struct Config {
     /// is closed if it takes none of them for [`Config::slow_client_timeout_ms`]. One reply more
     /// than this may wait, so it need not hold the largest value.
     pub output_bytes_max: usize,
-    /// Bytes that all connections together may hold, received and unsent, split evenly over the
-    /// cores. A core above its share closes connections whose input grows, and executes nothing
+    /// Bytes that all connections of one core together may hold, received and unsent. A core above
+    /// it closes connections whose input grows, and executes nothing
     /// for those that do not read.
     pub buffer_bytes_max: usize,
     /// A connection that sent nothing for this long is closed; 0 never closes.
@@ -91,7 +91,7 @@ impl Default for Config {
             connections_max: None,
             input_bytes_max: 68 << 20,
             output_bytes_max: 1 << 20,
-            buffer_bytes_max: 512 << 20,
+            buffer_bytes_max: 256 << 20,
             idle_timeout_ms: 0,
             slow_client_timeout_ms: 10_000,
             drain_timeout_ms: 5_000,

@@ -128,7 +128,7 @@ impl Node {
             };
             let shard = shard_config(config, plan, &self.shared, core);
             let stopper = self.stopper.clone();
-            let worker = worker_config(config, core, cores);
+            let worker = worker_config(config, core);
             let report = report.clone();
             let executor = LocalExecutorBuilder::new(Placement::Fixed(plan.cpus[index]))
                 .name(&format!("jerboa-core-{index}"))
@@ -317,14 +317,14 @@ fn shard_config(config: &Config, plan: &Plan, shared: &Shared, core: u16) -> Sha
     }
 }
 
-fn worker_config(config: &Config, core: u16, cores: usize) -> WorkerConfig {
+fn worker_config(config: &Config, core: u16) -> WorkerConfig {
     WorkerConfig {
         core,
         spin: Duration::from_micros(config.spin_us.into()),
         value_bytes_max: config.value_bytes_max,
         input_bytes_max: config.input_bytes_max,
         output_bytes_max: config.output_bytes_max,
-        buffer_bytes_max: config.buffer_bytes_max / cores,
+        buffer_bytes_max: config.buffer_bytes_max,
         idle_timeout_ms: config.idle_timeout_ms,
         slow_client_timeout_ms: config.slow_client_timeout_ms,
         drain_timeout_ms: config.drain_timeout_ms,

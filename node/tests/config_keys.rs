@@ -88,7 +88,7 @@ fn check_config_prints_a_file_that_reads_back_to_the_same_configuration() {
     let unusual = "bind = \"::1\"\nport = 1\ncore_port = 9\ncores = \"5,2\"\nmemory = \"1.5g\"\n\
                    spin_us = 0\npartitions = 16384\nconnections_max = 3\nprefault = false\n\
                    value_bytes_max = 1\ninput_bytes_max = \"1m\"\noutput_bytes_max = 70_001\n\
-                   buffer_bytes_max = \"9MiB\"\n\
+                   buffer_bytes_max = \"90MiB\"\n\
                    idle_timeout_ms = 1\nslow_client_timeout_ms = 2\ndrain_timeout_ms = 3\n\
                    mailbox_capacity = 4\nhuge_pages = \"off\"\ninsecure = true\n\
                    log_level = \"trace\"\nlog_format = \"json\"\n";

@@ -44,7 +44,7 @@ pub(crate) struct Serve {
     /// unsent reply bytes above which a connection is not served until it reads
     #[argh(option)]
     output_bytes_max: Option<String>,
-    /// bytes all connections together may hold, received and unsent
+    /// bytes all connections of one core may hold, received and unsent
     #[argh(option)]
     buffer_bytes_max: Option<String>,
     /// close a connection that sent nothing for this long; 0: never

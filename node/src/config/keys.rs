@@ -117,7 +117,7 @@ pub const KEYS: &[Key] = &[
         buffer_bytes_max,
         size,
         |bytes: &usize| show_size(*bytes as u64),
-        "bytes all connections together may hold, received and unsent"
+        "bytes all connections of one core may hold, received and unsent"
     ),
     key!(
         idle_timeout_ms,

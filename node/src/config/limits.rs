@@ -79,8 +79,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         BUFFER_BYTES_MAX,
     )?;
     let all = config.buffer_bytes_max as u64;
-    holds_a_frame("buffer_bytes_max", all / cores, config)?;
-    Ok(())
+    holds_a_frame("buffer_bytes_max", all, config)
 }
 
 fn within(key: &'static str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
