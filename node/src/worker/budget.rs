@@ -5,8 +5,12 @@
 /// Completions taken from the ring in one turn.
 pub(super) const COMPLETIONS_PER_TURN: usize = 128;
 
-/// Requests that one connection gets executed in one turn; the rest waits for the next.
-pub(super) const REQUESTS_PER_CONNECTION: usize = 512;
+/// Work that one connection gets done in one turn: a request counts as one, one on many keys as
+/// their number. The rest waits for the next turn. A single request is always executed whole.
+pub(super) const WORK_PER_CONNECTION: usize = 512;
+
+/// What a Stats request counts as: writing its text takes about as long as this many look-ups.
+pub(super) const WORK_OF_STATS: usize = 256;
 
 /// Requests looked up together: the engine's prefetch window.
 pub(super) const BATCH: usize = 32;

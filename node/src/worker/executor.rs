@@ -12,7 +12,7 @@ use jerboa_wire::routing::partition_of;
 use jerboa_wire::{DecodeError, Decoded, Opcode, Reply, Request, Status, decode_request};
 
 use super::WorkerConfig;
-use super::budget::{BATCH, REQUESTS_PER_CONNECTION};
+use super::budget::{BATCH, WORK_OF_STATS, WORK_PER_CONNECTION};
 use super::buffer::Pool;
 use super::connection::execute_connection;
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
@@ -75,35 +75,45 @@ impl Executor<'_> {
         progress: &mut [Progress],
     ) {
         let socket = entries[index as usize].socket;
-        let (mut at, mut requests) = (0, 0);
+        let (mut at, mut work) = (0, 0);
         loop {
             if progress[index as usize].blocked {
                 return;
             }
-            let Some(session) = self.sessions[socket.0 as usize].as_ref() else {
+            let Some(Some(session)) = self.sessions.get(socket.0 as usize) else {
                 return;
             };
-            let (task, consumed) = match decode_request(&bytes[at..], &session.decode) {
-                Ok(Decoded::Incomplete { .. }) => return,
-                Ok(Decoded::Frame { frame, consumed }) => (self.task(frame), consumed),
-                Err(error) => {
-                    let (task, consumed) = refused(&error);
-                    (task, consumed.unwrap_or(0))
-                }
-            };
-            if requests == REQUESTS_PER_CONNECTION {
+            let decoded = decode_request(&bytes[at..], &session.decode);
+            if matches!(decoded, Ok(Decoded::Incomplete { .. })) {
+                return;
+            }
+            if work >= WORK_PER_CONNECTION {
                 progress[index as usize].unfinished = true;
                 return;
             }
-            requests += 1;
-            at += consumed;
+            let mut sets_decoding = false;
+            let task = match decoded {
+                Ok(Decoded::Incomplete { .. }) => return,
+                Ok(Decoded::Frame { frame, consumed }) => {
+                    at += consumed;
+                    work += work_of(&frame);
+                    sets_decoding = frame.opcode == Opcode::Hello;
+                    self.task(frame)
+                }
+                Err(error) => {
+                    at += error.recover.map_or(0, |in_step| in_step.consumed);
+                    work += 1;
+                    refused(&error)
+                }
+            };
             let fatal = matches!(task, Task::Refused { fatal: true, .. });
             batch.push(Op {
                 input: index,
                 end: at as u32,
                 task,
             });
-            if batch.is_full() {
+            // What a hello agrees on holds from the very next frame on.
+            if batch.is_full() || sets_decoding {
                 self.run(batch, entries, progress);
             }
             if fatal {
@@ -373,15 +383,18 @@ impl Executor<'_> {
     }
 }
 
-/// The answer to bytes that are not an acceptable frame; `None` consumed: the stream is lost.
-fn refused(error: &DecodeError) -> (Task<'static>, Option<usize>) {
-    let consumed = error.recover.map(|in_step| in_step.consumed);
-    let reply = Reply::refusal(error);
-    (
-        Task::Refused {
-            reply,
-            fatal: consumed.is_none(),
-        },
-        consumed,
-    )
+/// What a request weighs in its connection's share of a turn.
+fn work_of(request: &Request<'_>) -> usize {
+    match request.opcode {
+        Opcode::Stats => WORK_OF_STATS,
+        _ => (request.count as usize).max(1),
+    }
+}
+
+/// The answer to bytes that are not an acceptable frame; fatal where the stream is lost.
+fn refused(error: &DecodeError) -> Task<'static> {
+    Task::Refused {
+        reply: Reply::refusal(error),
+        fatal: error.recover.is_none(),
+    }
 }

@@ -6,15 +6,18 @@
     reason = "each test file uses its own part of this"
 )]
 
+pub(crate) mod bystander;
+pub(crate) mod process;
+
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use jerboa::Node;
 use jerboa::config::{Config, Cores};
 use jerboa_wire::routing::{core_table, partition_of};
 use jerboa_wire::{
-    Crc, DecodeOptions, Decoded, Opcode, Reply, ReplyFlags, Request, Status, decode_reply,
+    Crc, DecodeOptions, Decoded, Opcode, Reply, ReplyFlags, Request, Status, decode_reply, stats,
 };
 
 /// Partitions of the nodes under test.
@@ -130,6 +133,35 @@ impl Raw {
         self.try_receive().expect("a reply")
     }
 
+    /// Sends bytes that need not be frames. The node may close while they are written.
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Ends the sending side only.
+    pub(crate) fn half_close(&self) {
+        // The node may have closed already.
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Every reply until the connection ends, and how it ended.
+    pub(crate) fn drain(&mut self) -> (Vec<OwnedReply>, io::ErrorKind) {
+        let mut replies = Vec::new();
+        loop {
+            match self.try_receive() {
+                Ok(reply) => replies.push(reply),
+                Err(error) => return (replies, error.kind()),
+            }
+        }
+    }
+
+    /// The node's statistics, no older than its tick.
+    pub(crate) fn stat(&mut self, name: &str) -> u64 {
+        let text = self.call(Request::new(Opcode::Stats)).value;
+        let text = String::from_utf8(text).unwrap();
+        stats::number(&text, name).unwrap_or_else(|| panic!("no {name} in {text}"))
+    }
+
     /// Sends a request and waits for its reply.
     pub(crate) fn call(&mut self, request: Request<'_>) -> OwnedReply {
         let id = self.send(request);
@@ -179,4 +211,53 @@ pub(crate) fn key_of_core(core: u16, cores: u16, number: u32) -> Vec<u8> {
         .map(|attempt| format!("key:{core}:{number}:{attempt}").into_bytes())
         .find(|key| table[usize::from(partition_of(key, PARTITIONS))] == core)
         .expect("every core owns keys")
+}
+
+/// Looks until `holds`, or fails after the longest that anything here may take.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(
+            started.elapsed() < PATIENCE,
+            "not within {PATIENCE:?}: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A bound on liveness, not on speed: what takes longer hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Numbers that look random and repeat from their seed.
+pub(crate) struct Random(u64);
+
+impl Random {
+    /// From `JERBOA_TEST_SEED`, else from the clock; printed, so that a failure can be repeated.
+    pub(crate) fn seeded() -> Self {
+        let given = std::env::var("JERBOA_TEST_SEED").ok();
+        let seed = given.and_then(|text| text.parse().ok()).unwrap_or_else(|| {
+            let now = std::time::SystemTime::now();
+            let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
+            since.as_nanos() as u64
+        });
+        println!("JERBOA_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next() as u8).collect()
+    }
 }
