@@ -158,7 +158,8 @@ impl Operation {
 pub(super) const SEND_STEP_BYTES: usize = 256 << 10;
 
 struct Listener {
-    fd: OwnedFd,
+    /// Kept until the kernel is done with it; while it exists, clients can connect to it.
+    fd: Option<OwnedFd>,
     open: bool,
 }
 
@@ -222,7 +223,7 @@ impl Ring {
     /// Accepts from `listener` from now on; returns its index.
     pub fn listen(&mut self, listener: OwnedFd) -> usize {
         self.listeners.push(Listener {
-            fd: listener,
+            fd: Some(listener),
             open: true,
         });
         let index = self.listeners.len() - 1;
@@ -480,12 +481,14 @@ impl Ring {
 
     fn accepted(&mut self, entry: &cqueue::Entry, index: u32) -> Option<Completion> {
         let result = entry.result();
-        let open = self
-            .listeners
-            .get(index as usize)
-            .is_some_and(|listener| listener.open);
-        if open && !cqueue::more(entry.flags()) {
-            self.accept(index as usize);
+        let listener = self.listeners.get_mut(index as usize);
+        let open = listener.as_ref().is_some_and(|listener| listener.open);
+        if !cqueue::more(entry.flags()) {
+            if open {
+                self.accept(index as usize);
+            } else if let Some(listener) = listener {
+                listener.fd = None;
+            }
         }
         if result < 0 {
             return open.then(|| Completion::AcceptFailed {
@@ -608,9 +611,12 @@ impl Ring {
     }
 
     fn accept(&mut self, index: usize) {
-        let listener: RawFd = self.listeners[index].fd.as_raw_fd();
+        let Some(listener) = &self.listeners[index].fd else {
+            return;
+        };
+        let descriptor: RawFd = listener.as_raw_fd();
         self.push(
-            &opcode::AcceptMulti::new(types::Fd(listener))
+            &opcode::AcceptMulti::new(types::Fd(descriptor))
                 .flags(libc::SOCK_CLOEXEC)
                 .build()
                 .user_data(Operation::Accept.user_data(index as u32)),

@@ -108,6 +108,23 @@ fn bytes_come_back_whole_and_in_order_on_many_connections_with_few_buffers() {
 }
 
 #[test]
+fn clients_of_a_ring_that_stopped_listening_are_refused_not_left_waiting_in_its_backlog() {
+    on_executor(|| {
+        let (mut ring, address) = listening(&small());
+        ring.enter().unwrap();
+        assert!(TcpStream::connect(address).is_ok());
+        ring.stop_listening();
+        let mut completions = Vec::new();
+        // Would never end while the descriptor is kept.
+        while TcpStream::connect(address).is_ok() {
+            ring.enter().unwrap();
+            ring.reap(&mut completions, 64);
+            thread::yield_now();
+        }
+    });
+}
+
+#[test]
 fn a_paused_socket_delivers_nothing_new_and_loses_nothing() {
     on_executor(|| {
         let (mut ring, address) = listening(&small());
