@@ -4,6 +4,8 @@
 
 #[path = "startup/child.rs"]
 mod child;
+#[path = "startup/lifecycle.rs"]
+mod lifecycle;
 
 use std::io::Write;
 use std::net::TcpListener;
