@@ -5,11 +5,19 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 /// Connections the kernel queues for one listener before it drops handshakes.
 const BACKLOG: i32 = 4096;
+
+/// Silence after which the kernel asks whether the peer is still there.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+/// Wait between two unanswered questions.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Unanswered questions after which the connection is broken.
+const KEEPALIVE_PROBES: u32 = 3;
 
 /// A listener that could not be had.
 #[derive(Debug)]
@@ -70,6 +78,13 @@ fn bind(address: SocketAddr, shared: bool) -> io::Result<(OwnedFd, SocketAddr)> 
     // A port in TIME_WAIT after a restart is ours to take again.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
+    // Inherited by accepted connections: a peer that vanished without a word is noticed.
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(KEEPALIVE_IDLE)
+            .with_interval(KEEPALIVE_INTERVAL)
+            .with_retries(KEEPALIVE_PROBES),
+    )?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     let local = socket
