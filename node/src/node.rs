@@ -18,7 +18,7 @@ use tracing::{error, info};
 pub use error::{NodeError, StartError};
 
 use crate::config::{Config, HugePages};
-use crate::host::{self, Plan};
+use crate::host::{self, HostError, Plan};
 use crate::net::{self, Waker};
 use crate::worker::shared::Shared;
 use crate::worker::stats::CoreStats;
@@ -28,6 +28,8 @@ use crate::worker::{Links, Listeners, Worker, WorkerConfig, mailboxes};
 const EXECUTOR_IO_BYTES: usize = 64 << 10;
 /// Entries of each of glommio's own rings: they carry the wake-up and nothing else.
 const EXECUTOR_RING_DEPTH: usize = 32;
+/// Runs of free ports that a start with port 0 tries.
+const FREE_PORT_TRIES: u32 = 8;
 /// The first epoch of a node that is its own cluster.
 const FIRST_EPOCH: u32 = 1;
 
@@ -73,26 +75,8 @@ impl Node {
     /// Names the cause and, where there is one, the remedy. Nothing is left running.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         config.validate()?;
-        let plan = host::prepare(config)?;
+        let (plan, addresses, listeners) = find_room(config)?;
         let cores = plan.cpus.len();
-        let (any_core, any_address) = net::bind_shared(plan.any_core, cores)
-            .map_err(|error| host::explain_bind_failure(error.address, "port", &error.source))?;
-        let mut listeners = Vec::with_capacity(cores);
-        let mut core_addresses = Vec::with_capacity(cores);
-        for (any_core, address) in any_core.into_iter().zip(&plan.cores) {
-            let (own_core, address) = net::bind_exclusive(*address).map_err(|error| {
-                host::explain_bind_failure(error.address, "core_port", &error.source)
-            })?;
-            core_addresses.push(address);
-            listeners.push(Listeners {
-                any_core: vec![any_core],
-                own_core,
-            });
-        }
-        let addresses = Addresses {
-            any_core: any_address,
-            cores: core_addresses,
-        };
         let shared = Arc::new(share(config, &plan, &addresses)?);
         let wakers: Result<Arc<[Waker]>, _> = (0..cores).map(|_| Waker::new()).collect();
         let wakers = wakers.map_err(StartError::Wake)?;
@@ -220,6 +204,49 @@ impl Drop for Node {
             error!(%error, "a core had failed");
         }
     }
+}
+
+/// Fits the configuration to the host and binds its ports.
+///
+/// A run of free ports was found by looking: before it is bound, another process or an outgoing
+/// connection may take one of them. Then the next run is tried; ports that were asked for by
+/// number are not negotiable.
+fn find_room(config: &Config) -> Result<(Plan, Addresses, Vec<Listeners>), HostError> {
+    let mut tries = if config.port == 0 { FREE_PORT_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let plan = host::prepare(config)?;
+        match listen(&plan) {
+            Err(HostError::PortInUse { .. }) if tries > 0 => {}
+            listening => {
+                let (addresses, listeners) = listening?;
+                return Ok((plan, addresses, listeners));
+            }
+        }
+    }
+}
+
+fn listen(plan: &Plan) -> Result<(Addresses, Vec<Listeners>), HostError> {
+    let refused = |key| {
+        move |error: net::ListenError| host::explain_bind_failure(error.address, key, &error.source)
+    };
+    let (any_core, any_address) =
+        net::bind_shared(plan.any_core, plan.cpus.len()).map_err(refused("port"))?;
+    let mut listeners = Vec::with_capacity(plan.cores.len());
+    let mut cores = Vec::with_capacity(plan.cores.len());
+    for (any_core, address) in any_core.into_iter().zip(&plan.cores) {
+        let (own_core, address) = net::bind_exclusive(*address).map_err(refused("core_port"))?;
+        cores.push(address);
+        listeners.push(Listeners {
+            any_core: vec![any_core],
+            own_core,
+        });
+    }
+    let addresses = Addresses {
+        any_core: any_address,
+        cores,
+    };
+    Ok((addresses, listeners))
 }
 
 type Report = flume::Sender<Result<(u16, PageKind), StartError>>;
