@@ -319,6 +319,38 @@ fn the_stream_that_broke_still_gets_every_reply_before_the_break() {
 }
 
 #[test]
+fn replies_that_fill_every_socket_buffer_survive_the_break_behind_them() {
+    let scene = Scene::set();
+    let value = vec![0xA5; 64 << 10];
+    let key = key_of_core(0, 2, 7000);
+    scene.connect().put(&key, &value);
+    let mut raw = scene.connect();
+    let mut bytes = Vec::new();
+    for _ in 0..200 {
+        let get = Request {
+            key: &key,
+            ..Request::new(Opcode::Get)
+        };
+        bytes.extend_from_slice(&raw.encode(get).0);
+    }
+    bytes.extend_from_slice(&vec![0x55; 1 << 20]);
+    raw.send_bytes(&bytes).unwrap();
+    // Long after the node executed all of it, and has nothing more to do than to close.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let replies = until_closed(&mut raw);
+    assert_eq!(replies.len(), 201);
+    for reply in &replies[..200] {
+        assert_eq!(reply.value, value);
+    }
+    assert_eq!(replies[200].status, Status::BadMagic);
+    scene.connect().call(Request {
+        key: &key,
+        ..Request::new(Opcode::Delete)
+    });
+    scene.strike("a break behind large replies");
+}
+
+#[test]
 fn frames_without_checksum_are_accepted_from_the_very_frame_after_hello() {
     let scene = Scene::set();
     let mut raw = scene.connect();

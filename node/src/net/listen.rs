@@ -107,4 +107,14 @@ mod tests {
         assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
         assert!(error.to_string().contains(&address.to_string()));
     }
+
+    #[test]
+    fn a_peer_whose_host_vanished_does_not_hold_its_connection_for_ever() {
+        let (listener, address) = bind_exclusive("127.0.0.1:0".parse().unwrap()).unwrap();
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        let (accepted, _) = Socket::from(listener).accept().unwrap();
+        assert!(accepted.keepalive().unwrap());
+        assert_eq!(accepted.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+        assert_eq!(accepted.tcp_keepalive_retries().unwrap(), KEEPALIVE_PROBES);
+    }
 }

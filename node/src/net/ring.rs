@@ -70,7 +70,8 @@ pub enum Completion {
         /// The connected socket, not yet known to the ring.
         socket: OwnedFd,
     },
-    /// Accepting failed, for want of descriptors most likely; the listener is armed again.
+    /// Accepting failed, for want of descriptors most likely; the listener is armed again with
+    /// the next [`Completion::Tick`].
     AcceptFailed {
         /// What the kernel answered.
         error: io::Error,
@@ -173,6 +174,9 @@ pub struct Ring {
     waker: Waker,
     park: PollableFd<Waker>,
     tick: Box<types::Timespec>,
+    /// Listeners that failed to accept, to be armed with the next tick: without a descriptor to
+    /// spare the kernel would refuse again at once, for ever.
+    accept_later: Vec<usize>,
     /// Receives to arm at the end of the reap that ended them.
     rearm: Vec<u32>,
     /// How often the kernel found no receive buffer; a receive was delayed, nothing was lost.
@@ -215,6 +219,7 @@ impl Ring {
             waker,
             park,
             tick: Box::default(),
+            accept_later: Vec::new(),
             rearm: Vec::new(),
             starved: 0,
         })
@@ -327,6 +332,26 @@ impl Ring {
         if !entry.receiving && !entry.ended && !entry.closing {
             self.receive(socket.0);
         }
+    }
+
+    /// Tells the peer that nothing more will be sent; receiving goes on.
+    pub fn finish_sending(&mut self, socket: SocketId) {
+        if let Some(entry) = self.sockets.get(socket.0) {
+            // Of a connection that broke meanwhile the next completion tells.
+            let _ = SockRef::from(&entry.fd).shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Whether the peer's host has confirmed everything that was sent, the end included.
+    pub fn is_confirmed(&self, socket: SocketId) -> bool {
+        let Some(entry) = self.sockets.get(socket.0) else {
+            return true;
+        };
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the descriptor is open as long as its entry exists, and this request writes one
+        // int to the address given, which is that of a live local.
+        let result = unsafe { libc::ioctl(entry.fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+        result != 0 || bytes == 0
     }
 
     /// Ends the connection, dropping what was not sent. The id is free for reuse from here on as
@@ -471,11 +496,21 @@ impl Ring {
                 if let Some(socket) = self.sockets.get_mut(index) {
                     socket.cancelling = false;
                     self.settle(index);
+                    // Resumed meanwhile: `receive` waited for this.
+                    self.receive(index);
                 }
                 None
             }
             Operation::CancelAccept => None,
-            Operation::Tick => Some(Completion::Tick),
+            Operation::Tick => {
+                while let Some(index) = self.accept_later.pop() {
+                    match &mut self.listeners[index] {
+                        listener if listener.open => self.accept(index),
+                        listener => listener.fd = None,
+                    }
+                }
+                Some(Completion::Tick)
+            }
         }
     }
 
@@ -484,7 +519,9 @@ impl Ring {
         let listener = self.listeners.get_mut(index as usize);
         let open = listener.as_ref().is_some_and(|listener| listener.open);
         if !cqueue::more(entry.flags()) {
-            if open {
+            if open && result < 0 {
+                self.accept_later.push(index as usize);
+            } else if open {
                 self.accept(index as usize);
             } else if let Some(listener) = listener {
                 listener.fd = None;
@@ -628,6 +665,11 @@ impl Ring {
             return;
         };
         if socket.receiving || socket.closing || socket.ended || socket.paused {
+            return;
+        }
+        // A cancel under way could hit the new receive, or miss it and leave it to a later pause,
+        // which cancels once at a time. Its completion comes back here.
+        if socket.cancelling {
             return;
         }
         socket.receiving = true;

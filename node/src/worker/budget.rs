@@ -33,6 +33,9 @@ pub(super) const TURNS_PER_YIELD: u32 = 16;
 /// The timer: expiry sweep, time-outs and counters move at least this often.
 pub(super) const TICK_MS: u64 = 100;
 
+/// How long a peer that was told of the end has to be silent before its connection is closed.
+pub(super) const LEAVING_SILENCE_MS: u64 = 200;
+
 /// Sessions looked at for time-outs in one tick.
 pub(super) const SESSIONS_PER_TICK: usize = 2048;
 

@@ -52,7 +52,7 @@ impl Worker {
             self.ready.push(socket);
         }
         if session.settled(sending) {
-            return self.close(socket);
+            return self.leave(socket, now_ms);
         }
         self.account(socket);
     }
@@ -192,6 +192,10 @@ impl Worker {
             let Some(session) = self.session(socket) else {
                 continue;
             };
+            if session.life == Life::Leaving {
+                self.close_if_left(socket, now_ms);
+                continue;
+            }
             if progress != session.progress {
                 session.progress = progress;
                 session.progressed_ms = now_ms;
@@ -227,7 +231,9 @@ impl Worker {
         self.ring.stop_listening();
         for index in 0..self.sessions.len() {
             let socket = SocketId(index as u32);
-            if let Some(session) = self.session(socket) {
+            if let Some(session) = self.session(socket)
+                && session.life == Life::Open
+            {
                 session.life = Life::Finishing;
                 self.ring.pause(socket);
                 self.mark_dirty(socket);

@@ -8,7 +8,8 @@ use socket2::Socket;
 use tracing::{debug, warn};
 
 use super::Worker;
-use super::budget::TICK_MS;
+use super::budget::{LEAVING_SILENCE_MS, TICK_MS};
+use super::buffer::InputBuffer;
 use super::session::{Door, Life, Session};
 use super::turn::Source;
 use crate::net::{Chunk, Completion, SocketId};
@@ -66,7 +67,7 @@ impl Worker {
             return self.ring.release(chunk);
         };
         session.received_ms = now_ms;
-        if session.life == Life::Finishing {
+        if session.life != Life::Open {
             return self.ring.release(chunk);
         }
         if let Some(index) = session.turn_input {
@@ -100,10 +101,11 @@ impl Worker {
         let Some(session) = self.session(socket) else {
             return;
         };
-        if broken {
-            debug!(socket = socket.0, "connection broke");
+        if broken || session.life == Life::Leaving {
+            debug!(socket = socket.0, broken, "connection ended");
             return self.close(socket);
         }
+        session.peer_ended = true;
         // What arrived before the end is still executed in this turn, and answered.
         session.life = Life::Finishing;
         self.mark_dirty(socket);
@@ -125,6 +127,38 @@ impl Worker {
             && !std::mem::replace(&mut session.dirty, true)
         {
             self.dirty.push(socket);
+        }
+    }
+
+    /// Ends a connection that owes nothing any more, without endangering what is on its way.
+    pub(super) fn leave(&mut self, socket: SocketId, now_ms: u64) {
+        let Some(session) = self.session(socket) else {
+            return;
+        };
+        if session.peer_ended {
+            return self.close(socket);
+        }
+        session.life = Life::Leaving;
+        session.progressed_ms = now_ms;
+        session.paused = false;
+        session.input = InputBuffer::default();
+        self.ring.finish_sending(socket);
+        self.ring.resume(socket);
+        self.account(socket);
+        self.close_if_left(socket, now_ms);
+    }
+
+    /// Closes a leaving connection once its peer has everything and has fallen silent, or has had
+    /// long enough. One that closes its own side is closed at once, by [`Self::ended`].
+    pub(super) fn close_if_left(&mut self, socket: SocketId, now_ms: u64) {
+        let patience_ms = self.config.slow_client_timeout_ms;
+        let Some(session) = self.session(socket) else {
+            return;
+        };
+        let silent = now_ms.saturating_sub(session.received_ms) >= LEAVING_SILENCE_MS;
+        let overdue = now_ms.saturating_sub(session.progressed_ms) >= patience_ms;
+        if overdue || (silent && self.ring.is_confirmed(socket)) {
+            self.close(socket);
         }
     }
 

@@ -29,9 +29,12 @@ pub(super) enum Door {
 pub(super) enum Life {
     /// Requests are read and executed.
     Open,
-    /// Nothing more is read (the peer ended, the stream broke, or the node stops); what is owed
-    /// is still sent, then the connection closes.
+    /// Nothing more is executed but what is here (the peer ended, the stream broke, or the node
+    /// stops); what is owed is still sent.
     Finishing,
+    /// Everything is sent, the end too; what still comes in is thrown away. To close with unread
+    /// bytes would make the kernel reset the connection, and replies on their way would be lost.
+    Leaving,
 }
 
 /// State of one connection.
@@ -46,6 +49,8 @@ pub(super) struct Session {
     pub(super) input: InputBuffer,
     pub(super) output: Vec<u8>,
     pub(super) replies: ReplyQueue,
+    /// The peer will send nothing more.
+    pub(super) peer_ended: bool,
     /// The ring was told not to receive.
     pub(super) paused: bool,
     /// On the worker's list of sessions with something to send.
@@ -78,6 +83,7 @@ impl Session {
             input: InputBuffer::default(),
             output: Vec::new(),
             replies: ReplyQueue::default(),
+            peer_ended: false,
             paused: false,
             dirty: false,
             queued: false,
