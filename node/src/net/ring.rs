@@ -716,7 +716,9 @@ impl Ring {
 }
 
 impl Drop for Ring {
-    /// Ends every operation before the memory they point to goes away.
+    /// Ends every operation before the memory they point to goes away, and before the ports that
+    /// accepts hold: a closed ring lets go of those later, on the kernel's own time, and whoever
+    /// binds the port next would find it taken.
     fn drop(&mut self) {
         self.stop_listening();
         for index in self.sockets.indexes() {
@@ -726,7 +728,8 @@ impl Drop for Ring {
         // Operations on sockets that are shut down end at once; the bound is for a kernel that
         // never answers, where closing the ring below cancels what is left.
         for _ in 0..DRAIN_ATTEMPTS {
-            if self.sockets.len() == 0 {
+            let is_listening = self.listeners.iter().any(|listener| listener.fd.is_some());
+            if self.sockets.len() == 0 && !is_listening {
                 return;
             }
             let queued = self.uring.submission().len();

@@ -125,6 +125,18 @@ fn clients_of_a_ring_that_stopped_listening_are_refused_not_left_waiting_in_its_
 }
 
 #[test]
+fn a_dropped_ring_leaves_its_port_free_at_once() {
+    on_executor(|| {
+        for _ in 0..50 {
+            let (mut ring, address) = listening(&small());
+            ring.enter().unwrap();
+            drop(ring);
+            bind_exclusive(address).unwrap();
+        }
+    });
+}
+
+#[test]
 fn a_paused_socket_delivers_nothing_new_and_loses_nothing() {
     on_executor(|| {
         let (mut ring, address) = listening(&small());
