@@ -21,7 +21,7 @@ use std::net::{IpAddr, Ipv4Addr};
 pub use error::{ConfigError, Origin, ValueError};
 pub use keys::{KEYS, Key};
 pub use limits::{CONNECTIONS_DEFAULT, FRAME_OVERHEAD_BYTES};
-pub use value::{Cores, HugePages, LogFormat, LogLevel};
+pub use value::{Cores, HugePages, LogFormat, LogLevel, WhenFull};
 
 /// Settings of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub struct Config {
     pub value_bytes_max: u32,
     /// Whether the cores' memory asks for huge pages.
     pub huge_pages: HugePages,
+    /// What a write meets when the memory is full.
+    pub when_full: WhenFull,
     /// Whether all memory is touched at start, so that no request pays for a page fault.
     pub prefault: bool,
     /// Allow an address that others can reach although nothing authenticates them.
@@ -98,6 +100,7 @@ impl Default for Config {
             mailbox_capacity: 4096,
             value_bytes_max: 64 << 20,
             huge_pages: HugePages::Auto,
+            when_full: WhenFull::Evict,
             prefault: true,
             insecure: false,
             log_level: LogLevel::Info,

@@ -17,7 +17,7 @@ use tracing::{error, info};
 
 pub use error::{NodeError, StartError};
 
-use crate::config::{Config, HugePages};
+use crate::config::{Config, HugePages, WhenFull};
 use crate::host::{self, HostError, Plan};
 use crate::net::{self, Waker};
 use crate::worker::shared::Shared;
@@ -339,7 +339,10 @@ fn shard_config(config: &Config, plan: &Plan, shared: &Shared, core: u16) -> Sha
         },
         prefault: config.prefault,
         value_bytes_max: config.value_bytes_max,
-        full_policy: FullPolicy::Refuse,
+        full_policy: match config.when_full {
+            WhenFull::Evict => FullPolicy::Evict,
+            WhenFull::Refuse => FullPolicy::Refuse,
+        },
         tag_scan: TagScan::Auto,
     }
 }

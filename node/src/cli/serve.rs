@@ -65,6 +65,9 @@ pub(crate) struct Serve {
     /// auto or off
     #[argh(option)]
     huge_pages: Option<String>,
+    /// what a write meets when the memory is full: evict or refuse
+    #[argh(option)]
+    when_full: Option<String>,
     /// touch all memory at start: true or false
     #[argh(option)]
     prefault: Option<String>,
@@ -112,6 +115,7 @@ impl Serve {
             mailbox_capacity,
             value_bytes_max,
             huge_pages,
+            when_full,
             prefault,
             insecure,
             log_level,
@@ -135,6 +139,7 @@ impl Serve {
             ("mailbox_capacity", mailbox_capacity.as_deref()),
             ("value_bytes_max", value_bytes_max.as_deref()),
             ("huge_pages", huge_pages.as_deref()),
+            ("when_full", when_full.as_deref()),
             ("prefault", prefault.as_deref()),
             ("insecure", insecure.then_some("true")),
             ("log_level", log_level.as_deref()),

@@ -3,8 +3,8 @@
 //! The TOML file, the command line (with `-` for `_`) and `check-config` all go through it.
 
 use super::value::{
-    HUGE_PAGES, LOG_FORMATS, LOG_LEVELS, SWITCH, auto, cores, number, quoted, show_auto, show_size,
-    show_word, size, word,
+    HUGE_PAGES, LOG_FORMATS, LOG_LEVELS, SWITCH, WHEN_FULL, auto, cores, number, quoted, show_auto,
+    show_size, show_word, size, word,
 };
 use super::{Config, ValueError};
 
@@ -154,6 +154,12 @@ pub const KEYS: &[Key] = &[
         |text| word(text, HUGE_PAGES),
         |pages| quoted(show_word(pages, HUGE_PAGES)),
         "auto or off"
+    ),
+    key!(
+        when_full,
+        |text| word(text, WHEN_FULL),
+        |policy| quoted(show_word(policy, WHEN_FULL)),
+        "what a write meets when the memory is full: evict or refuse"
     ),
     key!(
         prefault,

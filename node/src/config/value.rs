@@ -25,6 +25,15 @@ pub enum HugePages {
     Off,
 }
 
+/// What a write meets when the memory is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The entries least worth keeping make room for it.
+    Evict,
+    /// It is refused, and nothing is lost.
+    Refuse,
+}
+
 /// Least severe level that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
@@ -55,6 +64,8 @@ pub(super) type Words<T> = &'static [(&'static str, T)];
 pub(super) const SWITCH: Words<bool> = &[("true", true), ("false", false)];
 pub(super) const HUGE_PAGES: Words<HugePages> =
     &[("auto", HugePages::Auto), ("off", HugePages::Off)];
+pub(super) const WHEN_FULL: Words<WhenFull> =
+    &[("evict", WhenFull::Evict), ("refuse", WhenFull::Refuse)];
 pub(super) const LOG_LEVELS: Words<LogLevel> = &[
     ("error", LogLevel::Error),
     ("warn", LogLevel::Warn),

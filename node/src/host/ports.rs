@@ -5,14 +5,19 @@
 //! connections. A plain bind sees the difference. Between trial and real bind another process may
 //! still take a port; that bind's own error is then reported the same way.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 
 use super::error::HostError;
 use crate::config::Config;
 
 /// Tries to find a free run of ports before giving up.
 const RUN_TRIES: u32 = 64;
+
+/// Where runs are looked for.
+const RUN_PORTS: Range<u16> = 10_000..32_000;
 
 /// The any-core address and each core's own.
 pub(super) fn choose(
@@ -61,13 +66,21 @@ fn addresses(
     Ok((SocketAddr::new(config.bind, port), own))
 }
 
-/// A run of free ports wherever the kernel offers one, for tests and embedding.
+/// A run of free ports, for tests and embedding.
+///
+/// Below the range from which the kernel gives ports to outgoing connections: after many short ones
+/// that range is full of connections in TIME_WAIT, which nobody may listen beside.
 fn free_run(config: &Config, cores: usize) -> Result<(SocketAddr, Vec<SocketAddr>), HostError> {
+    // A wrong address fails for every port; port 0 says so by name.
+    TcpListener::bind(SocketAddr::new(config.bind, 0))
+        .map(drop)
+        .or_else(|error| match error.kind() {
+            ErrorKind::AddrInUse => Ok(()),
+            _ => Err(refused(SocketAddr::new(config.bind, 0), "bind", &error)),
+        })?;
     for _ in 0..RUN_TRIES {
-        let offered = TcpListener::bind(SocketAddr::new(config.bind, 0))
-            .and_then(|listener| listener.local_addr())
-            .map_err(|error| refused(SocketAddr::new(config.bind, 0), "bind", &error))?;
-        let Ok((any_core, own)) = addresses(config, offered.port(), cores) else {
+        let port = RUN_PORTS.start + random() % (RUN_PORTS.end - RUN_PORTS.start);
+        let Ok((any_core, own)) = addresses(config, port, cores) else {
             continue;
         };
         let is_free = |address: &SocketAddr| TcpListener::bind(address).is_ok();
@@ -79,6 +92,11 @@ fn free_run(config: &Config, cores: usize) -> Result<(SocketAddr, Vec<SocketAddr
         bind: config.bind,
         count: cores + 1,
     })
+}
+
+/// The standard library seeds its hash maps from the operating system's randomness.
+fn random() -> u16 {
+    RandomState::new().build_hasher().finish() as u16
 }
 
 fn try_bind(address: SocketAddr, key: &'static str) -> Result<(), HostError> {
