@@ -19,6 +19,8 @@ pub struct Counters {
     pub evicted: u64,
     /// Writes refused because the memory or the map was full.
     pub refused: u64,
+    /// Deletions that could not be remembered for want of memory.
+    pub deletions_forgotten: u64,
     /// Segments freed whole by the expiry sweep.
     pub segments_swept: u64,
     /// Segments freed by eviction.

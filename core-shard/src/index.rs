@@ -175,11 +175,47 @@ impl Index {
         self.places[usize::from(number)] = place as u16;
     }
 
+    /// Makes a partition unfindable; its table stays, to be taken apart.
+    pub(crate) fn disown(&mut self, place: usize) {
+        let partition = &mut self.partitions[place];
+        partition.state = PartitionState::Dropping;
+        self.places[usize::from(partition.number)] = NOT_OWNED;
+    }
+
+    /// Gives back the memory of a partition's table, whose chains hold nothing any more.
+    pub(crate) fn release_table(&mut self, memory: &mut Region, place: usize) {
+        let partition = &self.partitions[place];
+        debug_assert_eq!(
+            (partition.used, partition.overflow),
+            (0, 0),
+            "nothing is left"
+        );
+        let chunks = partition
+            .buckets
+            .checked_sub(1)
+            .map_or(0, |last| chunk_of(last).0 + 1);
+        for chunk in 0..chunks {
+            let first = self.partitions[place].chunks[chunk];
+            self.chunks.free(memory, first, chunk_order(chunk));
+        }
+        self.partitions[place].buckets = 0;
+    }
+
     /// The place of an owned partition.
     #[inline(always)]
     pub(crate) fn place(&self, number: u16) -> Option<usize> {
         let place = *self.places.get(usize::from(number))?;
         (place != NOT_OWNED).then_some(usize::from(place))
+    }
+
+    /// Whether the cluster has such a partition.
+    pub(crate) fn may_hold(&self, number: u16) -> bool {
+        usize::from(number) < self.places.len()
+    }
+
+    /// Whether a partition was given up and not all of it is taken apart.
+    pub(crate) fn is_dropping(&self, number: u16) -> bool {
+        self.place(number).is_none() && self.place_of_any(number).is_some()
     }
 
     /// The place of a partition that is owned or still being dropped.

@@ -8,6 +8,7 @@ mod config;
 mod counters;
 mod entry;
 mod error;
+mod handover;
 mod hash;
 mod index;
 mod limits;
@@ -23,6 +24,7 @@ mod version;
 pub use config::{FullPolicy, HugePages, PageKind, ShardConfig, ShardSetupError, TagScan};
 pub use counters::{Counters, Usage, VerifyReport};
 pub use error::{Corruption, ShardError};
+pub use handover::{ExportCursor, ExportedEntry, ImportOutcome, ImportedEntry};
 pub use limits::MapLimits;
 pub use map::{MAP_NAME_BYTES_MAX, MapId, MapUsage};
 pub use operation::{

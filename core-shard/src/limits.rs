@@ -20,10 +20,19 @@ pub struct MapLimits {
     pub full_policy: Option<FullPolicy>,
 }
 
+impl MapLimits {
+    /// Whether the map needs segments of its own.
+    pub(crate) fn needs_group(&self) -> bool {
+        self.keys_max.is_some() || self.bytes_max.is_some() || self.full_policy.is_some()
+    }
+}
+
 /// The limits of all maps.
 pub(crate) struct Limits {
     by_map: Box<[MapLimits]>,
     groups: Box<[u8]>,
+    /// The map of each group but the shared one.
+    group_maps: Vec<u16>,
     /// Whether any map has an idle limit.
     pub(crate) any_idle: bool,
 }
@@ -33,6 +42,7 @@ impl Limits {
         Self {
             by_map: vec![MapLimits::default(); MAPS_MAX].into(),
             groups: vec![SHARED_GROUP; MAPS_MAX].into(),
+            group_maps: Vec::new(),
             any_idle: false,
         }
     }
@@ -45,6 +55,35 @@ impl Limits {
     #[inline(always)]
     pub(crate) fn group_of(&self, map: u16) -> u8 {
         self.groups[usize::from(map)]
+    }
+
+    /// The map whose entries are in a group; none for the shared one.
+    pub(crate) fn map_of_group(&self, group: u8) -> Option<u16> {
+        let place = usize::from(group).checked_sub(1)?;
+        self.group_maps.get(place).copied()
+    }
+
+    /// The shortest idle limit of any map.
+    pub(crate) fn shortest_idle_ms(&self) -> Option<u64> {
+        if !self.any_idle {
+            return None;
+        }
+        self.by_map
+            .iter()
+            .filter_map(|limits| limits.idle_ms_max)
+            .min()
+    }
+
+    pub(crate) fn set(&mut self, map: u16, limits: MapLimits, group: u8) {
+        if usize::from(group) > self.group_maps.len() {
+            self.group_maps.push(map);
+        }
+        self.by_map[usize::from(map)] = limits;
+        self.groups[usize::from(map)] = group;
+        self.any_idle = self
+            .by_map
+            .iter()
+            .any(|limits| limits.idle_ms_max.is_some());
     }
 
     /// Whether an entry has reached its map's idle time. Where its last use is not kept, because

@@ -88,6 +88,10 @@ pub(crate) struct Segment {
     pub(crate) held_bytes: u64,
     pub(crate) expires_last_ms: u64,
     pub(crate) expires_first_ms: u64,
+    /// Which opening of a segment this is: tells one use of it from the next.
+    pub(crate) serial: u64,
+    /// Changes of its books since it was opened.
+    pub(crate) changes: u32,
     fill: u8,
     window: Window,
     /// State `Blocks`: which blocks are in use.
@@ -109,6 +113,8 @@ impl Segment {
         held_bytes: 0,
         expires_last_ms: 0,
         expires_first_ms: 0,
+        serial: 0,
+        changes: 0,
         fill: 0,
         window: Window::NEW,
         blocks_used: 0,
@@ -120,6 +126,8 @@ pub(crate) struct Group {
     pub(crate) queues: [List; 2],
     /// Bytes of segments and held blocks in each pool, open segments included.
     pub(crate) pool_bytes: [u64; 2],
+    /// Bytes of live entries in each pool, held blocks included.
+    pub(crate) pool_live: [u64; 2],
     open: Box<[[u32; CLASSES]; 2]>,
 }
 
@@ -128,6 +136,7 @@ impl Group {
         Self {
             queues: [List::EMPTY; 2],
             pool_bytes: [0; 2],
+            pool_live: [0; 2],
             open: Box::new([[NONE; CLASSES]; 2]),
         }
     }
@@ -157,6 +166,7 @@ pub(crate) struct Segments {
     pub(crate) groups: Vec<Group>,
     coarseness: u8,
     open_expiring: u32,
+    opened: u64,
     pub(crate) blocks: Blocks,
     /// Completed cleaning passes over the index.
     passes: u32,
@@ -179,6 +189,7 @@ impl Segments {
             groups: vec![Group::new()],
             coarseness: 0,
             open_expiring: 0,
+            opened: 0,
             blocks: Blocks::new(shift),
             passes: 0,
         }
@@ -264,6 +275,8 @@ impl Segments {
         books.mixed |= books.map != map;
         books.live_entries += 1;
         books.live_bytes += size as u32;
+        books.changes = books.changes.wrapping_add(1);
+        self.groups[usize::from(books.group)].pool_live[books.pool as usize] += size as u64;
         self.add_held(segment, held_bytes);
         self.refill(segment);
     }
@@ -274,6 +287,8 @@ impl Segments {
         let books = &mut self.table[segment as usize];
         books.live_entries -= 1;
         books.live_bytes -= size as u32;
+        books.changes = books.changes.wrapping_add(1);
+        self.groups[usize::from(books.group)].pool_live[books.pool as usize] -= size as u64;
         let sealed_and_empty = books.live_entries == 0 && books.state == State::Sealed;
         self.sub_held(segment, held_bytes);
         if sealed_and_empty {
@@ -287,6 +302,9 @@ impl Segments {
     pub(crate) fn resize_live(&mut self, segment: u32, old_size: usize, new_size: usize) {
         let books = &mut self.table[segment as usize];
         books.live_bytes = books.live_bytes - old_size as u32 + new_size as u32;
+        books.changes = books.changes.wrapping_add(1);
+        let live = &mut self.groups[usize::from(books.group)].pool_live[books.pool as usize];
+        *live = *live - old_size as u64 + new_size as u64;
         self.refill(segment);
     }
 
@@ -294,7 +312,9 @@ impl Segments {
         if bytes > 0 {
             let books = &mut self.table[segment as usize];
             books.held_bytes += bytes;
-            self.groups[usize::from(books.group)].pool_bytes[books.pool as usize] += bytes;
+            let group = &mut self.groups[usize::from(books.group)];
+            group.pool_bytes[books.pool as usize] += bytes;
+            group.pool_live[books.pool as usize] += bytes;
         }
     }
 
@@ -302,7 +322,9 @@ impl Segments {
         if bytes > 0 {
             let books = &mut self.table[segment as usize];
             books.held_bytes -= bytes;
-            self.groups[usize::from(books.group)].pool_bytes[books.pool as usize] -= bytes;
+            let group = &mut self.groups[usize::from(books.group)];
+            group.pool_bytes[books.pool as usize] -= bytes;
+            group.pool_live[books.pool as usize] -= bytes;
         }
     }
 
@@ -368,8 +390,10 @@ impl Segments {
             State::Draining,
             "it was invalidated"
         );
-        let held_bytes = self.at(segment).held_bytes;
-        self.sub_held(segment, held_bytes);
+        let books = *self.at(segment);
+        self.sub_held(segment, books.held_bytes);
+        let live = &mut self.groups[usize::from(books.group)].pool_live[books.pool as usize];
+        *live -= u64::from(books.live_bytes);
         self.sub_pool(segment);
         if self.must_wait(segment) {
             self.reset(segment, State::Quarantined);
@@ -384,6 +408,17 @@ impl Segments {
     pub(crate) fn emptiest(&self, eighths: usize) -> Option<u32> {
         let heads = self.fills.iter().take(eighths).map(|list| list.head);
         heads.into_iter().find(|head| *head != NONE)
+    }
+
+    /// Adds a group for a map of its own; its number, or `None` if there are as many as the arena
+    /// can serve.
+    pub(crate) fn add_group(&mut self) -> Option<u8> {
+        let most = (self.count() / 16).min(usize::from(u8::MAX));
+        if self.groups.len() >= most {
+            return None;
+        }
+        self.groups.push(Group::new());
+        Some((self.groups.len() - 1) as u8)
     }
 
     /// The oldest segment of a queue.

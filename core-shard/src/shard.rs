@@ -64,6 +64,7 @@ pub struct Shard {
     tombstones: u64,
     live_bytes: u64,
     limits: Limits,
+    limit_work: limits::LimitWork,
     upkeep: upkeep::Upkeep,
 }
 
@@ -95,6 +96,7 @@ impl Shard {
             tombstones: 0,
             live_bytes: 0,
             limits: Limits::new(),
+            limit_work: limits::LimitWork::default(),
             upkeep: upkeep::Upkeep::new(count),
         })
     }

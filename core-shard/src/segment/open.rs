@@ -112,6 +112,22 @@ impl Segments {
         Some(fullest)
     }
 
+    /// The open segment of a pool that was opened first.
+    pub(crate) fn oldest_open(&self, group: u8, pool: Pool) -> Option<u32> {
+        let open = &self.groups[usize::from(group)].open[pool as usize];
+        let segments = open.iter().copied().filter(|segment| *segment != NONE);
+        segments.min_by_key(|segment| self.at(*segment).serial)
+    }
+
+    /// Seals every open segment of a group.
+    pub(crate) fn seal_all(&mut self, group: u8) {
+        for pool in [Pool::Small, Pool::Main] {
+            while let Some(segment) = self.oldest_open(group, pool) {
+                self.seal(segment);
+            }
+        }
+    }
+
     #[cold]
     fn open_another(
         &mut self,
@@ -136,7 +152,9 @@ impl Segments {
             class = self.class_of(expires_ms, now_ms);
         }
         let segment = self.take(place.purpose, State::Open)?;
+        self.opened += 1;
         let books = &mut self.table[segment as usize];
+        books.serial = self.opened;
         books.pool = place.pool;
         books.group = place.group;
         books.class = class;

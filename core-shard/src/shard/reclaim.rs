@@ -24,13 +24,15 @@ const SPARSE_EIGHTHS: usize = 4;
 /// And these, where nothing may be evicted.
 const WORTH_MOVING_EIGHTHS: usize = 7;
 /// The small queue's share of the memory, as one in so many.
-const SMALL_SHARE: u64 = 10;
+pub(super) const SMALL_SHARE: u64 = 10;
 
 /// Why a segment is being emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reason {
     Compaction,
     Eviction,
+    /// Eviction of an entry whether it was used or not.
+    Forced,
 }
 
 /// The segment that is being emptied, and how far.
@@ -55,15 +57,21 @@ impl Shard {
     pub(super) fn reclaim_slice(&mut self, now_ms: u64, budget: u32, urgent: bool) -> bool {
         let mut left = budget as usize;
         while left > 0 {
-            let Some(moving) = self.upkeep.moving.or_else(|| self.choose(urgent)) else {
+            if self.upkeep.moving.is_none() && self.choose(urgent).is_none() {
                 return left < budget as usize;
-            };
-            match self.empty_batch(moving, left.min(BATCH), now_ms) {
+            }
+            match self.move_on(left, now_ms) {
                 Some(looked_at) => left -= looked_at,
                 None => return false,
             }
         }
         true
+    }
+
+    /// Goes on with the segment that is being emptied: at most `limit` entries of it, at least
+    /// one. `None` if something must be kept and there is no room for it.
+    pub(super) fn move_on(&mut self, limit: usize, now_ms: u64) -> Option<usize> {
+        self.empty_batch(self.upkeep.moving?, limit.min(BATCH), now_ms)
     }
 
     /// Chooses a segment to empty.
@@ -79,6 +87,10 @@ impl Shard {
                 ),
             },
         };
+        self.begin(segment, reason)
+    }
+
+    fn begin(&mut self, segment: u32, reason: Reason) -> Option<Moving> {
         self.segments.begin_moving(segment);
         self.upkeep.moving = Some(Moving {
             segment,
@@ -86,6 +98,34 @@ impl Shard {
             reason,
         });
         self.upkeep.moving
+    }
+
+    /// Begins to move the live entries of a sealed segment to where they belong.
+    pub(super) fn begin_compaction(&mut self, segment: u32) {
+        debug_assert!(self.upkeep.moving.is_none(), "one segment at a time");
+        self.begin(segment, Reason::Compaction);
+    }
+
+    /// Evicts an entry, or lets it go round once more if it was used and nothing forces it out.
+    pub(super) fn evict_or_keep(
+        &mut self,
+        start: usize,
+        header: Header,
+        forced: bool,
+        now_ms: u64,
+    ) {
+        let candidate = self.candidate(start, header);
+        let reason = if forced {
+            Reason::Forced
+        } else {
+            Reason::Eviction
+        };
+        let moving = Moving {
+            segment: self.segment_of(start),
+            offset: 0,
+            reason,
+        };
+        self.decide(&candidate, moving, now_ms);
     }
 
     /// The segment that S3-FIFO evicts from: the oldest small one while small ones have more than
@@ -198,12 +238,12 @@ impl Shard {
         let keeps = header.deleted || self.group_policy(group) == FullPolicy::Refuse;
         let (target, frequency) = match (moving.reason, pool) {
             (Reason::Compaction, _) => (pool, slot.frequency()),
-            (Reason::Eviction, _) if keeps => (pool, slot.frequency()),
+            (Reason::Eviction | Reason::Forced, _) if keeps => (pool, slot.frequency()),
             (Reason::Eviction, Pool::Small) if slot.frequency() > 0 => (Pool::Main, 0),
             (Reason::Eviction, Pool::Main) if slot.frequency() > 0 => {
                 (Pool::Main, slot.frequency() - 1)
             }
-            (Reason::Eviction, _) => {
+            (Reason::Eviction | Reason::Forced, _) => {
                 let ghost = (pool == Pool::Small).then(|| self.index.next_ghost());
                 let left = ghost.map_or(Slot::EMPTY, |number| Slot::ghost(slot.tag(), number));
                 self.evict(candidate, place, left);
@@ -251,7 +291,7 @@ impl Shard {
         self.upkeep.moving = None;
         let freed = match moving.reason {
             Reason::Compaction => &mut self.counters.segments_compacted,
-            Reason::Eviction => &mut self.counters.segments_evicted,
+            Reason::Eviction | Reason::Forced => &mut self.counters.segments_evicted,
         };
         *freed += 1;
         if self.segments.at(moving.segment).live_entries == 0 {

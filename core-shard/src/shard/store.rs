@@ -254,10 +254,16 @@ impl Shard {
             }
         }
         let group = self.limits.group_of(new.map);
+        // Deletions that must be remembered may use the last segments.
+        let purpose = if new.deleted {
+            Purpose::Upkeep
+        } else {
+            Purpose::Write
+        };
         let place = Place {
             group,
             pool,
-            purpose: Purpose::Write,
+            purpose,
         };
         let appended = self
             .segments

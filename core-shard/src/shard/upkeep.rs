@@ -4,9 +4,10 @@
 //! the writes; a write that finds few of them left does a small slice itself, and one that finds
 //! none makes the least valuable segment unfindable at once, which takes constant time.
 
+use std::collections::VecDeque;
+
 use super::Shard;
 use super::reclaim::Moving;
-use crate::config::FullPolicy;
 use crate::segment::RESERVE;
 
 /// Entries or buckets of one slice at most: about 30 µs.
@@ -26,6 +27,10 @@ pub(super) struct Upkeep {
     pub(super) drained_bytes: usize,
     pub(super) clean_place: usize,
     pub(super) clean_position: u32,
+    /// Partitions to be taken apart, or to be rid of remembered deletions, and how far the first
+    /// of them is.
+    chores: VecDeque<u16>,
+    chore_position: u32,
     overdue_checked_ms: u64,
     /// Fewer free segments than this, and writes help.
     free_low: usize,
@@ -41,9 +46,40 @@ impl Upkeep {
             drained_bytes: 0,
             clean_place: 0,
             clean_position: 0,
+            chores: VecDeque::new(),
+            chore_position: 0,
             overdue_checked_ms: 0,
             free_low,
             free_target: free_low + (segments / 64).max(1),
+        }
+    }
+}
+
+impl Upkeep {
+    pub(super) fn add_chore(&mut self, place: usize) {
+        let place = place as u16;
+        // One that is under way may have passed what is to be done now.
+        if self.chores.iter().skip(1).all(|other| *other != place) {
+            self.chores.push_back(place);
+        }
+    }
+
+    /// Begins anew with a partition that is under way.
+    pub(super) fn restart_chore(&mut self, place: usize) {
+        if self.chore().is_some_and(|(current, _)| current == place) {
+            self.chore_position = 0;
+        }
+    }
+
+    /// The partition whose turn it is, and the bucket to go on with.
+    pub(super) fn chore(&self) -> Option<(usize, u32)> {
+        Some((usize::from(*self.chores.front()?), self.chore_position))
+    }
+
+    pub(super) fn chore_at(&mut self, position: u32, done: bool) {
+        self.chore_position = if done { 0 } else { position };
+        if done {
+            self.chores.pop_front();
         }
     }
 }
@@ -60,7 +96,7 @@ impl Shard {
         let half = budget / 2 + 1;
         more |= self.limit_slice(now_ms, half);
         more |= self.clean_slice(half);
-        more |= self.drop_slice(half);
+        more |= self.chore_slice(half);
         more
     }
 
@@ -97,9 +133,7 @@ impl Shard {
             }
             self.reclaim_slice(now_ms, WRITE_SLICE_URGENT, true);
         }
-        if self.full_policy == FullPolicy::Evict {
-            self.drop_oldest(needed);
-        }
+        self.drop_oldest(needed);
     }
 
     /// Frees what has expired. Returns whether there is more.

@@ -3,8 +3,9 @@
 use super::Shard;
 use super::lookup::Found;
 use super::store::Stamp;
-use crate::entry::KEY_BYTES_MAX;
+use crate::entry::{HEADER_BYTES, KEY_BYTES_MAX};
 use crate::error::ShardError;
+use crate::limits::SHARED_GROUP;
 use crate::operation::{
     Address, Condition, Counter, Expiry, ExpiryOutcome, PutOptions, PutOutcome,
 };
@@ -140,6 +141,16 @@ impl Shard {
             last_use_ms,
             deleted: false,
         };
+        let found = if self.limits.group_of(at.map.0) == SHARED_GROUP {
+            found
+        } else {
+            let old = found.filter(|found| !found.header.deleted);
+            let old_bytes = old.map_or(0, |found| found.header.size());
+            let bytes = (HEADER_BYTES + key.len() + value.len()).saturating_sub(old_bytes);
+            self.make_map_room(at.map.0, (old.is_none().into(), bytes as u64), now_ms)?;
+            // What was found may have moved or been given up.
+            self.find(at, key)
+        };
         let stored = self.store(at, (key, value), stamp, found, now_ms);
         self.counters.puts += u64::from(stored.is_ok());
         self.counters.refused += u64::from(stored.is_err());
@@ -196,7 +207,7 @@ impl Shard {
 }
 
 /// An expiry as entries keep it: beyond the last one they can keep is never.
-fn storable(expires_ms: u64) -> u64 {
+pub(super) fn storable(expires_ms: u64) -> u64 {
     if expires_ms > crate::entry::EXPIRES_MS_MAX {
         0
     } else {
