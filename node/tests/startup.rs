@@ -2,6 +2,8 @@
 //! nobody. Each case really provokes the cause in a child process and asks for the same three
 //! things: exit status 1, no `ready` line, and a message with the cause and the remedy.
 
+#![expect(clippy::unwrap_used, reason = "test harness")]
+
 #[path = "startup/child.rs"]
 mod child;
 #[path = "startup/lifecycle.rs"]
@@ -36,6 +38,14 @@ const SMALL: [&str; 7] = ["serve", "--port", "0", "--memory", "64MiB", "--cores"
 
 fn small<'a>(more: &[&'a str]) -> Vec<&'a str> {
     SMALL.iter().chain(more).copied().collect()
+}
+
+/// A port that nobody listens on, below those of outgoing connections.
+fn free_port() -> u16 {
+    let first = 20_000 + (std::process::id() % 8_000) as u16;
+    (first..)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
 }
 
 #[test]
@@ -138,9 +148,7 @@ fn a_taken_port_is_named_with_the_flag_that_moves_it() {
 fn a_taken_core_port_is_named_with_its_own_flag() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let any_core = free.local_addr().unwrap().port().to_string();
-    drop(free);
+    let any_core = free_port().to_string();
     let arguments = [
         "serve",
         "--cores",
