@@ -6,7 +6,7 @@
 //! [`Waker`] is the eventfd through which the kernel and other threads end the executor's sleep.
 //!
 //! All unsafe code of the data path is below this module. Who owns each byte the kernel may touch
-//! is stated in [`buffers`] (received data) and [`ring`] (data being sent).
+//! is stated in `buffers` (received data) and `ring` (data being sent).
 
 mod buffers;
 mod listen;

@@ -296,7 +296,7 @@ impl Ring {
     }
 
     /// Bytes of the send in flight that the kernel has taken over so far, by whole steps of
-    /// [`SEND_STEP_BYTES`]; 0 when none is in flight.
+    /// `SEND_STEP_BYTES`; 0 when none is in flight.
     pub fn send_progress(&self, socket: SocketId) -> usize {
         self.sockets
             .get(socket.0)

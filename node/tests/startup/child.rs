@@ -85,6 +85,14 @@ impl Cage {
     }
 }
 
+impl Drop for Cage {
+    fn drop(&mut self) {
+        if let Some((stand_in, _)) = &self.over {
+            let _ = std::fs::remove_file(stand_in.to_str().unwrap());
+        }
+    }
+}
+
 /// How a child ended.
 #[derive(Debug)]
 pub(crate) struct Outcome {
