@@ -8,6 +8,8 @@
 #![deny(clippy::indexing_slicing, clippy::expect_used)]
 #![cfg_attr(not(test), deny(clippy::panic))]
 
+#[cfg(feature = "client")]
+pub mod client;
 pub mod flags;
 pub mod frame;
 pub mod hello;

@@ -1,0 +1,134 @@
+//! Why a call failed, by fault, and whether anything was done.
+
+use std::fmt;
+
+use super::operation::InvalidCall;
+use crate::frame::DecodeErrorKind;
+use crate::status::Status;
+
+/// What a failed call may have changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Outcome {
+    /// Nothing: calling again is safe.
+    NothingDone,
+    /// A write was on its way and was not answered: it may or may not have been done.
+    Unknown,
+}
+
+/// A failed call.
+///
+/// The client itself sends a call again where its connection failed before any of it was
+/// written, where a connection was lost and the operation only reads, and where a node answered
+/// that it did nothing and another attempt may do better (`Busy`, `NotOwner`, `ShuttingDown`).
+/// It never repeats a write that may have been done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The node answered with an error.
+    Refused {
+        /// Which.
+        status: Status,
+        /// The node's explanation, often empty.
+        text: String,
+    },
+    /// The call cannot be made; nothing was sent.
+    Invalid(InvalidCall),
+    /// No answer by the deadline.
+    TimedOut {
+        /// What may have been done.
+        outcome: Outcome,
+    },
+    /// The connection closed before the answer.
+    ConnectionLost {
+        /// What may have been done.
+        outcome: Outcome,
+    },
+    /// No connection could be made.
+    Unreachable {
+        /// To where.
+        address: String,
+        /// Why, as the operating system puts it.
+        cause: String,
+    },
+    /// The peer sent what is not a frame of this protocol; the connection was closed.
+    Protocol {
+        /// What is wrong with it.
+        kind: DecodeErrorKind,
+        /// What may have been done.
+        outcome: Outcome,
+    },
+    /// The reply does not fit its request.
+    UnexpectedReply,
+    /// The client has as many calls under way as it allows; nothing was sent.
+    Overloaded,
+    /// The client was closed.
+    Closed {
+        /// What may have been done.
+        outcome: Outcome,
+    },
+}
+
+impl Error {
+    /// What the failed call may have changed.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Refused { status, .. } if status.changed_nothing() => Outcome::NothingDone,
+            Self::Refused { .. } | Self::UnexpectedReply => Outcome::Unknown,
+            Self::Invalid(_) | Self::Unreachable { .. } | Self::Overloaded => Outcome::NothingDone,
+            Self::TimedOut { outcome }
+            | Self::ConnectionLost { outcome }
+            | Self::Protocol { outcome, .. }
+            | Self::Closed { outcome } => *outcome,
+        }
+    }
+
+    /// The node's status, where one answered.
+    #[must_use]
+    pub const fn status(&self) -> Option<Status> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// The same failure for a call with another outcome.
+    pub(super) fn with_outcome(self, outcome: Outcome) -> Self {
+        match self {
+            Self::TimedOut { .. } => Self::TimedOut { outcome },
+            Self::ConnectionLost { .. } => Self::ConnectionLost { outcome },
+            Self::Protocol { kind, .. } => Self::Protocol { kind, outcome },
+            Self::Closed { .. } => Self::Closed { outcome },
+            other => other,
+        }
+    }
+}
+
+impl From<InvalidCall> for Error {
+    fn from(invalid: InvalidCall) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { status, text } if text.is_empty() => write!(f, "refused: {status}"),
+            Self::Refused { status, text } => write!(f, "refused: {status} ({text})"),
+            Self::Invalid(invalid) => fmt::Display::fmt(invalid, f),
+            Self::TimedOut { .. } => f.write_str("no answer by the deadline"),
+            Self::ConnectionLost { .. } => f.write_str("the connection closed before the answer"),
+            Self::Unreachable { address, cause } => write!(f, "cannot reach {address}: {cause}"),
+            Self::Protocol { kind, .. } => write!(f, "the peer broke the protocol: {kind}"),
+            Self::UnexpectedReply => f.write_str("the reply does not fit the request"),
+            Self::Overloaded => f.write_str("the client has too many calls under way"),
+            Self::Closed { .. } => f.write_str("the client is closed"),
+        }?;
+        match self.outcome() {
+            Outcome::NothingDone => Ok(()),
+            Outcome::Unknown => f.write_str("; whether it was done is unknown"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

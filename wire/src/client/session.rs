@@ -1,0 +1,511 @@
+//! One connection without its socket: requests in, bytes out; bytes in, replies out.
+//!
+//! Request ids count up from 1, and the requests without a reply form a window over them:
+//!
+//! ```text
+//! base                 base + window.len()
+//!  │ ● ● ○ ● ○ ● ● │        ● waits for its reply   ○ answered, or given up
+//! ```
+//!
+//! Invariants:
+//! * I1 A reply finds exactly the request of its id and operation, or is dropped: an id is not
+//!   used again before 2^32 others were.
+//! * I2 The window holds at most `in_flight_max` places, the output at most
+//!   `output_bytes_max` bytes and one frame more.
+//! * I3 After an error from [`Session::receive`] the session is of no use: close the connection.
+//!
+//! Deadlines belong to the engine, which knows those of requests that are not sent yet too; it
+//! gives a request up with [`Session::forget`].
+
+use std::collections::VecDeque;
+
+use super::operation::Operation;
+use super::outcome::Response;
+use crate::flags::ReplyFlags;
+use crate::frame::{
+    Crc, CrcMode, DecodeErrorKind, DecodeOptions, Decoded, EncodeError, Reply, Request,
+    decode_reply,
+};
+use crate::hello::{Hello, HelloReply};
+use crate::opcode::Opcode;
+use crate::status::Status;
+
+/// What one connection may hold, and what it asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SessionLimits {
+    pub(super) without_crc: bool,
+    pub(super) in_flight_max: usize,
+    pub(super) output_bytes_max: usize,
+    pub(super) value_bytes_max: u32,
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    pub(super) partition: u16,
+    pub(super) epoch: u32,
+}
+
+/// A connection's state. `T` names a request to its sender.
+#[derive(Debug)]
+pub(super) struct Session<T> {
+    limits: SessionLimits,
+    decode: DecodeOptions,
+    crc: Crc,
+    /// Id of the first place of the window.
+    base: u32,
+    window: VecDeque<Option<Pending<T>>>,
+    waiting: usize,
+    output: Vec<u8>,
+    /// All bytes ever put into the output, and those of them that were taken.
+    queued: u64,
+    taken: u64,
+    input: Vec<u8>,
+    hello: Option<HelloReply>,
+    refused: Option<Status>,
+    /// When the first request left since anything was heard.
+    unheard_since_us: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Pending<T> {
+    opcode: Opcode,
+    /// Of the topology by which it was routed.
+    epoch: u32,
+    /// `None` for the session's own hello.
+    tag: Option<T>,
+    /// Where its frame ends among all bytes ever queued.
+    end: u64,
+}
+
+/// A reply to one of the requests.
+#[derive(Debug)]
+pub(super) struct Received<T> {
+    pub(super) tag: T,
+    pub(super) response: Response,
+}
+
+/// What the replies of one [`Session::receive`] said beside their results.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(super) struct Noticed {
+    /// The greatest topology epoch.
+    pub(super) epoch: u32,
+    /// The greatest epoch under which a request went to the wrong core.
+    pub(super) stale: Option<u32>,
+}
+
+/// A request that was under way when its connection ended.
+#[derive(Debug)]
+pub(super) struct Orphan<T> {
+    pub(super) tag: T,
+    /// No byte of it was handed to the socket.
+    pub(super) unsent: bool,
+}
+
+impl<T: Copy> Session<T> {
+    /// A session on a fresh connection; its hello is the first thing in the output.
+    pub(super) fn new(limits: SessionLimits, now_us: u64) -> Self {
+        let mut session = Self {
+            limits,
+            decode: DecodeOptions {
+                crc: CrcMode::Required,
+                value_bytes_max: limits.value_bytes_max,
+            },
+            crc: Crc::On,
+            base: 1,
+            window: VecDeque::new(),
+            waiting: 0,
+            output: Vec::new(),
+            queued: 0,
+            taken: 0,
+            input: Vec::new(),
+            hello: None,
+            refused: None,
+            unheard_since_us: Some(now_us),
+        };
+        let hello = Hello::new(limits.without_crc).encode();
+        // It is within every limit.
+        let _ = session.push(
+            Request {
+                value: &hello,
+                ..Request::new(Opcode::Hello)
+            },
+            None,
+        );
+        session
+    }
+
+    /// Appends a request to the output and returns its id. Ask [`Self::has_room`] first.
+    pub(super) fn send(
+        &mut self,
+        operation: &Operation,
+        target: Target,
+        tag: T,
+        now_us: u64,
+    ) -> Result<u32, EncodeError> {
+        let Target { partition, epoch } = target;
+        self.unheard_since_us.get_or_insert(now_us);
+        self.push(
+            Request {
+                partition,
+                epoch,
+                ..operation.request()
+            },
+            Some(tag),
+        )
+    }
+
+    fn push(&mut self, request: Request<'_>, tag: Option<T>) -> Result<u32, EncodeError> {
+        let request_id = self.base.wrapping_add(self.window.len() as u32);
+        let before = self.output.len();
+        Request {
+            request_id,
+            ..request
+        }
+        .encode(&mut self.output, self.crc)?;
+        self.queued += (self.output.len() - before) as u64;
+        let Request { opcode, epoch, .. } = request;
+        let pending = Pending {
+            opcode,
+            epoch,
+            tag,
+            end: self.queued,
+        };
+        self.window.push_back(Some(pending));
+        self.waiting += 1;
+        Ok(request_id)
+    }
+
+    /// Whether one more request may be sent.
+    pub(super) fn has_room(&self) -> bool {
+        self.window.len() < self.limits.in_flight_max
+            && self.output.len() < self.limits.output_bytes_max
+    }
+
+    /// Requests without a reply.
+    pub(super) const fn in_flight(&self) -> usize {
+        self.waiting
+    }
+
+    /// The requests without a reply, in the order they were sent.
+    pub(super) fn tags(&self) -> impl Iterator<Item = T> {
+        self.window
+            .iter()
+            .flatten()
+            .filter_map(|pending| pending.tag)
+    }
+
+    /// Whether there are bytes to write.
+    pub(super) const fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// Moves the bytes to write into `into`, which is empty.
+    pub(super) fn take_output(&mut self, into: &mut Vec<u8>) {
+        std::mem::swap(&mut self.output, into);
+        self.taken = self.queued;
+    }
+
+    /// What the node said of itself, once it has.
+    pub(super) const fn hello(&self) -> Option<&HelloReply> {
+        self.hello.as_ref()
+    }
+
+    /// The node took the connection but serves nothing on it.
+    pub(super) const fn refused(&self) -> Option<Status> {
+        self.refused
+    }
+
+    /// For how long the peer has been silent although something was asked.
+    pub(super) fn silent_us(&self, now_us: u64) -> u64 {
+        self.unheard_since_us
+            .map_or(0, |since_us| now_us.saturating_sub(since_us))
+    }
+
+    /// Takes bytes from the socket and appends the replies that they complete to `replies`.
+    pub(super) fn receive(
+        &mut self,
+        bytes: &[u8],
+        replies: &mut Vec<Received<T>>,
+    ) -> Result<Noticed, DecodeErrorKind> {
+        self.unheard_since_us = None;
+        let mut noticed = Noticed::default();
+        if self.input.is_empty() {
+            let used = self.decode_all(bytes, replies, &mut noticed)?;
+            self.input
+                .extend_from_slice(bytes.get(used..).unwrap_or_default());
+        } else {
+            // Taken out so that decoding may borrow it; put back with what is left.
+            let mut input = std::mem::take(&mut self.input);
+            input.extend_from_slice(bytes);
+            let used = self.decode_all(&input, replies, &mut noticed)?;
+            input.drain(..used);
+            self.input = input;
+        }
+        if self.input.is_empty() && self.input.capacity() > INPUT_BYTES_KEPT {
+            self.input = Vec::new();
+        }
+        Ok(noticed)
+    }
+
+    fn decode_all(
+        &mut self,
+        bytes: &[u8],
+        replies: &mut Vec<Received<T>>,
+        noticed: &mut Noticed,
+    ) -> Result<usize, DecodeErrorKind> {
+        let mut used = 0;
+        while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
+            match decode_reply(rest, &self.decode) {
+                Ok(Decoded::Incomplete { .. }) => break,
+                Ok(Decoded::Frame { frame, consumed }) => {
+                    used += consumed;
+                    self.accept(&frame, replies, noticed)?;
+                }
+                // A node that sends what this client does not know speaks another protocol.
+                Err(error) => return Err(error.kind),
+            }
+        }
+        Ok(used)
+    }
+
+    fn accept(
+        &mut self,
+        reply: &Reply<'_>,
+        replies: &mut Vec<Received<T>>,
+        noticed: &mut Noticed,
+    ) -> Result<(), DecodeErrorKind> {
+        noticed.epoch = noticed.epoch.max(reply.epoch);
+        let Some(pending) = self.take(reply.request_id) else {
+            // Given up before, or a word about the connection as a whole.
+            if reply.request_id == 0 && reply.status == Status::TooManyConnections {
+                self.refused = Some(reply.status);
+            }
+            return Ok(());
+        };
+        if reply.flags.contains(ReplyFlags::STALE_TOPOLOGY) {
+            noticed.stale = noticed.stale.max(Some(pending.epoch));
+        }
+        if reply.opcode != pending.opcode && reply.opcode != Opcode::Unknown {
+            return Err(DecodeErrorKind::UnknownOpcode {
+                number: reply.opcode.as_u8(),
+            });
+        }
+        match pending.tag {
+            Some(tag) => replies.push(Received {
+                tag,
+                response: Response::from_reply(reply),
+            }),
+            None => self.negotiated(reply)?,
+        }
+        Ok(())
+    }
+
+    fn negotiated(&mut self, reply: &Reply<'_>) -> Result<(), DecodeErrorKind> {
+        if reply.status.is_error() {
+            self.refused = Some(reply.status);
+            return Err(DecodeErrorKind::MalformedPayload);
+        }
+        let hello = HelloReply::decode(reply.value).ok_or(DecodeErrorKind::MalformedPayload)?;
+        if !hello.crc_on && self.limits.without_crc {
+            self.crc = Crc::Off;
+            self.decode.crc = CrcMode::Optional;
+        }
+        self.decode.value_bytes_max = self.decode.value_bytes_max.max(hello.value_bytes_max);
+        self.hello = Some(hello);
+        Ok(())
+    }
+
+    /// Gives a request up: its reply, if one comes, is dropped.
+    pub(super) fn forget(&mut self, request_id: u32) {
+        let _ = self.take(request_id);
+    }
+
+    fn take(&mut self, request_id: u32) -> Option<Pending<T>> {
+        let place = request_id.wrapping_sub(self.base);
+        let pending = self.window.get_mut(usize::try_from(place).ok()?)?.take()?;
+        self.waiting -= 1;
+        while let Some(None) = self.window.front() {
+            self.window.pop_front();
+            self.base = self.base.wrapping_add(1);
+        }
+        Some(pending)
+    }
+
+    /// Ends the session: every request that waits for a reply, in the order they were sent.
+    pub(super) fn into_orphans(self) -> impl Iterator<Item = Orphan<T>> {
+        let taken = self.taken;
+        self.window
+            .into_iter()
+            .flatten()
+            .filter_map(move |pending| {
+                let unsent = pending.end > taken;
+                pending.tag.map(|tag| Orphan { tag, unsent })
+            })
+    }
+}
+
+/// Memory of an emptied input buffer that is kept for the next half frame.
+const INPUT_BYTES_KEPT: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: SessionLimits = SessionLimits {
+        without_crc: true,
+        in_flight_max: 4,
+        output_bytes_max: 1 << 16,
+        value_bytes_max: 1 << 20,
+    };
+
+    fn session() -> Session<u32> {
+        let mut session = Session::new(LIMITS, 0);
+        session.take_output(&mut Vec::new());
+        session
+    }
+
+    fn get(session: &mut Session<u32>, tag: u32) -> u32 {
+        let operation = Operation::keyed(Opcode::Get, b"", b"key").unwrap();
+        session
+            .send(
+                &operation,
+                Target {
+                    partition: 0,
+                    epoch: 0,
+                },
+                tag,
+                0,
+            )
+            .unwrap()
+    }
+
+    fn reply(id: u32, value: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        Reply {
+            value,
+            ..Reply::new(Opcode::Get, Status::Ok, id)
+        }
+        .encode(&mut out, Crc::On)
+        .unwrap();
+        out
+    }
+
+    fn tags(session: &mut Session<u32>, bytes: &[u8]) -> Vec<u32> {
+        let mut replies = Vec::new();
+        session.receive(bytes, &mut replies).unwrap();
+        replies.iter().map(|received| received.tag).collect()
+    }
+
+    #[test]
+    fn replies_out_of_order_find_their_requests() {
+        let mut session = session();
+        let ids = [10, 20, 30].map(|tag| get(&mut session, tag));
+        let bytes = [reply(ids[2], b"c"), reply(ids[0], b"a")].concat();
+        assert_eq!(tags(&mut session, &bytes), [30, 10]);
+        assert_eq!(tags(&mut session, &reply(ids[1], b"b")), [20]);
+        assert_eq!(session.in_flight(), 1, "only the hello is open");
+    }
+
+    #[test]
+    fn a_reply_in_single_bytes_is_one_reply() {
+        let mut session = session();
+        let id = get(&mut session, 7);
+        let frame = reply(id, b"value");
+        for byte in &frame[..frame.len() - 1] {
+            assert!(tags(&mut session, &[*byte]).is_empty());
+        }
+        assert_eq!(tags(&mut session, &frame[frame.len() - 1..]), [7]);
+    }
+
+    #[test]
+    fn a_late_or_foreign_reply_is_dropped_and_never_given_to_another() {
+        let mut session = session();
+        let id = get(&mut session, 7);
+        session.forget(id);
+        let next = get(&mut session, 8);
+        assert_ne!(id, next);
+        assert!(tags(&mut session, &reply(id, b"late")).is_empty());
+        assert!(tags(&mut session, &reply(0, b"foreign")).is_empty());
+        assert!(tags(&mut session, &reply(999, b"foreign")).is_empty());
+        assert_eq!(tags(&mut session, &reply(next, b"own")), [8]);
+        assert!(tags(&mut session, &reply(next, b"twice")).is_empty());
+    }
+
+    #[test]
+    fn a_reply_to_another_operation_breaks_the_session() {
+        let mut session = session();
+        let id = get(&mut session, 7);
+        let mut out = Vec::new();
+        Reply::new(Opcode::Put, Status::Ok, id)
+            .encode(&mut out, Crc::On)
+            .unwrap();
+        assert!(session.receive(&out, &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn the_window_is_bounded_and_ids_survive_their_wrap() {
+        let mut session = session();
+        session.base = u32::MAX;
+        session.window.clear();
+        let ids: Vec<u32> = (0..4).map(|tag| get(&mut session, tag)).collect();
+        assert_eq!(ids, [u32::MAX, 0, 1, 2]);
+        assert!(!session.has_room());
+        assert_eq!(tags(&mut session, &reply(0, b"")), [1]);
+        assert!(
+            !session.has_room(),
+            "the first is still open: the window does not move"
+        );
+        assert_eq!(tags(&mut session, &reply(u32::MAX, b"")), [0]);
+        assert!(session.has_room());
+    }
+
+    #[test]
+    fn what_no_socket_has_seen_is_told_apart_when_the_connection_ends() {
+        let mut session = session();
+        get(&mut session, 1);
+        session.take_output(&mut Vec::new());
+        get(&mut session, 2);
+        let orphans: Vec<_> = session.into_orphans().map(|o| (o.tag, o.unsent)).collect();
+        assert_eq!(orphans, [(1, false), (2, true)]);
+    }
+
+    #[test]
+    fn checksums_go_off_only_when_both_sides_agreed() {
+        let hello = |crc_on| {
+            let hello = HelloReply {
+                protocol: 1,
+                crc_on,
+                epoch: 1,
+                core: 0,
+                cores: 1,
+                partition_count: 1024,
+                value_bytes_max: 1 << 26,
+                member: 1,
+            };
+            let mut out = Vec::new();
+            let reply = Reply {
+                value: &hello.encode(),
+                ..Reply::new(Opcode::Hello, Status::Ok, 1)
+            };
+            reply.encode(&mut out, Crc::On).unwrap();
+            out
+        };
+        for (asks, grants) in [(false, false), (false, true), (true, true), (true, false)] {
+            let mut session: Session<u32> = Session::new(
+                SessionLimits {
+                    without_crc: asks,
+                    ..LIMITS
+                },
+                0,
+            );
+            session.receive(&hello(!grants), &mut Vec::new()).unwrap();
+            let off = session.crc == Crc::Off;
+            assert_eq!(off, asks && grants, "asks {asks} grants {grants}");
+            assert_eq!(
+                session.hello().map(|hello| hello.value_bytes_max),
+                Some(1 << 26)
+            );
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The three ways to call: threads, a current-thread runtime, a multi-thread runtime. Every
+//! scenario runs on all of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jerboa_wire::client::{
+    Config, Entry, Error, Expiry, PutOptions, PutOutcome, Ttl, blocking, tokio as asynchronous,
+};
+use tokio::runtime::{Builder, Runtime};
+
+#[derive(Clone)]
+pub(crate) enum Caller {
+    Threads(blocking::Client),
+    Tokio(Arc<Runtime>, asynchronous::Client),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Driver {
+    Threads,
+    CurrentThread,
+    MultiThread,
+}
+
+pub(crate) const DRIVERS: [Driver; 3] =
+    [Driver::Threads, Driver::CurrentThread, Driver::MultiThread];
+
+impl Driver {
+    pub(crate) fn connect(self, config: Config) -> Result<Caller, Error> {
+        let mut runtime = match self {
+            Self::Threads => return blocking::Client::connect_with(config).map(Caller::Threads),
+            Self::CurrentThread => Builder::new_current_thread(),
+            Self::MultiThread => Builder::new_multi_thread(),
+        };
+        let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+        let client = runtime.block_on(asynchronous::Client::connect_with(config))?;
+        Ok(Caller::Tokio(Arc::new(runtime), client))
+    }
+}
+
+macro_rules! forward {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $result:ty;)+) => {
+        impl Caller {
+            $(pub(crate) fn $name(&self, $($arg: $type),*) -> $result {
+                match self {
+                    Self::Threads(client) => client.$name($($arg),*),
+                    Self::Tokio(runtime, client) => runtime.block_on(client.$name($($arg),*)),
+                }
+            })+
+        }
+    };
+}
+
+forward! {
+    get(map: &str, key: &str) -> Result<Option<Vec<u8>>, Error>;
+    get_entry(map: &str, key: &str) -> Result<Option<Entry>, Error>;
+    put(map: &str, key: &str, value: &[u8], options: PutOptions) -> Result<PutOutcome, Error>;
+    delete(map: &str, key: &str) -> Result<bool, Error>;
+    exists(map: &str, key: &str) -> Result<bool, Error>;
+    expire(map: &str, key: &str, when: Expiry) -> Result<bool, Error>;
+    persist(map: &str, key: &str) -> Result<bool, Error>;
+    ttl(map: &str, key: &str) -> Result<Ttl, Error>;
+    incr(map: &str, key: &str, delta: i64) -> Result<i64, Error>;
+    decr(map: &str, key: &str, delta: i64) -> Result<i64, Error>;
+    multi_get(map: &str, keys: &[String]) -> Vec<Result<Option<Vec<u8>>, Error>>;
+    multi_put(map: &str, entries: &[(String, Vec<u8>)], expiry: Expiry) -> Vec<Result<u64, Error>>;
+    multi_delete(map: &str, keys: &[String]) -> Vec<Result<bool, Error>>;
+    stats() -> Result<String, Error>;
+    ping(payload: &[u8]) -> Result<Vec<u8>, Error>;
+    noop() -> Result<(), Error>;
+}
+
+impl Caller {
+    pub(crate) fn set(&self, key: &str, value: &[u8]) -> Result<PutOutcome, Error> {
+        self.put("", key, value, PutOptions::default())
+    }
+
+    pub(crate) fn with_timeout(&self, timeout: Duration) -> Self {
+        match self {
+            Self::Threads(client) => Self::Threads(client.with_timeout(timeout)),
+            Self::Tokio(runtime, client) => {
+                Self::Tokio(Arc::clone(runtime), client.with_timeout(timeout))
+            }
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Threads(client) => client.close(),
+            Self::Tokio(runtime, client) => {
+                let _inside = runtime.enter();
+                client.close();
+            }
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> u32 {
+        let topology = match self {
+            Self::Threads(client) => client.topology(),
+            Self::Tokio(_, client) => client.topology(),
+        };
+        topology.map_or(0, |topology| topology.epoch())
+    }
+}
