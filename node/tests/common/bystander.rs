@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use jerboa_wire::Status;
+use jerboa_wire::{Opcode, Request, Status};
 
 use super::{Raw, key_of_core};
 
@@ -31,7 +31,9 @@ impl Bystander {
     /// Begins to work on the node at `address`, which has `cores` cores.
     pub(crate) fn watch(address: SocketAddr, cores: u16) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let raw = Raw::connect(address);
+        let mut raw = Raw::connect(address);
+        // Being connected is not being accepted yet: the place is taken with the first answer.
+        raw.call(Request::new(Opcode::Noop));
         let asked = Arc::clone(&stop);
         let thread = std::thread::spawn(move || work(raw, cores, &asked));
         Self {

@@ -66,7 +66,11 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap(), 1)
+    }
+
+    /// On a connection that exists, with the first request id to use.
+    pub(crate) fn over(stream: TcpStream, next_id: u32) -> Self {
         stream.set_nodelay(true).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
@@ -74,7 +78,7 @@ impl Raw {
         Self {
             stream,
             input: Vec::new(),
-            next_id: 1,
+            next_id,
             crc: Crc::On,
         }
     }
@@ -82,7 +86,7 @@ impl Raw {
     /// The request with the next request id, encoded; and that id.
     pub(crate) fn encode(&mut self, request: Request<'_>) -> (Vec<u8>, u32) {
         let id = self.next_id;
-        self.next_id += 1;
+        self.next_id = self.next_id.wrapping_add(1);
         let partition = match request.key {
             [] => 0,
             key => partition_of(key, PARTITIONS),
