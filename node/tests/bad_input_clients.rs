@@ -18,7 +18,7 @@ use common::{Raw, config, eventually, key_of_core, node};
 use jerboa::Node;
 use jerboa::config::Config;
 use jerboa_wire::{Opcode, Request, Status};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 fn get(key: &[u8]) -> Request<'_> {
     Request {
@@ -255,11 +255,19 @@ fn a_client_killed_while_it_writes_leaves_nothing_half_done() {
     stop(node);
 }
 
+/// Connects from another of the loopback's addresses: the ports of so many connections stay taken
+/// for a minute, and those of 127.0.0.1 are wanted by the nodes of other tests.
+fn connect_from_elsewhere(address: SocketAddr, number: u32) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let from = SocketAddr::from(([127, 0, 1, 1 + (number % 200) as u8], 0));
+    socket.bind(&from.into()).unwrap();
+    socket.connect(&address.into()).unwrap();
+    socket.into()
+}
+
 /// One short life: what it asks, how it ends, and that it hears nothing meant for another.
 fn short_life(address: SocketAddr, number: u32) {
-    let Ok(stream) = TcpStream::connect(address) else {
-        panic!("connection {number} failed: {}", io::Error::last_os_error());
-    };
+    let stream = connect_from_elsewhere(address, number);
     let mut raw = Raw::over(stream, number.wrapping_mul(1000));
     let key = key_of_core((number % 2) as u16, 2, number % 50);
     match number % 5 {

@@ -354,8 +354,8 @@ impl Ring {
         result != 0 || bytes == 0
     }
 
-    /// Ends the connection, dropping what was not sent. The id is free for reuse from here on as
-    /// far as the owner is concerned; nothing more is reported for it.
+    /// Ends the connection, dropping what was not sent. Nothing more is reported for it but what
+    /// was reaped already, which the owner ignores.
     pub fn close(&mut self, socket: SocketId) {
         let Some(entry) = self.sockets.get_mut(socket.0) else {
             return;
@@ -431,7 +431,11 @@ impl Ring {
     }
 
     /// Appends at most `max` completions to `completions`; returns how many entries it consumed.
+    ///
+    /// The owner deals with all of them before it reaps again: from then on the ids of sockets that
+    /// it closed are given to new ones.
     pub fn reap(&mut self, completions: &mut Vec<Completion>, max: usize) -> usize {
+        self.sockets.recycle();
         let mut consumed = 0;
         while consumed < max {
             let Some(entry) = self.uring.completion().next() else {

@@ -5,6 +5,8 @@
 //!   in flight. So an index in a completion always names the socket it was submitted for.
 //! * S2 `in_flight` is moved out only after the send's final completion, and never resized before:
 //!   the kernel reads from it.
+//! * S3 An index is used again only after the completions that were handed out before its entry
+//!   left are dealt with: one of them may still name it, and must not mean the next connection.
 
 use std::os::fd::OwnedFd;
 
@@ -52,6 +54,8 @@ impl Socket {
 pub(super) struct SocketTable {
     entries: Vec<Option<Socket>>,
     free: Vec<u32>,
+    /// Left since the last reap.
+    left: Vec<u32>,
 }
 
 impl SocketTable {
@@ -75,8 +79,13 @@ impl SocketTable {
 
     pub(super) fn remove(&mut self, index: u32) {
         if self.entries[index as usize].take().is_some() {
-            self.free.push(index);
+            self.left.push(index);
         }
+    }
+
+    /// Lets the indexes of entries that left be used again (S3).
+    pub(super) fn recycle(&mut self) {
+        self.free.append(&mut self.left);
     }
 
     pub(super) fn indexes(&self) -> Vec<u32> {
@@ -89,6 +98,31 @@ impl SocketTable {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.entries.len() - self.free.len()
+        self.entries.len() - self.free.len() - self.left.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket() -> Socket {
+        Socket::new(std::fs::File::open("/dev/null").unwrap().into())
+    }
+
+    #[test]
+    fn a_completion_handed_out_already_cannot_mean_the_next_connection() {
+        let mut table = SocketTable::default();
+        let first = table.insert(socket());
+        table.remove(first);
+        assert_eq!(table.len(), 0);
+        assert_ne!(
+            table.insert(socket()),
+            first,
+            "used again before the next reap"
+        );
+        table.recycle();
+        assert_eq!(table.insert(socket()), first);
+        assert_eq!(table.len(), 2);
     }
 }

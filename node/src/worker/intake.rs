@@ -169,9 +169,6 @@ impl Worker {
             .get_mut(socket.0 as usize)
             .and_then(Option::take);
         let Some(session) = taken else { return };
-        if let Some(index) = session.turn_input {
-            self.inputs.disown(index);
-        }
         self.buffered_bytes -= session.accounted_bytes;
         self.session_count -= 1;
         self.counts.connections -= 1;

@@ -55,9 +55,6 @@ pub(super) struct Input {
     source: Source,
 }
 
-/// The socket of an input whose connection is gone; no ring has that many.
-const NO_SOCKET: SocketId = SocketId(u32::MAX);
-
 /// How far an input got.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
@@ -83,12 +80,6 @@ impl Inputs {
         self.entries.push(Input { socket, source });
         self.progress.push(Progress::default());
         self.entries.len() as u32 - 1
-    }
-
-    /// Drops an input whose connection is closed: before the turn ends its socket id may be that
-    /// of another connection, which must not be taken for the sender.
-    pub(super) fn disown(&mut self, index: u32) {
-        self.entries[index as usize].socket = NO_SOCKET;
     }
 
     pub(super) fn source_mut(&mut self, index: u32) -> &mut Source {

@@ -172,7 +172,8 @@ impl Raw {
         let reply = self.receive();
         assert_eq!(
             reply.request_id, id,
-            "replies of one connection come in order"
+            "replies of one connection come in order: {:?}",
+            reply.status
         );
         reply
     }
