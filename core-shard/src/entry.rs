@@ -88,6 +88,7 @@ impl Header {
         (self.expires_ms != 0).then_some(self.expires_ms)
     }
 
+    #[cfg(test)]
     pub(crate) fn extended(&self) -> bool {
         self.key_at != HEADER_BYTES
     }
@@ -203,6 +204,58 @@ pub(crate) fn read(bytes: &[u8]) -> Header {
         read_extension(&mut header, u64_at(bytes, HEADER_BYTES));
     }
     header
+}
+
+/// What most reads need to know of an entry.
+#[derive(Clone, Copy)]
+pub(crate) struct Head {
+    pub(crate) version: u64,
+    pub(crate) expires_ms: u64,
+    pub(crate) value_bytes: usize,
+    pub(crate) extended: bool,
+}
+
+/// Reads the head of the entry at the start of `bytes`.
+#[inline(always)]
+pub(crate) fn head(bytes: &[u8]) -> Head {
+    let head = &bytes[..HEADER_BYTES];
+    let first = u32_at(head, 0);
+    Head {
+        version: u64_at(head, 12),
+        expires_ms: u64_at(head, 4) & EXPIRES_MS_MAX,
+        value_bytes: (first & VALUE_BITS) as usize,
+        extended: first & EXTENDED != 0,
+    }
+}
+
+/// Whether the entry at the start of `bytes` has this map and key.
+#[inline(always)]
+pub(crate) fn is_of(bytes: &[u8], map: u16, key: &[u8]) -> bool {
+    let head = &bytes[..HEADER_BYTES];
+    if (u64_at(head, 4) >> MAP_SHIFT) & MAP_BITS != u64::from(map) {
+        return false;
+    }
+    let first = u32_at(head, 0);
+    if first & EXTENDED != 0 {
+        let header = read(bytes);
+        return &bytes[header.key_at..header.value_at()] == key;
+    }
+    let key_bytes = ((first >> KEY_SHIFT) & 0xFF) as usize;
+    key_bytes == key.len() && same(&bytes[HEADER_BYTES..HEADER_BYTES + key_bytes], key)
+}
+
+/// Whether two slices of one length are equal; keys of 8 to 16 bytes without a call.
+#[inline(always)]
+fn same(one: &[u8], other: &[u8]) -> bool {
+    match (
+        one.first_chunk::<8>(),
+        one.last_chunk::<8>(),
+        other.first_chunk(),
+        other.last_chunk(),
+    ) {
+        (Some(a), Some(b), Some(c), Some(d)) if one.len() <= 16 => a == c && b == d,
+        _ => one == other,
+    }
 }
 
 #[cold]

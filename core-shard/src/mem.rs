@@ -6,7 +6,7 @@
 //! I1: the region is zeroed at its start, never moves, and lives as long as its `Region`.
 //! I2: both views are plain integers, valid for any bit pattern, and are borrowed from the
 //!     `Region` itself, so that a mutable one excludes every other.
-//! I3: the base is aligned to 64 bytes at least and the length is a multiple of 64.
+//! I3: the base is aligned to 64 bytes at least, and the region is `buckets` times 64 bytes.
 #![expect(unsafe_code, reason = "memory mapping and the two views of it")]
 
 use core::ptr::NonNull;
@@ -36,6 +36,7 @@ const _: () = assert!(
 pub(crate) struct Region {
     base: NonNull<u8>,
     bytes: usize,
+    buckets: usize,
     mapped: Mapping,
     kind: PageKind,
 }
@@ -87,14 +88,14 @@ impl Region {
     pub(crate) fn buckets(&self) -> &[Bucket] {
         let base = self.base.as_ptr().cast::<Bucket>().cast_const();
         // SAFETY: I1 to I3: aligned, initialised, and any bits are a bucket.
-        unsafe { core::slice::from_raw_parts(base, self.bytes / BUCKET_BYTES) }
+        unsafe { core::slice::from_raw_parts(base, self.buckets) }
     }
 
     #[inline(always)]
     pub(crate) fn buckets_mut(&mut self) -> &mut [Bucket] {
         let base = self.base.as_ptr().cast::<Bucket>();
         // SAFETY: I1 to I3: aligned, initialised, any bits are a bucket, borrowed mutably.
-        unsafe { core::slice::from_raw_parts_mut(base, self.bytes / BUCKET_BYTES) }
+        unsafe { core::slice::from_raw_parts_mut(base, self.buckets) }
     }
 
     /// Asks the processor to fetch the cache line at `offset`; a hint that may be wrong.
@@ -132,6 +133,7 @@ mod backing {
     use super::{HUGE_PAGE_BYTES, HugePages, Mapping, NonNull, PageKind, Region, ShardSetupError};
 
     pub(super) fn reserve(bytes: usize, huge: HugePages) -> Result<Region, ShardSetupError> {
+        let buckets = bytes / super::BUCKET_BYTES;
         if huge == HugePages::Auto {
             let whole = bytes.next_multiple_of(HUGE_PAGE_BYTES);
             if let Ok(mapped) = map(whole, libc::MAP_HUGETLB) {
@@ -139,6 +141,7 @@ mod backing {
                 return Ok(Region {
                     base,
                     bytes,
+                    buckets,
                     mapped,
                     kind: PageKind::ExplicitHuge,
                 });
@@ -152,6 +155,7 @@ mod backing {
         let mut region = Region {
             base,
             bytes,
+            buckets,
             mapped,
             kind: PageKind::Plain,
         };
@@ -217,6 +221,7 @@ mod backing {
         Ok(Region {
             base,
             bytes,
+            buckets: bytes / BUCKET_BYTES,
             mapped: Mapping { base, bytes },
             kind: PageKind::Heap,
         })

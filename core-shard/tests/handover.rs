@@ -455,11 +455,18 @@ impl Handover {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
+/// `JERBOA_TEST_FACTOR` multiplies the number of cases, for long runs.
+fn cases(cases: u32) -> ProptestConfig {
+    let factor = std::env::var("JERBOA_TEST_FACTOR").map_or(1, |factor| factor.parse().unwrap());
+    let cases = if cfg!(miri) { 1 } else { cases * factor };
+    ProptestConfig {
         failure_persistence: None,
-        ..ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 64 })
-    })]
+        ..ProptestConfig::with_cases(cases)
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
 
     #[test]
     fn a_partition_in_use_arrives_as_it_is(steps in prop::collection::vec(step(), 1..300)) {

@@ -43,8 +43,10 @@ fn any_size() -> impl Strategy<Value = Vec<u8>> {
     value(prop_oneof![4 => 0usize..300, 2 => 3_000usize..40_000, 1 => 40_000usize..300_000])
 }
 
+/// `JERBOA_TEST_FACTOR` multiplies the number of cases, for long runs.
 fn cases(cases: u32) -> ProptestConfig {
-    let cases = if cfg!(miri) { 2 } else { cases };
+    let factor = std::env::var("JERBOA_TEST_FACTOR").map_or(1, |factor| factor.parse().unwrap());
+    let cases = if cfg!(miri) { 2 } else { cases * factor };
     ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::with_cases(cases)

@@ -57,9 +57,9 @@ impl Shard {
         }
     }
 
-    /// The entry of a key, expired or not.
+    /// The slot of a key, and where its entry begins, expired or not.
     #[inline(always)]
-    pub(super) fn find(&self, at: Address, key: &[u8]) -> Option<Found> {
+    pub(super) fn find_start(&self, at: Address, key: &[u8]) -> Option<(SlotPlace, Slot, usize)> {
         let tag = Slot::tag_of(at.hash);
         let mut number = self.index.bucket_of(at.partition, at.hash)?;
         loop {
@@ -69,29 +69,34 @@ impl Shard {
                 let position = matches.trailing_zeros() as usize & LAST;
                 matches &= matches - 1;
                 let slot = Slot(bucket.0[position]);
-                let Some(start) = self.segments.resolve(slot) else {
-                    continue;
-                };
-                let bytes = &self.memory.bytes()[start..];
-                let header = entry::read(bytes);
-                if header.map == at.map.0
-                    && header.key_bytes == key.len()
-                    && &bytes[header.key_at..header.value_at()] == key
+                if let Some(start) = self.segments.resolve(slot)
+                    && entry::is_of(&self.memory.bytes()[start..], at.map.0, key)
                 {
-                    let place = SlotPlace {
-                        bucket: number,
-                        position,
-                    };
-                    return Some(Found {
-                        place,
+                    return Some((
+                        SlotPlace {
+                            bucket: number,
+                            position,
+                        },
                         slot,
                         start,
-                        header,
-                    });
+                    ));
                 }
             }
             number = Slot(bucket.0[LAST]).linked()?;
         }
+    }
+
+    /// The entry of a key, expired or not.
+    #[inline]
+    pub(super) fn find(&self, at: Address, key: &[u8]) -> Option<Found> {
+        let (place, slot, start) = self.find_start(at, key)?;
+        let header = entry::read(&self.memory.bytes()[start..]);
+        Some(Found {
+            place,
+            slot,
+            start,
+            header,
+        })
     }
 
     /// The slot of the entry at a location.
@@ -118,9 +123,32 @@ impl Shard {
 
     /// Where a new slot with this hash may go, and whether a ghost remembers the key. The
     /// partition must have a table.
+    #[inline]
     pub(super) fn find_vacancy(&self, at: Address) -> Option<(Vacancy, bool)> {
+        let number = self.index.bucket_of(at.partition, at.hash)?;
+        let bucket = &self.memory.buckets()[number as usize];
+        // Mostly there is an empty slot, and no equal tag that might be a ghost's.
+        let empty = bucket.0.iter().position(|slot| *slot == 0);
+        match empty {
+            Some(position)
+                if Slot(bucket.0[LAST]).linked().is_none()
+                    && self.scan.matches(bucket, Slot::tag_of(at.hash)) == 0 =>
+            {
+                Some((
+                    Vacancy::Unused(SlotPlace {
+                        bucket: number,
+                        position,
+                    }),
+                    false,
+                ))
+            }
+            _ => self.find_vacancy_in_chain(at, number),
+        }
+    }
+
+    fn find_vacancy_in_chain(&self, at: Address, first: u32) -> Option<(Vacancy, bool)> {
         let tag = Slot::tag_of(at.hash);
-        let mut number = self.index.bucket_of(at.partition, at.hash)?;
+        let mut number = first;
         let mut unused = None;
         let mut stale = None;
         let mut oldest_ghost: Option<(u64, SlotPlace)> = None;

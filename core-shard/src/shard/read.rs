@@ -3,7 +3,7 @@
 
 use super::Shard;
 use super::lookup::Found;
-use crate::entry::{self, Header};
+use crate::entry::{self, HEADER_BYTES, Header};
 use crate::index::slot::FREQUENCY_MAX;
 use crate::operation::{Address, Metadata};
 use crate::value::{Entry, Value};
@@ -13,12 +13,31 @@ impl Shard {
     #[inline]
     pub fn get(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Entry<'_>> {
         self.counters.gets += 1;
+        let (place, slot, start) = self.find_start(at, key)?;
+        let head = entry::head(&self.memory.bytes()[start..]);
+        let expired = head.expires_ms != 0 && head.expires_ms <= now_ms;
+        if expired || head.extended || self.limits.any_idle {
+            return self.get_with_care(at, key, now_ms);
+        }
+        self.counters.hits += 1;
+        if slot.frequency() < FREQUENCY_MAX {
+            let bucket = &mut self.memory.buckets_mut()[place.bucket as usize].0;
+            bucket[place.position] = slot.used_once_more().0;
+        }
+        let value_at = start + HEADER_BYTES + key.len();
+        Some(Entry {
+            version: head.version,
+            expires_at_ms: (head.expires_ms != 0).then_some(head.expires_ms),
+            value: Value::inline(&self.memory.bytes()[value_at..value_at + head.value_bytes]),
+        })
+    }
+
+    /// Reads an entry that is not of the plainest kind, or over.
+    #[cold]
+    fn get_with_care(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Entry<'_>> {
         let found = self.find_live(at, key, now_ms)?;
         self.counters.hits += 1;
-        if found.slot.frequency() < FREQUENCY_MAX {
-            let slot = &mut self.memory.buckets_mut()[found.place.bucket as usize].0;
-            slot[found.place.position] = found.slot.used_once_more().0;
-        }
+        self.use_slot(&found);
         if found.header.last_use_ms.is_some() {
             entry::set_last_use(&mut self.memory.bytes_mut()[found.start..], now_ms);
         }
@@ -40,18 +59,8 @@ impl Shard {
     }
 
     /// The entry of a key if it is live. One that has expired is removed.
-    #[inline(always)]
     pub(super) fn find_live(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Found> {
         let found = self.find(at, key)?;
-        if found.header.expired(now_ms) || found.header.extended() || self.limits.any_idle {
-            return self.still_live(at, found, now_ms);
-        }
-        Some(found)
-    }
-
-    /// The rarer reasons for which a found entry is not live.
-    #[cold]
-    fn still_live(&mut self, at: Address, found: Found, now_ms: u64) -> Option<Found> {
         if found.header.deleted {
             return None;
         }

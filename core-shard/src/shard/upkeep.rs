@@ -11,7 +11,7 @@ use super::reclaim::Moving;
 use crate::segment::RESERVE;
 
 /// Entries or buckets of one slice at most: about 30 µs.
-const SLICE_MAX: u32 = 256;
+const SLICE_MAX: u32 = 192;
 /// Entries that a write looks at when free segments are few, and when they are nearly gone.
 const WRITE_SLICE: u32 = 16;
 const WRITE_SLICE_URGENT: u32 = 64;
@@ -86,7 +86,7 @@ impl Upkeep {
 
 impl Shard {
     /// One slice of background work: at most `budget` entries or buckets are looked at, and at most
-    /// 256 in any case, which takes less than 50 µs. Returns whether there is more to do.
+    /// 192 in any case, which takes less than 50 µs. Returns whether there is more to do.
     pub fn step(&mut self, now_ms: u64, budget: u32) -> bool {
         let budget = budget.clamp(1, SLICE_MAX);
         let mut more = self.sweep(now_ms, budget);
