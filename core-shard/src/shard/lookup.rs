@@ -4,6 +4,7 @@ use super::Shard;
 use crate::entry::{self, Header};
 use crate::index::slot::{Kind, Location, Slot};
 use crate::index::{LAST, SlotPlace};
+use crate::mem::BUCKET_BYTES;
 use crate::operation::Address;
 
 /// A key's entry and its slot.
@@ -29,32 +30,52 @@ pub(super) enum Vacancy {
 
 /// How many operations are prefetched at once.
 const PREFETCH_MAX: usize = 32;
-const LINE_BYTES: usize = 64;
 
 impl Shard {
     /// Brings the memory that a batch will touch towards the processor, in stages: all buckets
-    /// first, then the entries that their tags point to. At most 32 addresses; others are ignored.
+    /// first, then the entries that their tags point to, then the overflow buckets of those whose
+    /// tag was not found, and their entries. At most 32 addresses; others are ignored.
     pub fn prefetch(&self, batch: &[Address]) {
         let batch = &batch[..batch.len().min(PREFETCH_MAX)];
         let mut buckets = [u32::MAX; PREFETCH_MAX];
         for (at, bucket) in batch.iter().zip(&mut buckets) {
             if let Some(number) = self.index.bucket_of(at.partition, at.hash) {
                 *bucket = number;
-                self.memory.prefetch(number as usize * LINE_BYTES);
+                self.memory.prefetch(number as usize * BUCKET_BYTES);
             }
         }
-        for (at, bucket) in batch.iter().zip(buckets) {
-            let Some(bucket) = self.memory.buckets().get(bucket as usize) else {
-                continue;
-            };
-            let matches = self.scan.matches(bucket, Slot::tag_of(at.hash));
-            if let Some(slot) = bucket.0.get(matches.trailing_zeros() as usize)
-                && let Some(start) = self.segments.resolve(Slot(*slot))
-            {
+        let mut any_overflow = false;
+        for (at, bucket) in batch.iter().zip(&mut buckets) {
+            *bucket = self.prefetch_entry(*at, *bucket);
+            any_overflow |= *bucket != u32::MAX;
+        }
+        if any_overflow {
+            for (at, bucket) in batch.iter().zip(buckets) {
+                self.prefetch_entry(*at, bucket);
+            }
+        }
+    }
+
+    /// Prefetches the entry that the first equal tag of a bucket points to. If there is none, the
+    /// overflow bucket is prefetched instead and its number returned.
+    #[inline(always)]
+    fn prefetch_entry(&self, at: Address, number: u32) -> u32 {
+        let Some(bucket) = self.memory.buckets().get(number as usize) else {
+            return u32::MAX;
+        };
+        let matches = self.scan.matches(bucket, Slot::tag_of(at.hash));
+        if let Some(slot) = bucket.0.get(matches.trailing_zeros() as usize) {
+            if let Some(start) = self.segments.resolve(Slot(*slot)) {
                 self.memory.prefetch(start);
-                self.memory.prefetch(start + LINE_BYTES);
+                self.memory.prefetch(start + BUCKET_BYTES);
             }
+            return u32::MAX;
         }
+        let Some(next) = Slot(bucket.0[LAST]).linked() else {
+            return u32::MAX;
+        };
+        self.memory.prefetch(next as usize * BUCKET_BYTES);
+        next
     }
 
     /// The slot of a key, and where its entry begins, expired or not.

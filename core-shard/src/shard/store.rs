@@ -13,8 +13,10 @@ use crate::operation::Address;
 use crate::segment::{Place, Pool, Purpose, State};
 use crate::ttl_class::NEVER;
 
-/// Sealed segments with large entries are queued when these hold so much of the arena.
+/// A segment whose entries hold blocks is sealed, so that it can be evicted, when these are one in
+/// so many of the arena's bytes, and at least so many segments' worth.
 const HELD_SHARE: u64 = 64;
+const HELD_SEGMENTS: u64 = 8;
 
 /// An entry to be stored, without the bytes of its value.
 #[derive(Clone, Copy, Debug)]
@@ -295,9 +297,12 @@ impl Shard {
         } else {
             self.maps.add(new.map, 1, size as u64 + held);
         }
-        let arena_bytes = (self.segments.count() * self.segments.bytes_each()) as u64;
-        if held > 0 && self.segments.at(location.segment).held_bytes > arena_bytes / HELD_SHARE {
-            self.segments.seal(location.segment);
+        if held > 0 {
+            let segments = (self.segments.count() as u64 / HELD_SHARE).max(HELD_SEGMENTS);
+            let held_most = segments * self.segments.bytes_each() as u64;
+            if self.segments.at(location.segment).held_bytes >= held_most {
+                self.segments.seal(location.segment);
+            }
         }
     }
 
