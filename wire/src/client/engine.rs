@@ -195,7 +195,7 @@ impl<W> Engine<W> {
         [
             soonest(&self.deadlines),
             soonest(&self.pauses),
-            self.refresh.due_at_us(),
+            self.refresh_due_at_us(),
         ]
         .into_iter()
         .flatten()
@@ -374,15 +374,20 @@ impl<W> Engine<W> {
         let Some(call) = self.calls.get(key) else {
             return;
         };
+        let place = call.place;
         let outcome = self.outcome_now(key);
-        if let Place::Sent {
-            connection,
-            request_id,
-        } = call.place
-        {
-            self.give_up(connection, request_id, now_us);
-        }
+        // It ends first: what follows makes room for others and must not send it any more.
         self.complete(key, Err(Error::TimedOut { outcome }));
+        match place {
+            Place::Sent {
+                connection,
+                request_id,
+            } => {
+                self.give_up(connection, Some(request_id), now_us);
+            }
+            Place::Waiting(connection) => self.give_up(connection, None, now_us),
+            Place::New | Place::Unrouted | Place::Paused => {}
+        }
     }
 
     /// The connection on which a call is on its way.
@@ -412,3 +417,6 @@ impl<W> Engine<W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -292,6 +292,7 @@ impl<W> Engine<W> {
             call.place = Place::Waiting(connection);
             place.waiting.push_back(key);
             self.revive(connection, now_us);
+            self.send_waiting(connection, now_us);
         }
     }
 
@@ -385,9 +386,9 @@ impl<W> Engine<W> {
         }
     }
 
-    /// A request is given up at its deadline. A connection that has been silent for long is given
-    /// up with it.
-    pub(super) fn give_up(&mut self, connection: u32, request_id: u32, now_us: u64) {
+    /// A request is given up at its deadline, sent or still waiting. A connection that has been
+    /// silent for long is given up with it.
+    pub(super) fn give_up(&mut self, connection: u32, request_id: Option<u32>, now_us: u64) {
         let stall_us = u64::try_from(self.config.stall.as_micros()).unwrap_or(u64::MAX);
         let Some(place) = self.connections.get_mut(connection as usize) else {
             return;
@@ -395,7 +396,9 @@ impl<W> Engine<W> {
         let State::Up(session) = &mut place.state else {
             return;
         };
-        session.forget(request_id);
+        if let Some(request_id) = request_id {
+            session.forget(request_id);
+        }
         if session.silent_us(now_us) >= stall_us {
             self.hang_up(connection);
             let error = Error::ConnectionLost {

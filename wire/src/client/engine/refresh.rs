@@ -33,16 +33,6 @@ pub(super) struct Refresh {
     may_restart: bool,
 }
 
-impl Refresh {
-    pub(super) const fn due_at_us(&self) -> Option<u64> {
-        if self.wanted && self.running.is_none() {
-            Some(self.not_before_us)
-        } else {
-            None
-        }
-    }
-}
-
 impl<W> Engine<W> {
     /// Whether the topology is being fetched, and on which connection: a driver without threads
     /// of its own reads there before it lets its caller go.
@@ -67,17 +57,20 @@ impl<W> Engine<W> {
         self.refresh_if_due(now_us);
     }
 
+    /// When the next fetch is due. Not as long as nobody waits for anything, unless the topology
+    /// is known to be old: the next call will see to it.
+    pub(super) fn refresh_due_at_us(&self) -> Option<u64> {
+        let refresh = &self.refresh;
+        let needed = self.calls.len() > 0 || refresh.behind(self.epoch());
+        let due = refresh.wanted && refresh.running.is_none() && needed && !self.closed;
+        due.then_some(refresh.not_before_us)
+    }
+
     pub(super) fn refresh_if_due(&mut self, now_us: u64) {
-        if self.closed
-            || self
-                .refresh
-                .due_at_us()
-                .is_none_or(|due_us| due_us > now_us)
+        if self
+            .refresh_due_at_us()
+            .is_none_or(|due_us| due_us > now_us)
         {
-            return;
-        }
-        // Nobody waits for anything: the next call will ask again.
-        if self.calls.len() == 0 && self.topology.is_some() && !self.refresh.behind(self.epoch()) {
             return;
         }
         self.refresh.wanted = false;
