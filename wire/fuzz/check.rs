@@ -65,6 +65,9 @@ fn check_request(request: &Request<'_>, bytes: &[u8]) {
         _ => 0,
     };
     assert_eq!(items, request.count as usize, "{request:?}");
+    if request.opcode == Opcode::CasValue {
+        assert!(request.comparison().is_some(), "{request:?}");
+    }
 }
 
 fn check_reply(reply: &Reply<'_>, bytes: &[u8]) {

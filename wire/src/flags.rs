@@ -107,6 +107,8 @@ flag_set! {
         TTL_ABSOLUTE = 8;
         /// Keep the expiry that the entry has.
         KEEP_TTL = 16;
+        /// Answer with the value that stood there before.
+        RETURN_OLD = 32;
     }
 }
 
@@ -148,10 +150,10 @@ mod tests {
         for bits in 0..=RequestFlags::ALL.bits() {
             let flags = RequestFlags::from_bits(bits).unwrap();
             let both = bits & 3 == 3;
-            let forms = (bits >> 2).count_ones();
+            let forms = (bits >> 2 & 7).count_ones();
             assert_eq!(flags.conflict(), both || forms > 1, "{flags:?}");
         }
-        assert_eq!(RequestFlags::from_bits(32), None);
+        assert_eq!(RequestFlags::from_bits(64), None);
         assert_eq!(RequestFlags::from_bits(REPLY_BIT), None);
         assert_eq!(ReplyFlags::from_bits(2), None);
     }

@@ -10,6 +10,7 @@
 
 #[cfg(feature = "client")]
 pub mod client;
+pub mod compare;
 pub mod flags;
 pub mod frame;
 pub mod hello;
@@ -20,6 +21,7 @@ pub mod routing;
 pub mod stats;
 pub mod status;
 
+pub use compare::Comparison;
 pub use flags::{ReplyFlags, RequestFlags};
 pub use frame::{
     Crc, CrcMode, DecodeError, DecodeErrorKind, DecodeOptions, Decoded, EncodeError, InStep, Reply,

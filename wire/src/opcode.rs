@@ -171,7 +171,11 @@ const TTL: RequestFlags = RequestFlags::TTL_RELATIVE.union(RequestFlags::TTL_ABS
 const PUT: RequestFlags = TTL
     .union(RequestFlags::KEEP_TTL)
     .union(RequestFlags::IF_ABSENT)
-    .union(RequestFlags::IF_PRESENT);
+    .union(RequestFlags::IF_PRESENT)
+    .union(RequestFlags::RETURN_OLD);
+const CAS: RequestFlags = TTL
+    .union(RequestFlags::KEEP_TTL)
+    .union(RequestFlags::IF_ABSENT);
 
 opcodes! {
     /// Does nothing and answers with an empty frame: the transport alone. Map, key and value
@@ -192,7 +196,8 @@ opcodes! {
     GetMeta = 0x11, Key, KEYED, RequestFlags::NONE;
     /// Stores a value; without a TTL flag it never expires. `arg` as the TTL flag says. Reply: the
     /// stored `version`; or `Exists` (asked for an absent key) or `NotFound` (asked for a present
-    /// one).
+    /// one). With `RETURN_OLD` also `value` and, as `arg`, the version of the entry that stood
+    /// there (0: none did).
     Put = 0x12, Key, KEYED.with(Parts::VALUE).with(Parts::ARG), PUT;
     /// Removes a key. Reply: `arg` = number removed: `Ok` with 1, or `NotFound` with 0.
     Delete = 0x13, Key, KEYED, RequestFlags::NONE;
@@ -212,6 +217,24 @@ opcodes! {
     Incr = 0x18, Key, KEYED.with(Parts::ARG), RequestFlags::NONE;
     /// Subtracts `arg` from a counter; else as `Incr`.
     Decr = 0x19, Key, KEYED.with(Parts::ARG), RequestFlags::NONE;
+    /// Removes a key and answers with what it held. Reply: `value` and `version` of the removed
+    /// entry; or `NotFound`.
+    GetDelete = 0x1A, Key, KEYED, RequestFlags::NONE;
+    /// Appends the value to the entry's, keeping its expiry; an absent key counts as empty. Reply:
+    /// `arg` = bytes of the whole value, `version`; or `ValueTooLarge`.
+    Append = 0x1B, Key, KEYED.with(Parts::VALUE), RequestFlags::NONE;
+    /// Adds `arg`, the bits of a finite 64-bit float, to a number in decimal text; an absent key
+    /// counts from 0. The expiry stays. Reply: `arg` = the bits of the sum, `version`; or
+    /// `NotANumber`, `Overflow`.
+    IncrFloat = 0x1C, Key, KEYED.with(Parts::ARG), RequestFlags::NONE;
+    /// Stores a value if the entry has the request's `version`, or with `IF_ABSENT` if there is
+    /// none. Expiry as in `Put`. Reply: the stored `version`; `Mismatch` or `Exists` with the
+    /// `version` that is there; or `NotFound`.
+    Cas = 0x1D, Key, KEYED.with(Parts::VALUE).with(Parts::ARG).with(Parts::VERSION), CAS;
+    /// Stores a value if the entry has the expected one, or with `IF_ABSENT` if there is none; see
+    /// [`crate::compare`]. Expiry as in `Put`. Reply: the stored `version`; `Mismatch` or `Exists`
+    /// with the `version` and `value` that are there; or `NotFound`.
+    CasValue = 0x1E, Key, KEYED.with(Parts::VALUE).with(Parts::ARG), CAS;
     /// The values of many keys. Reply: one item for each key, in order; `arg` = number found.
     MultiGet = 0x20, Multi, MANY, RequestFlags::NONE;
     /// Stores many values with one expiry. Reply: one item for each entry, in order; `arg` = number
@@ -251,6 +274,11 @@ impl Opcode {
             | Self::Persist
             | Self::Incr
             | Self::Decr
+            | Self::GetDelete
+            | Self::Append
+            | Self::IncrFloat
+            | Self::Cas
+            | Self::CasValue
             | Self::MultiPut
             | Self::MultiDelete => false,
         }

@@ -82,7 +82,8 @@ macro_rules! statuses {
 statuses! {
     Ok = 0x00, None, No, "done";
     NotFound = 0x01, None, No, "the key is absent";
-    Exists = 0x02, None, No, "the key is present and the put asked for an absent one";
+    Exists = 0x02, None, No, "the key is present and the request asked for an absent one";
+    Mismatch = 0x03, None, No, "the entry is not the one that the request expects";
 
     UnknownOpcode = 0x10, Client, No, "no operation has this number";
     UnknownFlags = 0x11, Client, No, "the operation does not know one of the flags";
@@ -94,8 +95,8 @@ statuses! {
     ValueTooLarge = 0x17, Client, No, "the value is larger than the node's limit";
     MapNameTooLarge = 0x18, Client, No, "the map name is longer than 255 bytes";
     TooManyItems = 0x19, Client, No, "a multi-key request has no item or more than 16,384";
-    NotANumber = 0x1A, Client, No, "the value is not a decimal 64-bit integer, so it cannot be counted with";
-    Overflow = 0x1B, Client, No, "the counter would leave the range of a 64-bit integer";
+    NotANumber = 0x1A, Client, No, "the value is not a number of the operation's kind, so it cannot be counted with";
+    Overflow = 0x1B, Client, No, "the counter would leave the range of its kind of number";
     MalformedPayload = 0x1C, Client, No, "the value section does not hold what the operation needs";
     UnexpectedField = 0x1D, Client, No, "a field that the operation does not use is not zero or empty";
     NotNegotiated = 0x1E, Client, No, "a frame without checksum on a connection that has them on";

@@ -7,8 +7,8 @@ use std::fmt::Write;
 
 use jerboa_wire::routing::{Member, Migration, Topology};
 use jerboa_wire::{
-    Crc, CrcMode, DecodeOptions, Decoded, Hello, HelloReply, Opcode, Reply, ReplyFlags, Request,
-    RequestFlags, Status, decode_reply, decode_request, hello, multi,
+    Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, HelloReply, Opcode, Reply, ReplyFlags,
+    Request, RequestFlags, Status, decode_reply, decode_request, hello, multi,
 };
 
 const FROZEN: &str = include_str!("golden/frames.txt");
@@ -162,6 +162,7 @@ fn requests(found: &mut Found) {
         },
         Crc::On,
     );
+    updates(found);
     let bare = |opcode| Request {
         request_id: 9,
         ..Request::new(opcode)
@@ -219,6 +220,50 @@ fn requests(found: &mut Found) {
         },
         Crc::On,
     );
+}
+
+/// Requests that read an entry before they change it, and their replies.
+fn updates(found: &mut Found) {
+    let with_value = |opcode| Request {
+        value: b"bar",
+        ..keyed(opcode)
+    };
+    found.request("GetDelete", keyed(Opcode::GetDelete), Crc::On);
+    found.request("Append", with_value(Opcode::Append), Crc::On);
+    let old = Request {
+        flags: RequestFlags::RETURN_OLD,
+        ..with_value(Opcode::Put)
+    };
+    found.request("Put returning the old value", old, Crc::On);
+    let float = Request {
+        arg: 10.5_f64.to_bits(),
+        ..keyed(Opcode::IncrFloat)
+    };
+    found.request("IncrFloat by 10.5", float, Crc::On);
+    let version = 0x0190_0000_0000_0001;
+    let cas = Request {
+        version,
+        flags: RequestFlags::KEEP_TTL,
+        ..with_value(Opcode::Cas)
+    };
+    found.request("Cas", cas, Crc::On);
+    let mut section = Vec::new();
+    let comparison = Comparison {
+        expected: b"bar",
+        new: b"quux",
+    };
+    assert!(comparison.encode(&mut section));
+    let cas = Request {
+        value: &section,
+        ..keyed(Opcode::CasValue)
+    };
+    found.request("CasValue", cas, Crc::On);
+    let mismatch = Reply {
+        version,
+        value: b"other",
+        ..Reply::new(Opcode::CasValue, Status::Mismatch, 8)
+    };
+    found.reply("CasValue of another value", mismatch, Crc::On);
 }
 
 #[expect(clippy::too_many_lines, reason = "a list")]

@@ -9,8 +9,8 @@
 
 use jerboa_wire::opcode::Kind;
 use jerboa_wire::{
-    Crc, CrcMode, DecodeOptions, Decoded, Hello, Opcode, Reply, ReplyFlags, Request, RequestFlags,
-    Status, decode_reply, decode_request, limits, multi,
+    Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, Opcode, Reply, ReplyFlags, Request,
+    RequestFlags, Status, decode_reply, decode_request, limits, multi,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -58,7 +58,16 @@ fn flags_of(opcode: Opcode) -> Vec<RequestFlags> {
         .collect()
 }
 
-fn value_of(opcode: Opcode, value: Vec<u8>, items: Vec<(Vec<u8>, Vec<u8>)>) -> (Vec<u8>, u32) {
+/// Equal to the flags that a compare-and-swap may have while it wants an absent key.
+fn wants_absent(flags: RequestFlags) -> bool {
+    flags.contains(RequestFlags::IF_ABSENT)
+}
+
+fn value_of(
+    (opcode, flags): (Opcode, RequestFlags),
+    value: Vec<u8>,
+    items: Vec<(Vec<u8>, Vec<u8>)>,
+) -> (Vec<u8>, u32) {
     let mut section = Vec::new();
     match opcode {
         Opcode::MultiPut => {
@@ -77,7 +86,22 @@ fn value_of(opcode: Opcode, value: Vec<u8>, items: Vec<(Vec<u8>, Vec<u8>)>) -> (
                 0,
             );
         }
-        Opcode::Noop | Opcode::Ping | Opcode::Put => return (value, 0),
+        Opcode::CasValue => {
+            let expected = if wants_absent(flags) {
+                &[][..]
+            } else {
+                &items[0].1[..]
+            };
+            let comparison = Comparison {
+                expected,
+                new: &value,
+            };
+            assert!(comparison.encode(&mut section));
+            return (section, 0);
+        }
+        Opcode::Noop | Opcode::Ping | Opcode::Put | Opcode::Append | Opcode::Cas => {
+            return (value, 0);
+        }
         _ => return (Vec::new(), 0),
     }
     (section, u32::try_from(items.len()).unwrap())
@@ -104,10 +128,13 @@ fn requests() -> impl Strategy<Value = OwnRequest> {
         let timed = flags.intersects(RequestFlags::TTL_RELATIVE | RequestFlags::TTL_ABSOLUTE);
         let arg = match opcode {
             Opcode::Incr | Opcode::Decr => arg,
+            // Its exponent is not all ones, so it is finite.
+            Opcode::IncrFloat => arg & !(1 << 62),
             _ if timed => arg % limits::EXPIRY_MS_MAX + 1,
             _ => 0,
         };
-        let (value, count) = value_of(opcode, value, items);
+        let (value, count) = value_of((opcode, flags), value, items);
+        let compares = opcode == Opcode::Cas && !wants_absent(flags);
         let keyed = opcode.shape().kind == Kind::Key;
         let mapped = opcode.shape().kind != Kind::Connection;
         let head = Request {
@@ -117,6 +144,11 @@ fn requests() -> impl Strategy<Value = OwnRequest> {
             request_id,
             epoch,
             arg,
+            version: if compares {
+                u64::from(request_id) + 1
+            } else {
+                0
+            },
             count,
             ..Request::new(opcode)
         };
@@ -127,6 +159,24 @@ fn requests() -> impl Strategy<Value = OwnRequest> {
             value,
         }
     })
+}
+
+/// Whether a reply of this outcome may carry any value: the entry's, or an error's explanation.
+fn carries_value(opcode: Opcode, status: Status) -> bool {
+    let free = matches!(
+        opcode,
+        Opcode::Get
+            | Opcode::GetMeta
+            | Opcode::Put
+            | Opcode::GetDelete
+            | Opcode::Ping
+            | Opcode::Stats
+    );
+    let tells = matches!(
+        (opcode, status),
+        (Opcode::Put, Status::Exists) | (Opcode::CasValue, Status::Mismatch | Status::Exists)
+    );
+    tells || status.is_error() || free && status == Status::Ok
 }
 
 fn replies() -> impl Strategy<Value = (Reply<'static>, Vec<u8>)> {
@@ -182,15 +232,7 @@ fn replies() -> impl Strategy<Value = (Reply<'static>, Vec<u8>)> {
             let count = u32::try_from(items.len()).unwrap();
             return (Reply { count, ..reply }, section);
         }
-        let free = matches!(
-            opcode,
-            Opcode::Get | Opcode::GetMeta | Opcode::Ping | Opcode::Stats
-        );
-        let carries = if status == Status::Ok {
-            free
-        } else {
-            status.is_error()
-        };
+        let carries = carries_value(opcode, status);
         (reply, if carries { value } else { Vec::new() })
     })
 }

@@ -4,6 +4,7 @@
 //! in, one reply frame is appended to `out`.
 
 mod multi;
+mod update;
 
 use jerboa_core_shard::{
     Address, Condition, Expiry, ExpiryOutcome, MapId, Metadata, PutOptions, PutOutcome, Shard,
@@ -73,7 +74,7 @@ pub(super) fn choose_map(shard: &mut Shard, request: &Request<'_>) -> MapChoice 
     if request.map.is_empty() {
         return MapChoice::Known(MapId::DEFAULT);
     }
-    if !creates(request.opcode) {
+    if !creates(request) {
         return shard
             .find_map(request.map)
             .map_or(MapChoice::Unknown, MapChoice::Known);
@@ -84,11 +85,16 @@ pub(super) fn choose_map(shard: &mut Shard, request: &Request<'_>) -> MapChoice 
     }
 }
 
-fn creates(opcode: Opcode) -> bool {
+fn creates(request: &Request<'_>) -> bool {
     matches!(
-        opcode,
-        Opcode::Put | Opcode::Incr | Opcode::Decr | Opcode::MultiPut
-    )
+        request.opcode,
+        Opcode::Put
+            | Opcode::Incr
+            | Opcode::Decr
+            | Opcode::MultiPut
+            | Opcode::Append
+            | Opcode::IncrFloat
+    ) || request.flags.contains(RequestFlags::IF_ABSENT)
 }
 
 /// The engine, at the time and in the manner of one request.
@@ -104,7 +110,15 @@ impl Execution<'_> {
     pub(super) fn key(&mut self, request: &Request<'_>, at: Address, out: &mut Vec<u8>) {
         let (key, now_ms) = (request.key, self.now_ms);
         let reply = match request.opcode {
-            Opcode::Get | Opcode::GetMeta => return self.get(request, at, out),
+            Opcode::Get | Opcode::GetMeta => {
+                self.get(request, at, out);
+                return;
+            }
+            Opcode::Put if request.flags.contains(RequestFlags::RETURN_OLD) => {
+                return self.put_returning_old(request, at, out);
+            }
+            Opcode::GetDelete => return self.get_delete(request, at, out),
+            Opcode::CasValue => return self.compare_value(request, at, out),
             Opcode::Put => self.put(request, at),
             Opcode::Delete => {
                 let removed = self.shard.delete(at, key, now_ms);
@@ -128,16 +142,21 @@ impl Execution<'_> {
             Opcode::Expire => self.set_expiry(request, at, expiry_of(request, now_ms)),
             Opcode::Persist => self.persist(request, at),
             Opcode::Incr | Opcode::Decr => self.count(request, at),
+            Opcode::Append => self.append(request, at),
+            Opcode::IncrFloat => self.count_float(request, at),
+            Opcode::Cas => self.compare_version(request, at),
             _ => self.answering.head(request, Status::UnknownOpcode),
         };
         encode(&reply, out, self.answering.crc);
     }
 
+    /// Answers with the entry; whether there is one.
     #[inline]
-    fn get(&mut self, request: &Request<'_>, at: Address, out: &mut Vec<u8>) {
+    fn get(&mut self, request: &Request<'_>, at: Address, out: &mut Vec<u8>) -> bool {
         let answering = &self.answering;
         let Some(entry) = self.shard.get(at, request.key, self.now_ms) else {
-            return answering.status(request, Status::NotFound, out);
+            answering.status(request, Status::NotFound, out);
+            return false;
         };
         let arg = match request.opcode {
             Opcode::GetMeta => entry.expires_at_ms.unwrap_or(0),
@@ -153,7 +172,9 @@ impl Execution<'_> {
         if jerboa_wire::encode_reply_parts(&head, parts, bytes, out, answering.crc).is_err() {
             debug_assert!(false, "a stored value that does not encode");
             answering.status(request, Status::Internal, out);
+            return false;
         }
+        true
     }
 
     fn put(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {

@@ -277,11 +277,14 @@ fn check(reply: &Reply<'_>) -> Result<(), DecodeErrorKind> {
     }
 }
 
-/// An error may explain itself; another outcome than success carries no value.
+/// An error may explain itself; another outcome than success tells what is there instead, where
+/// the operation does that.
 #[inline]
 fn check_unsuccessful(reply: &Reply<'_>) -> Result<(), DecodeErrorKind> {
     let longest = if reply.status.is_error() {
         limits::ERROR_TEXT_BYTES_MAX
+    } else if tells_what_is_there(reply.opcode, reply.status) {
+        limits::VALUE_BYTES_MAX_CEILING as usize
     } else {
         0
     };
@@ -294,12 +297,23 @@ fn check_unsuccessful(reply: &Reply<'_>) -> Result<(), DecodeErrorKind> {
     Ok(())
 }
 
+/// Outcomes that carry the value of the entry that stood in the way.
+#[inline]
+const fn tells_what_is_there(opcode: Opcode, status: Status) -> bool {
+    matches!(
+        (opcode, status),
+        (Opcode::Put, Status::Exists) | (Opcode::CasValue, Status::Mismatch | Status::Exists)
+    )
+}
+
 #[inline]
 const fn carries_value(opcode: Opcode) -> bool {
     matches!(
         opcode,
         Opcode::Get
             | Opcode::GetMeta
+            | Opcode::Put
+            | Opcode::GetDelete
             | Opcode::Ping
             | Opcode::Hello
             | Opcode::Topology

@@ -3,6 +3,7 @@
 use super::error::{DecodeError, DecodeErrorKind, EncodeError};
 use super::header::{self, Header, Lengths};
 use super::{Crc, DecodeOptions, Decoded};
+use crate::compare::{self, Comparison};
 use crate::flags::RequestFlags;
 use crate::limits;
 use crate::multi::{self, Entries, Keys};
@@ -96,6 +97,12 @@ impl<'a> Request<'a> {
     #[inline]
     pub const fn keys(&self) -> Keys<'a> {
         Keys::new(self.value, self.count)
+    }
+
+    /// What a `CasValue` expects and stores.
+    #[must_use]
+    pub fn comparison(&self) -> Option<Comparison<'a>> {
+        Comparison::decode(self.value)
     }
 
     /// The entries of a `MultiPut`.
@@ -196,7 +203,7 @@ fn check(request: &Request<'_>, value_bytes_max: u32) -> Result<(), DecodeErrorK
     }
     match kind {
         Kind::Key if request.key.is_empty() => Err(DecodeErrorKind::KeyEmpty),
-        Kind::Key => check_value(request, value_bytes_max),
+        Kind::Key => check_key(request, value_bytes_max),
         Kind::Connection => check_connection(request),
         Kind::Multi => check_items(request, value_bytes_max),
     }
@@ -219,6 +226,23 @@ fn check_options(request: &Request<'_>) -> Result<(), DecodeErrorKind> {
         return Err(DecodeErrorKind::InvalidArgument { arg: request.arg });
     }
     Ok(())
+}
+
+/// What an operation on one key needs beyond its shape.
+#[inline]
+fn check_key(request: &Request<'_>, value_bytes_max: u32) -> Result<(), DecodeErrorKind> {
+    let wants_absent = request.flags.contains(RequestFlags::IF_ABSENT);
+    match request.opcode {
+        Opcode::IncrFloat if !f64::from_bits(request.arg).is_finite() => {
+            Err(DecodeErrorKind::InvalidArgument { arg: request.arg })
+        }
+        // Either a version or the absence of one is expected, never both or nothing.
+        Opcode::Cas if wants_absent != (request.version == 0) => {
+            Err(DecodeErrorKind::InvalidOptions)
+        }
+        Opcode::CasValue => compare::check(request.value, wants_absent, value_bytes_max),
+        _ => check_value(request, value_bytes_max),
+    }
 }
 
 #[inline]

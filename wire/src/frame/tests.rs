@@ -117,7 +117,7 @@ fn refusals_say_whether_the_stream_is_in_step() {
         (raw(|f| f[2] = 0x7F), Status::UnknownOpcode),
         (raw(|f| f[2] = 0x00), Status::UnknownOpcode),
         (raw(|f| f[3] = 2), Status::TooManyHops),
-        (raw(|f| f[4] = 32), Status::UnknownFlags),
+        (raw(|f| f[4] = 64), Status::UnknownFlags),
         (raw(|f| f[4] = 7), Status::InvalidOptions),
         (raw(|f| f[4] = 4 | 8), Status::InvalidOptions),
         (raw(|f| f[24..32].fill(0)), Status::InvalidArgument),
@@ -288,7 +288,7 @@ fn replies_that_no_node_sends_are_refused() {
     refuse(missing);
     refuse(Reply {
         value: b"v",
-        ..Reply::new(Opcode::Put, Status::Ok, 1)
+        ..Reply::new(Opcode::Delete, Status::Ok, 1)
     });
     refuse(Reply {
         count: 1,
