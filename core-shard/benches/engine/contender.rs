@@ -1,6 +1,6 @@
 //! What every contender can do, and the keys and values that all of them are given.
 
-use crate::support::random::mix;
+use crate::support::mix::mix;
 
 /// Keys of all contenders.
 pub(crate) type Key = [u8; 16];
@@ -23,6 +23,10 @@ pub(crate) fn key(number: u64) -> Key {
 pub(crate) trait Contender {
     /// What the table calls it.
     const NAME: &'static str;
+
+    /// Of a million entries, how many it may refuse for want of a place in its index, though it was
+    /// built with room for them.
+    const REFUSED_PER_MILLION: u64 = 0;
 
     /// Built with room for so many entries.
     fn new(entries: u64) -> Self;

@@ -13,6 +13,7 @@
 mod support {
     pub(crate) mod arguments;
     pub(crate) mod clock;
+    pub(crate) mod mix;
     pub(crate) mod random;
     pub(crate) mod table;
 }

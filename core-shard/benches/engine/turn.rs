@@ -4,7 +4,8 @@ use std::hint::black_box;
 
 use super::contender::{BATCH, Contender, Key, Payload, key};
 use crate::support::clock::{Elapsed, Stopwatch};
-use crate::support::random::{Random, mix};
+use crate::support::mix::mix;
+use crate::support::random::Random;
 
 /// The size of a turn.
 pub(crate) struct Plan {
@@ -121,7 +122,7 @@ fn get<C: Contender>(
     }
     sink(Operation::GetBatch, batches * BATCH as u64, watch.stop());
     let asked = plan.operations + batches * BATCH as u64;
-    assert_eq!(found, asked, "{} lost entries", C::NAME);
+    check_found::<C>(found, asked);
 }
 
 fn put<C: Contender>(
@@ -170,11 +171,17 @@ fn delete<C: Contender>(contender: &mut C, plan: &Plan, sink: Sink<'_>) {
             upkeep(contender, removed);
         }
         sink(Operation::DeleteBatch, quarter, watch.stop());
-        assert_eq!(removed, 2 * quarter, "{} lost entries", C::NAME);
+        check_found::<C>(removed, 2 * quarter);
         if passes > 1 {
             (0..plan.entries).for_each(|number| contender.put(&key(number), &VALUE));
         }
     }
+}
+
+fn check_found<C: Contender>(found: u64, asked: u64) {
+    let missing = asked - found;
+    let allowed = asked * C::REFUSED_PER_MILLION / 1_000_000;
+    assert!(missing <= allowed, "{} lost {missing} of {asked}", C::NAME);
 }
 
 #[inline]

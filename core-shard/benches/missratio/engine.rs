@@ -3,7 +3,7 @@
 
 use jerboa_core_shard::{Address, Expiry, MapId, PutOptions, Shard, ShardConfig};
 
-use crate::support::random::mix;
+use crate::support::mix::mix;
 use crate::support::trace::{Cache, Request};
 
 const PARTITIONS: u16 = 256;

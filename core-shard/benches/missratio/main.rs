@@ -13,6 +13,7 @@
 #[path = "../support"]
 mod support {
     pub(crate) mod arguments;
+    pub(crate) mod mix;
     pub(crate) mod policy;
     pub(crate) mod random;
     pub(crate) mod table;

@@ -7,7 +7,8 @@
 //! lognormal around the mean and belong to the key. The requests are drawn independently: real
 //! traces also drift, which these do not.
 
-use crate::support::random::{Random, mix};
+use crate::support::mix::mix;
+use crate::support::random::Random;
 use crate::support::trace::{Action, Request, Trace};
 use crate::support::zipf::{Zipf, unit};
 

@@ -5,6 +5,7 @@
 #[path = "../support"]
 mod support {
     pub(crate) mod arguments;
+    pub(crate) mod mix;
     pub(crate) mod policy;
     pub(crate) mod random;
     pub(crate) mod table;
@@ -12,7 +13,11 @@ mod support {
     pub(crate) mod zipf;
 }
 
+#[path = "../memory/search.rs"]
+mod memory_search;
+
 mod arguments;
 mod generators;
 mod merge;
 mod policies;
+mod search;
