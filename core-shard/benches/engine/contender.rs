@@ -24,6 +24,11 @@ pub(crate) trait Contender {
     /// What the table calls it.
     const NAME: &'static str;
 
+    /// What it got from the system, as far as it says.
+    fn describe(&self) -> Option<String> {
+        None
+    }
+
     /// Of a million entries, how many it may refuse for want of a place in its index, though it was
     /// built with room for them.
     const REFUSED_PER_MILLION: u64 = 0;
@@ -40,6 +45,7 @@ pub(crate) trait Contender {
     /// Removes; whether there was one.
     fn delete(&mut self, key: &Key) -> bool;
 
+    /// Stores or overwrites all.
     fn put_batch(&mut self, keys: &[Key; BATCH], value: &Payload) {
         keys.iter().for_each(|key| self.put(key, value));
     }

@@ -65,6 +65,10 @@ impl Contender for Jerboa {
         Self { shard }
     }
 
+    fn describe(&self) -> Option<String> {
+        Some(self.shard.page_kind().to_string())
+    }
+
     #[inline]
     fn put(&mut self, key: &Key, value: &Payload) {
         self.put_at(self.address(key), key, value);

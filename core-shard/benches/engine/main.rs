@@ -5,7 +5,7 @@
 //! Every contender is built, filled, measured and freed in turn, so that one at a time holds
 //! memory; the turns repeat in rounds with a rotating order, and the table shows medians. Keys of
 //! 16 bytes, values of 64; a get copies the value out. Only this engine has batches: the others do
-//! a batch one by one.
+//! a batch one by one. Without the feature `compare` this engine is alone.
 //!
 //! `cargo bench -p jerboa-core-shard --features compare --bench engine -- [--quick]`
 
@@ -20,12 +20,14 @@ mod support {
 
 mod contender;
 mod jerboa;
+#[cfg(feature = "compare")]
 mod others;
 mod report;
 mod turn;
 
 use crate::contender::Contender;
 use crate::jerboa::Jerboa;
+#[cfg(feature = "compare")]
 use crate::others::{BoxedMap, QuickCache, SegcacheFirst, SegcacheNow};
 use crate::report::Report;
 use crate::turn::{Plan, take_turn};
@@ -72,15 +74,21 @@ fn main() {
     }
 }
 
+type Turn = fn(&Plan, u64, &mut Report);
+
+#[cfg(not(feature = "compare"))]
+const TURNS: [Turn; 1] = [turn::<Jerboa>];
+#[cfg(feature = "compare")]
+const TURNS: [Turn; 5] = [
+    turn::<Jerboa>,
+    turn::<SegcacheNow>,
+    turn::<SegcacheFirst>,
+    turn::<BoxedMap>,
+    turn::<QuickCache>,
+];
+
 fn run(plan: &Plan, rounds: u64, arguments: &Arguments) {
-    type Turn = fn(&Plan, u64, &mut Report);
-    let turns: [Turn; 5] = [
-        turn::<Jerboa>,
-        turn::<SegcacheNow>,
-        turn::<SegcacheFirst>,
-        turn::<BoxedMap>,
-        turn::<QuickCache>,
-    ];
+    let turns = TURNS;
     let only = arguments.number("only", u64::MAX) as usize;
     let mut report = Report::new(plan, rounds);
     for round in 0..rounds {

@@ -5,7 +5,6 @@ use std::fmt;
 
 use super::contender::{BATCH, Contender};
 use super::jerboa::Jerboa;
-use super::others::{SegcacheFirst, SegcacheNow};
 use super::turn::{Operation, Plan};
 use crate::support::clock::Elapsed;
 use crate::support::table::Table;
@@ -90,7 +89,10 @@ impl Report {
 
     fn verdicts(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cpu = |operation, name| self.median(operation, name).map(|(_, cpu)| cpu);
-        let rivals = [SegcacheNow::NAME, SegcacheFirst::NAME];
+        let rivals = self
+            .names
+            .iter()
+            .filter(|name| name.starts_with("segcache"));
         if self.entries < 100_000 {
             if let Some(ours) = cpu(Operation::Get, Jerboa::NAME) {
                 verdict(formatter, "hot get, M/s", 1e3 / ours, 25.0)?;
@@ -103,7 +105,7 @@ impl Report {
         }
         if let Some(ours) = cpu(Operation::GetBatch, Jerboa::NAME) {
             verdict(formatter, "get in batches, M/s", 1e3 / ours, 8.0)?;
-            for rival in rivals {
+            for rival in rivals.clone() {
                 if let Some(theirs) = cpu(Operation::Get, rival) {
                     let what = format!("get in batches, times {rival}'s get");
                     verdict(formatter, &what, theirs / ours, 5.0)?;
@@ -111,7 +113,7 @@ impl Report {
             }
         }
         for operation in [Operation::Insert, Operation::InsertBatch] {
-            for rival in rivals {
+            for rival in rivals.clone() {
                 let pair = (cpu(operation, Jerboa::NAME), cpu(Operation::Insert, rival));
                 if let (Some(ours), Some(theirs)) = pair {
                     let what = format!("{}, times {rival}'s", operation.name());

@@ -62,6 +62,9 @@ const VALUE: Payload = [0xA5; 64];
 
 pub(crate) fn take_turn<C: Contender>(plan: &Plan, round: u64, sink: Sink<'_>) {
     let mut contender = C::new(plan.entries);
+    if let Some(description) = contender.describe() {
+        eprintln!("{} of {} entries: {description}", C::NAME, plan.entries);
+    }
     fill(&mut contender, plan, sink);
     let mut random = Random::new(round + 1);
     let mut draw = || random.below(plan.entries);
@@ -102,7 +105,7 @@ fn fill<C: Contender>(contender: &mut C, plan: &Plan, sink: Sink<'_>) {
 fn get<C: Contender>(
     contender: &mut C,
     plan: &Plan,
-    draw: &mut dyn FnMut() -> u64,
+    draw: &mut impl FnMut() -> u64,
     sink: Sink<'_>,
 ) {
     let mut found = 0;
@@ -128,7 +131,7 @@ fn get<C: Contender>(
 fn put<C: Contender>(
     contender: &mut C,
     plan: &Plan,
-    draw: &mut dyn FnMut() -> u64,
+    draw: &mut impl FnMut() -> u64,
     sink: Sink<'_>,
 ) {
     let watch = Stopwatch::start();
@@ -185,7 +188,7 @@ fn check_found<C: Contender>(found: u64, asked: u64) {
 }
 
 #[inline]
-fn batch(draw: &mut dyn FnMut() -> u64) -> [Key; BATCH] {
+fn batch(draw: &mut impl FnMut() -> u64) -> [Key; BATCH] {
     std::array::from_fn(|_| key(draw()))
 }
 
