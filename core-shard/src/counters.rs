@@ -69,4 +69,6 @@ pub struct VerifyReport {
     pub stale_slots: u64,
     /// Segments in all.
     pub segments: u64,
+    /// Of these, segments that changed too often to be counted, in a recount in slices.
+    pub segments_skipped: u64,
 }

@@ -30,5 +30,5 @@ pub use map::{MAP_NAME_BYTES_MAX, MapId, MapUsage};
 pub use operation::{
     Address, Condition, Counter, Expiry, ExpiryOutcome, Metadata, PutOptions, PutOutcome,
 };
-pub use shard::Shard;
+pub use shard::{Shard, VerifyCursor};
 pub use value::{Entry, Parts, Value};

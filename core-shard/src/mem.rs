@@ -16,6 +16,7 @@ use crate::config::{HugePages, PageKind, ShardSetupError};
 /// The size of an index bucket, which is that of a cache line.
 pub(crate) const BUCKET_BYTES: usize = 64;
 
+#[cfg(not(miri))]
 const HUGE_PAGE_BYTES: usize = 2 << 20;
 
 /// Eight index slots in one cache line.

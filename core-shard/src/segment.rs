@@ -404,6 +404,28 @@ impl Segments {
         }
     }
 
+    /// Segments in queues, if the queues and the lists by fill agree; else more than there are.
+    pub(crate) fn queued(&self) -> u64 {
+        let sum = |lists: &[List]| lists.iter().map(|list| u64::from(list.length)).sum::<u64>();
+        let queued = self.groups.iter().map(|group| sum(&group.queues)).sum();
+        if sum(&self.fills) == queued {
+            queued
+        } else {
+            u64::MAX
+        }
+    }
+
+    /// Segments whose entries are being told.
+    pub(crate) fn draining_count(&self) -> u64 {
+        self.draining.len() as u64
+    }
+
+    /// Entries of segments whose entries are being told.
+    pub(crate) fn draining_entries(&self) -> u64 {
+        let entries = |segment: &u32| u64::from(self.at(*segment).live_entries);
+        self.draining.iter().map(entries).sum()
+    }
+
     /// The segment with the least live bytes, if it has less than `eighths` of eighths live.
     pub(crate) fn emptiest(&self, eighths: usize) -> Option<u32> {
         let heads = self.fills.iter().take(eighths).map(|list| list.head);

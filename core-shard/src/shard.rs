@@ -8,6 +8,8 @@
 mod clean;
 #[cfg(test)]
 mod collision_test;
+#[cfg(test)]
+mod corruption_test;
 mod handover;
 mod large;
 mod limits;
@@ -18,6 +20,7 @@ mod store;
 mod sweep;
 mod upkeep;
 mod verify;
+mod verify_slices;
 mod write;
 
 use crate::config::{FullPolicy, PageKind, ShardConfig, ShardSetupError};
@@ -44,6 +47,8 @@ const SEGMENTS_MIN: usize = 16;
 const PARTITION_COUNT_MAX: u16 = 16_384;
 /// Buckets are numbered with 32 bits.
 const ARENA_BYTES_MAX: usize = (u32::MAX as usize) * BUCKET_BYTES;
+
+pub use verify_slices::VerifyCursor;
 
 /// One core's slice of the partitions and all their entries.
 pub struct Shard {

@@ -27,7 +27,12 @@ struct Recount {
     tombstones: u64,
 }
 
-fn equal(what: &'static str, place: u64, found: u64, expected: u64) -> Result<(), Corruption> {
+pub(super) fn equal(
+    what: &'static str,
+    place: u64,
+    found: u64,
+    expected: u64,
+) -> Result<(), Corruption> {
     if found == expected {
         Ok(())
     } else {
@@ -70,6 +75,7 @@ impl Shard {
             report.entries += referred.entries;
             report.live_bytes += referred.bytes + referred.held_bytes;
         }
+        self.check_totals()?;
         let free = states[State::Free as usize];
         equal("free segments", 0, free, self.segments.free_count() as u64)?;
         equal("records", 0, report.entries, self.records)?;
@@ -160,7 +166,7 @@ impl Shard {
         )
     }
 
-    /// Checks the entry of a slot; whether it is a remembered deletion.
+    /// Checks and counts the entry of a slot; whether it is a remembered deletion.
     fn verify_slot(
         &self,
         partition: &Partition,
@@ -168,35 +174,10 @@ impl Shard {
         slot: Slot,
         recount: &mut Recount,
     ) -> Result<bool, Corruption> {
-        let Some(start) = self.segments.resolve(slot) else {
+        let Some((start, header)) = self.check_slot(partition, position, slot)? else {
             recount.stale_slots += 1;
             return Ok(false);
         };
-        let at = start as u64;
-        let header = entry::read(&self.memory.bytes()[start..]);
-        equal(
-            "life of an entry in the index",
-            at,
-            u64::from(header.dead),
-            0,
-        )?;
-        let number = u64::from(partition.number);
-        equal(
-            "partition of an entry",
-            at,
-            u64::from(header.partition),
-            number,
-        )?;
-        let (hash, _) = self.identify(start, &header);
-        let expected = u64::from(partition.position_of(hash));
-        equal("bucket of an entry", at, u64::from(position), expected)?;
-        let tag = u64::from(Slot::tag_of(hash));
-        equal("tag of an entry", at, u64::from(slot.tag()), tag)?;
-        for place in 0..Self::blocks_of(&header) {
-            let block = self.block_at(start, &header, place);
-            let used = u64::from(self.segments.block_used(block));
-            equal("block of an entry", u64::from(block), used, 1)?;
-        }
         let held_bytes = self.held_bytes(&header);
         let referred = &mut recount.segments[self.segment_of(start) as usize];
         referred.entries += 1;
@@ -210,7 +191,100 @@ impl Shard {
         Ok(header.deleted)
     }
 
+    /// Checks the entry of a slot against everything that must agree with it. `None` if the slot
+    /// is stale.
+    pub(super) fn check_slot(
+        &self,
+        partition: &Partition,
+        position: u32,
+        slot: Slot,
+    ) -> Result<Option<(usize, entry::Header)>, Corruption> {
+        let Some(start) = self.segments.resolve(slot) else {
+            return Ok(None);
+        };
+        let at = start as u64;
+        let header = entry::read(&self.memory.bytes()[start..]);
+        equal("life of an entry in the index", at, header.dead.into(), 0)?;
+        let number = u64::from(partition.number);
+        equal("partition of an entry", at, header.partition.into(), number)?;
+        let (hash, _) = self.identify(start, &header);
+        let expected = u64::from(partition.position_of(hash));
+        equal("bucket of an entry", at, u64::from(position), expected)?;
+        let tag = u64::from(Slot::tag_of(hash));
+        equal("tag of an entry", at, u64::from(slot.tag()), tag)?;
+        for place in 0..Self::blocks_of(&header) {
+            let block = self.block_at(start, &header, place);
+            let used = u64::from(self.segments.block_used(block));
+            equal("block of an entry", u64::from(block), used, 1)?;
+        }
+        Ok(Some((start, header)))
+    }
+
+    /// Checks what must hold of a segment's books whatever its entries are.
+    pub(super) fn check_books(&self, segment: u32) -> Result<(), Corruption> {
+        let books = self.segments.at(segment);
+        let place = u64::from(segment);
+        let sealed = books.state == State::Sealed;
+        let expires = books.class != crate::ttl_class::NEVER;
+        let deadline = u64::from(self.segments.deadlines.contains(segment));
+        equal(
+            "deadline of a segment",
+            place,
+            deadline,
+            u64::from(sealed && expires),
+        )?;
+        let too_long = u64::from(books.written as usize > self.segments.bytes_each());
+        equal("length of a segment", place, too_long, 0)?;
+        let too_live = u64::from(books.live_bytes > books.written);
+        equal("live bytes of a segment", place, too_live, 0)
+    }
+
+    /// Checks the sums over all segments and maps, which needs no look at entries.
+    pub(super) fn check_totals(&self) -> Result<(), Corruption> {
+        let (mut records, mut live_bytes, mut free, mut sealed) = (0, 0, 0, 0);
+        let mut draining = 0;
+        for segment in 0..self.segments.count() as u32 {
+            let books = self.segments.at(segment);
+            records += u64::from(books.live_entries);
+            live_bytes += u64::from(books.live_bytes) + books.held_bytes;
+            free += u64::from(books.state == State::Free);
+            sealed += u64::from(books.state == State::Sealed);
+            draining += u64::from(books.state == State::Draining);
+        }
+        equal("records", 0, records, self.records)?;
+        equal("live bytes", 0, live_bytes, self.live_bytes)?;
+        equal("free segments", 0, free, self.segments.free_count() as u64)?;
+        equal("queued segments", 0, self.segments.queued(), sealed)?;
+        let entries: u64 = self.maps.usage.iter().map(|usage| usage.entries).sum();
+        equal(
+            "entries of all maps",
+            0,
+            entries,
+            self.records - self.tombstones,
+        )?;
+        let used: u64 = self
+            .index
+            .partitions
+            .iter()
+            .map(|one| u64::from(one.used))
+            .sum();
+        equal(
+            "draining segments",
+            0,
+            self.segments.draining_count(),
+            draining,
+        )?;
+        let draining = self.segments.draining_entries();
+        equal(
+            "slots in use",
+            0,
+            used,
+            self.records - draining + self.index.stale_slots,
+        )
+    }
+
     fn verify_segment(&self, segment: u32, recount: &mut Recount) -> Result<(), Corruption> {
+        self.check_books(segment)?;
         let books = self.segments.at(segment);
         let place = u64::from(segment);
         let walked = match books.state {
