@@ -85,6 +85,8 @@ impl Checker {
         }
         match self.values.read(index, value) {
             Origin::Version(version) if version < floor => Finding::Stale,
+            // Acknowledged, so issued: the common case, and no look at the ledger.
+            Origin::Version(version) if version == floor => Finding::Fine,
             Origin::Version(version) if !self.ledger.was_issued(index, version) => Finding::Corrupt,
             Origin::Version(_) | Origin::Unversioned => Finding::Fine,
             // An earlier run's value may stand as long as this run has stored none.

@@ -24,6 +24,9 @@ use crate::ttl::TtlMix;
 /// Open loop: a request sent later than this after its time counts as late.
 const LATE_NS: u64 = 1_000_000;
 
+/// Requests drawn together.
+const DRAWN_AHEAD: usize = 16;
+
 /// What all client cores of a run share and none changes but through atomics.
 #[derive(Debug)]
 pub struct Common {
@@ -62,6 +65,9 @@ pub struct Loader<P> {
     permits: usize,
     /// Open loop: a request that is due but found all connections full.
     held: Option<Ask>,
+    /// Requests that were drawn; those from `ahead_at` on were not sent yet.
+    ahead: Vec<Ask>,
+    ahead_at: usize,
     /// Keys to store because a read missed them.
     follow_ups: Vec<u64>,
     /// Latencies that count from before this are not recorded.
@@ -112,6 +118,8 @@ impl<P: Protocol> Loader<P> {
             generating: false,
             permits: 0,
             held: None,
+            ahead: Vec::with_capacity(DRAWN_AHEAD),
+            ahead_at: 0,
             follow_ups: Vec::new(),
             record_from_ns: 0,
             dirty: Vec::new(),
@@ -125,6 +133,8 @@ impl<P: Protocol> Loader<P> {
         self.source = source;
         self.pace = pace;
         self.held = None;
+        self.ahead.clear();
+        self.ahead_at = 0;
         self.follow_ups.clear();
         self.generating = true;
         self.record_from_ns = now_ns;
@@ -392,6 +402,22 @@ impl<P: Protocol> Loader<P> {
         self.send(Some(home), ask, now_ns)
     }
 
+    /// Draws the next requests together and touches what the ledger knows about their keys: the
+    /// misses of the processor's caches then overlap instead of following each other.
+    fn draw_ahead(&mut self) {
+        self.ahead.clear();
+        self.ahead_at = 0;
+        while self.ahead.len() < DRAWN_AHEAD {
+            let Some(ask) = self.source.draw() else {
+                break;
+            };
+            if ask.class == KeyClass::Entry && ask.operation != Operation::Noop {
+                std::hint::black_box(self.common.checker.floor(ask.index));
+            }
+            self.ahead.push(ask);
+        }
+    }
+
     #[inline]
     fn next_ask(&mut self) -> Option<Ask> {
         if let Some(index) = self.follow_ups.pop() {
@@ -401,7 +427,12 @@ impl<P: Protocol> Loader<P> {
                 index,
             });
         }
-        self.source.draw()
+        if self.ahead_at == self.ahead.len() {
+            self.draw_ahead();
+        }
+        let ask = self.ahead.get(self.ahead_at).copied()?;
+        self.ahead_at += 1;
+        Some(ask)
     }
 }
 
