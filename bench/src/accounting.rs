@@ -23,6 +23,8 @@ pub struct Sample {
     pub core_ops: Vec<u64>,
     /// Requests that came to a wrong core and were forwarded.
     pub forwarded: u64,
+    /// Entries evicted to make room.
+    pub evicted: u64,
 }
 
 /// A connection for readings.
@@ -64,7 +66,7 @@ impl Accounting {
                 Ok(jerboa(&String::from_utf8_lossy(&text)))
             }
             TargetKind::Redis => {
-                let command = b"*2\r\n$4\r\nINFO\r\n$3\r\ncpu\r\n";
+                let command = b"*1\r\n$4\r\nINFO\r\n";
                 let text = self.ask(command, bulk).map_err(talk)?;
                 Ok(redis(&text))
             }
@@ -118,40 +120,43 @@ fn jerboa(text: &str) -> Sample {
     while let Some(ops) = number(&format!("core.{}.ops", core_ops.len())) {
         core_ops.push(ops);
     }
-    let forwarded =
-        (0..core_ops.len()).filter_map(|core| number(&format!("core.{core}.forwarded")));
+    let sum = |field: &str| -> u64 {
+        (0..core_ops.len())
+            .filter_map(|core| number(&format!("core.{core}.{field}")))
+            .sum()
+    };
     Sample {
         cpu_us: number("node.cpu_us").unwrap_or(0) as f64,
-        forwarded: forwarded.sum(),
+        forwarded: sum("forwarded"),
+        evicted: sum("evicted"),
         core_ops,
     }
 }
 
 fn redis(text: &str) -> Sample {
     // The children's lines begin alike and are no part of serving.
-    let seconds = |name: &str| -> f64 {
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|value| value.trim().parse().ok())
-            .unwrap_or(0.0)
-    };
-    let cpu_us = (seconds("used_cpu_sys:") + seconds("used_cpu_user:")) * 1e6;
+    let number = |name| number_after(text, name);
     Sample {
-        cpu_us,
+        cpu_us: (number("used_cpu_sys:") + number("used_cpu_user:")) * 1e6,
+        evicted: number("evicted_keys:") as u64,
         ..Sample::default()
     }
 }
 
 fn memcached(text: &str) -> Sample {
-    let seconds = |name: &str| -> f64 {
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|value| value.trim().parse().ok())
-            .unwrap_or(0.0)
-    };
-    let cpu_us = (seconds("STAT rusage_user ") + seconds("STAT rusage_system ")) * 1e6;
+    let number = |name| number_after(text, name);
     Sample {
-        cpu_us,
+        cpu_us: (number("STAT rusage_user ") + number("STAT rusage_system ")) * 1e6,
+        evicted: number("STAT evictions ") as u64,
         ..Sample::default()
     }
+}
+
+/// The number on the line that begins so; 0 where there is none.
+fn number_after(text: &str, name: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|value| value.trim().parse().ok())
+        .unwrap_or(0.0)
 }
 
 #[cfg(test)]
@@ -160,21 +165,25 @@ mod tests {
 
     #[test]
     fn each_servers_own_words_are_understood() {
-        let jerboa = jerboa("node.cpu_us 120\ncore.0.ops 5\ncore.0.forwarded 1\ncore.1.ops 7\n");
+        let jerboa = jerboa(
+            "node.cpu_us 120\ncore.0.ops 5\ncore.0.forwarded 1\ncore.1.ops 7\ncore.1.evicted 9\n",
+        );
         let expected = Sample {
             cpu_us: 120.0,
             core_ops: vec![5, 7],
             forwarded: 1,
+            evicted: 9,
         };
         assert_eq!(jerboa, expected);
         let redis = redis(
             "# CPU\r\nused_cpu_sys:1.5\r\nused_cpu_user:2.25\r\nused_cpu_sys_children:9.0\r\n\
-             used_cpu_user_main_thread:2.2\r\n",
+             used_cpu_user_main_thread:2.2\r\nevicted_keys:3\r\n",
         );
-        assert_eq!(redis.cpu_us, 3_750_000.0);
-        let memcached =
-            memcached("STAT pid 1\r\nSTAT rusage_user 0.5\r\nSTAT rusage_system 0.25\r\n");
-        assert_eq!(memcached.cpu_us, 750_000.0);
+        assert_eq!((redis.cpu_us, redis.evicted), (3_750_000.0, 3));
+        let memcached = memcached(
+            "STAT pid 1\r\nSTAT rusage_user 0.5\r\nSTAT rusage_system 0.25\r\nSTAT evictions 4\r\n",
+        );
+        assert_eq!((memcached.cpu_us, memcached.evicted), (750_000.0, 4));
     }
 
     #[test]

@@ -107,6 +107,9 @@ pub struct Args {
     /// without --addr: memory of the node (default: the node's own)
     #[argh(option)]
     pub memory: Option<String>,
+    /// without --addr: KEY=VALUE of the node's configuration, as in when_full=refuse
+    #[argh(option)]
+    pub node: Vec<String>,
     /// print a Markdown table of these JSON reports, grouped by label, instead of running
     #[argh(option)]
     pub table: Vec<String>,

@@ -40,8 +40,8 @@ pub struct Plan {
     pub cpus: Vec<usize>,
     /// CPUs of a node of our own.
     pub server_cpus: Vec<usize>,
-    /// Memory of a node of our own, as the node reads it.
-    pub server_memory: Option<String>,
+    /// Settings of a node of our own: name and text, as the node reads them.
+    pub server_settings: Vec<(String, String)>,
     /// Connections in all.
     pub connections: usize,
     /// Requests out on each.
@@ -150,7 +150,8 @@ impl Plan {
         .0;
         let warmup = read("warmup", args.warmup.as_ref(), Span(Duration::from_secs(2)))?.0;
         let ttl = read("ttl", args.ttl.as_ref(), workload.ttl.clone())?;
-        let noop_sensible = workload.mix.to_string() != "noop:100" && rate.is_none();
+        let measured = matches!(workload.style, Style::Mixed | Style::CacheAside);
+        let noop_sensible = measured && !workload.mix.has(Operation::Noop) && rate.is_none();
         let plan = Self {
             label: args
                 .label
@@ -160,7 +161,7 @@ impl Plan {
             target,
             cpus,
             server_cpus,
-            server_memory: args.memory.clone(),
+            server_settings: server_settings(args)?,
             connections,
             depth,
             rate,
@@ -254,6 +255,26 @@ impl Plan {
 fn wants_prefill(workload: &Workload) -> bool {
     let idle = workload.mix.has(Operation::Noop);
     !idle && workload.style != Style::CacheAside
+}
+
+/// Settings of a node of our own.
+fn server_settings(args: &Args) -> Result<Vec<(String, String)>, PlanError> {
+    let memory = args
+        .memory
+        .iter()
+        .map(|text| ("memory".to_owned(), text.clone()));
+    let mut settings: Vec<(String, String)> = memory.collect();
+    for text in &args.node {
+        let (name, value) = text
+            .split_once('=')
+            .ok_or_else(|| flag("node", format!("{text:?} is not KEY=VALUE")))?;
+        settings.push((name.to_owned(), value.to_owned()));
+    }
+    if args.addr.is_some() && !settings.is_empty() {
+        let text = "--memory and --node are for a node started here: leave out --addr";
+        return Err(PlanError::Combination(text.to_owned()));
+    }
+    Ok(settings)
 }
 
 /// Connections, and requests out on each.
@@ -398,6 +419,8 @@ mod tests {
             ("--arrivals fixed", "--arrivals"),
             ("--cores 9999", "--cores"),
             ("--target redis", "--addr"),
+            ("--addr a:1 --memory 1GiB", "--memory"),
+            ("--node when_full", "--node"),
             ("--connections 1000 --depth 1000000", "at once"),
         ] {
             match plan(words) {

@@ -112,10 +112,9 @@ fn start_node(plan: &Plan) -> Result<Node, RunError> {
         cores: Some(Cores::List(plan.server_cpus.clone())),
         ..Config::default()
     };
-    if let Some(memory) = &plan.server_memory {
-        let origin = Origin::Flag;
+    for (name, text) in &plan.server_settings {
         config
-            .set("memory", memory, &origin)
+            .set(name, text, &Origin::Flag)
             .map_err(|error| RunError::Node(error.to_string()))?;
     }
     Node::start(&config).map_err(|error| RunError::Node(error.to_string()))

@@ -151,24 +151,30 @@ fn a_fill_finds_every_key_again() {
     assert_eq!(finished.report.prefill.unwrap().stored, 2_000);
 }
 
+const TOO_MANY: &str = "--keys 300000 --value-size 1000 --duration 300ms --warmup 0 \
+                        --connections 4 --memory 64MiB";
+
 #[test]
-fn a_node_too_small_for_the_keys_is_reported_and_not_accused() {
-    let words = "--keys 300000 --value-size 1000 --duration 300ms --warmup 0 --connections 4 \
-                 --memory 64MiB --workload fill";
-    let report = bench(words).unwrap().report;
+fn a_node_too_small_that_refuses_is_reported_and_not_accused() {
+    let words = format!("{TOO_MANY} --node when_full=refuse --workload fill");
+    let report = bench(&words).unwrap().report;
     let prefill = report.prefill.unwrap();
-    assert!(
-        prefill.refused > 0 && report.refused_memory == prefill.refused,
-        "{prefill:?}"
-    );
-    assert_eq!(report.verify_failures, 0);
+    assert!(prefill.refused > 0, "{prefill:?}");
+    assert_eq!(report.refused_memory, prefill.refused);
+    assert_eq!((report.verify_failures, report.evicted), (0, 0));
     assert_eq!(report.audit.unwrap().missing, prefill.refused);
-    assert!(
-        report
-            .notes
-            .iter()
-            .any(|note| note.contains("does not hold all keys"))
-    );
+    let told = |note: &String| note.contains("does not hold all keys");
+    assert!(report.notes.iter().any(told), "{:?}", report.notes);
+}
+
+#[test]
+fn a_node_too_small_that_evicts_is_reported_and_not_accused() {
+    let words = format!("{TOO_MANY} --node when_full=evict --workload mixed");
+    let report = bench(&words).unwrap().report;
+    assert!(report.misses > 0 && report.evicted > 0, "{report:?}");
+    assert_eq!((report.verify_failures, report.errors), (0, 0));
+    let told = |note: &String| note.contains("evicted");
+    assert!(report.notes.iter().any(told), "{:?}", report.notes);
 }
 
 const RESP: &str = "--target redis --keys 500 --duration 400ms --warmup 100ms --connections 3";
@@ -250,7 +256,7 @@ fn a_server_that_hangs_up_ends_the_run_with_its_reason() {
 #[test]
 fn a_server_of_another_kind_is_named_as_the_reason() {
     let address = serve(Lie::None);
-    let error = bench(&format!("{SMALL} --addr {address}"))
+    let error = bench(&format!("--keys 2000 --addr {address}"))
         .unwrap_err()
         .to_string();
     assert!(error.contains(&address.to_string()), "{error}");

@@ -201,6 +201,9 @@ fn outcome(report: &RunReport, out: &mut String) -> std::fmt::Result {
             audit.present, audit.missing
         )?;
     }
+    if report.evicted > 0 {
+        writeln!(out, "evicted       {} entries", report.evicted)?;
+    }
     if report.errors > 0 {
         writeln!(
             out,

@@ -26,6 +26,8 @@ use crate::workload::{Mix, Style};
 const FILL_DEPTH: usize = 64;
 /// How long the last answers of a stage are awaited.
 const DRAIN: Duration = Duration::from_secs(10);
+/// After this the server's own counts are up to date: its cores publish them once a tick.
+const SETTLE: Duration = Duration::from_millis(50);
 /// Longest measurement of empty requests.
 const NOOP_MAX: Duration = Duration::from_secs(3);
 
@@ -110,6 +112,7 @@ impl Running<'_> {
     pub(super) fn all(&mut self) -> Result<(), FleetError> {
         let plan = self.load.plan;
         self.notes();
+        let evicted = self.accounting.sample()?.evicted;
         if plan.prefill {
             self.fill()?;
         }
@@ -121,6 +124,12 @@ impl Running<'_> {
         }
         if plan.noop && self.failures.is_empty() && self.report.ops_per_s > 0.0 {
             self.noop()?;
+        }
+        // A connection that broke has said enough.
+        if self.failures.is_empty() {
+            std::thread::sleep(SETTLE);
+            let now = self.accounting.sample()?.evicted;
+            self.report.enter_evictions(now.saturating_sub(evicted));
         }
         Ok(())
     }
