@@ -29,6 +29,8 @@ pub struct Counters {
     pub segments_compacted: u64,
     /// Entries moved by compaction or by promotion to the main queue.
     pub entries_moved: u64,
+    /// Blocks of large values moved to free whole segments.
+    pub blocks_moved: u64,
     /// Index buckets split by growth.
     pub bucket_splits: u64,
 }

@@ -129,6 +129,8 @@ pub(crate) struct Group {
     /// Bytes of live entries in each pool, held blocks included.
     pub(crate) pool_live: [u64; 2],
     open: Box<[[u32; CLASSES]; 2]>,
+    /// How many of the open segments are for expiring entries.
+    open_expiring: u32,
 }
 
 impl Group {
@@ -138,6 +140,7 @@ impl Group {
             pool_bytes: [0; 2],
             pool_live: [0; 2],
             open: Box::new([[NONE; CLASSES]; 2]),
+            open_expiring: 0,
         }
     }
 }

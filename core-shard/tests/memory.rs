@@ -290,6 +290,31 @@ fn large_values_leave_no_holes_that_other_large_values_cannot_use() {
 }
 
 #[test]
+fn holes_left_by_large_values_serve_small_ones_too() {
+    let mut store = Store::new(16 << 20, FullPolicy::Refuse);
+    let small = store.fill("small", &[1; 500]);
+    (0..small).for_each(|number| assert!(store.delete(&format!("small-{number}"))));
+    store.settle();
+    let filled = store.fill("large", &[2; 120_000]);
+    for number in (0..filled).filter(|number| number % 4 != 0) {
+        assert!(store.delete(&format!("large-{number}")));
+    }
+    let again = store.fill("small", &[3; 500]);
+    assert!(
+        again * 10 >= small * 6,
+        "{again} where {small} were, a quarter is taken"
+    );
+    assert!(store.shard.counters().blocks_moved > 0);
+    for number in (0..filled).step_by(4) {
+        assert_eq!(
+            store.get(&format!("large-{number}")),
+            Some(vec![2; 120_000])
+        );
+    }
+    store.shard.verify().unwrap();
+}
+
+#[test]
 fn the_largest_value_is_stored_whole_and_one_more_byte_is_refused() {
     let mut store = Store::new(160 << 20, FullPolicy::Evict);
     let value: Vec<u8> = (0..64 << 20)

@@ -2,13 +2,16 @@
 //! serves any value, so that what one value leaves, the next one can use.
 //!
 //! I1: a segment in state `Blocks` has a bit set for each block in use, and at least one;
-//!     it is in the list of partly used ones exactly if it also has a free one.
+//!     it is in the list of partly used ones exactly if it also has a free one and is not being
+//!     emptied. At most one is.
 
 use super::list::List;
-use super::{Purpose, Segments, State};
+use super::{NONE, Purpose, Segments, State};
 
 /// Blocks are a 64th of a segment, but not smaller than this.
 const BLOCK_SHIFT_MIN: u32 = 14;
+/// Segments compared to find the emptiest.
+const LOOKED_AT: usize = 16;
 
 /// The books of blocks that are not those of one segment.
 pub(crate) struct Blocks {
@@ -17,6 +20,8 @@ pub(crate) struct Blocks {
     partly_used: List,
     /// Free blocks in segments that are partly used.
     free: u64,
+    /// The segment whose blocks are being moved to others.
+    emptying: u32,
 }
 
 impl Blocks {
@@ -27,6 +32,7 @@ impl Blocks {
             each_segment: 1 << (segment_shift - shift),
             partly_used: List::EMPTY,
             free: 0,
+            emptying: NONE,
         }
     }
 
@@ -60,23 +66,78 @@ impl Segments {
 
     pub(crate) fn take_block(&mut self) -> Option<u32> {
         let mut segment = self.blocks.partly_used.head;
-        if segment == super::NONE {
+        if segment == NONE {
             segment = self.take(Purpose::Write, State::Blocks)?;
             self.blocks
                 .partly_used
                 .push_back(&mut self.queue_links, segment);
             self.blocks.free += u64::from(self.blocks.each_segment);
         }
+        Some(self.take_block_of(segment))
+    }
+
+    /// Takes a block of a segment that is partly used.
+    fn take_block_of(&mut self, segment: u32) -> u32 {
         let books = &mut self.table[segment as usize];
         let within = books.blocks_used.trailing_ones();
         books.blocks_used |= 1 << within;
         self.blocks.free -= 1;
         if books.blocks_used.count_ones() == self.blocks.each_segment {
-            self.blocks
-                .partly_used
-                .remove(&mut self.queue_links, segment);
+            let list = &mut self.blocks.partly_used;
+            list.remove(&mut self.queue_links, segment);
         }
-        Some(segment * self.blocks.each_segment + within)
+        segment * self.blocks.each_segment + within
+    }
+
+    /// Chooses a segment whose blocks are to be moved to the free ones of others, if that frees
+    /// segments at all.
+    pub(crate) fn begin_emptying(&mut self) -> bool {
+        if self.blocks.emptying != NONE {
+            return true;
+        }
+        if self.blocks.free < 2 * u64::from(self.blocks.each_segment) {
+            return false;
+        }
+        let mut segment = self.blocks.partly_used.head;
+        let mut emptiest = segment;
+        for _ in 0..LOOKED_AT {
+            if segment == NONE {
+                break;
+            }
+            if self.at(segment).blocks_used.count_ones()
+                < self.at(emptiest).blocks_used.count_ones()
+            {
+                emptiest = segment;
+            }
+            segment = self.queue_links.next(segment);
+        }
+        let list = &mut self.blocks.partly_used;
+        list.remove(&mut self.queue_links, emptiest);
+        self.blocks.emptying = emptiest;
+        let used = self.at(emptiest).blocks_used.count_ones();
+        self.blocks.free -= u64::from(self.blocks.each_segment - used);
+        true
+    }
+
+    /// The next block to be moved, and a free one for it. `None` if there is no room: what is left
+    /// stays where it is.
+    pub(crate) fn next_emptied(&mut self) -> Option<(u32, u32)> {
+        let emptying = self.blocks.emptying;
+        if emptying == NONE {
+            return None;
+        }
+        let target = self.blocks.partly_used.head;
+        if target == NONE {
+            self.blocks.emptying = NONE;
+            let list = &mut self.blocks.partly_used;
+            list.push_back(&mut self.queue_links, emptying);
+            let used = self.at(emptying).blocks_used.count_ones();
+            self.blocks.free += u64::from(self.blocks.each_segment - used);
+            return None;
+        }
+        let within = self.at(emptying).blocks_used.trailing_zeros();
+        let to = self.take_block_of(target);
+        Some((emptying * self.blocks.each_segment + within, to))
     }
 
     pub(crate) fn free_block(&mut self, block: u32) {
@@ -89,16 +150,21 @@ impl Segments {
         let was_full = books.blocks_used.count_ones() == self.blocks.each_segment;
         books.blocks_used &= !(1 << within);
         let empty = books.blocks_used == 0;
+        if segment == self.blocks.emptying {
+            if empty {
+                self.blocks.emptying = NONE;
+                self.reset(segment, State::Free);
+                self.free.push_back(segment);
+            }
+            return;
+        }
         self.blocks.free += 1;
+        let list = &mut self.blocks.partly_used;
         if was_full {
-            self.blocks
-                .partly_used
-                .push_back(&mut self.queue_links, segment);
+            list.push_back(&mut self.queue_links, segment);
         }
         if empty {
-            self.blocks
-                .partly_used
-                .remove(&mut self.queue_links, segment);
+            list.remove(&mut self.queue_links, segment);
             self.blocks.free -= u64::from(self.blocks.each_segment);
             self.reset(segment, State::Free);
             self.free.push_back(segment);
@@ -112,6 +178,11 @@ impl Segments {
         known
             && self.at(segment).state == State::Blocks
             && self.at(segment).blocks_used & (1 << within) != 0
+    }
+
+    /// Blocks in use of a segment; none if it holds something else.
+    pub(crate) fn blocks_used_in(&self, segment: u32) -> u64 {
+        u64::from(self.at(segment).blocks_used.count_ones())
     }
 
     fn block_place(&self, block: u32) -> (u32, u32) {

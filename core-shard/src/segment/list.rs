@@ -24,8 +24,7 @@ impl Links {
         }
     }
 
-    #[cfg(test)]
-    fn next(&self, segment: u32) -> u32 {
+    pub(crate) fn next(&self, segment: u32) -> u32 {
         self.links[segment as usize].1
     }
 }

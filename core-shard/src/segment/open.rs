@@ -82,6 +82,9 @@ impl Segments {
     /// Those that have expired altogether are returned one at a time, to be invalidated.
     pub(crate) fn overdue_open(&mut self, now_ms: u64) -> Option<u32> {
         for group in 0..self.groups.len() {
+            if self.groups[group].open_expiring == 0 {
+                continue;
+            }
             for pool in 0..2 {
                 for class in 1..ttl_class::CLASSES {
                     let segment = self.groups[group].open[pool][class];
@@ -162,6 +165,7 @@ impl Segments {
         let group = &mut self.groups[usize::from(place.group)];
         group.open[place.pool as usize][usize::from(class)] = segment;
         group.pool_bytes[place.pool as usize] += 1 << self.shift;
+        group.open_expiring += u32::from(class != NEVER);
         self.open_expiring += u32::from(class != NEVER);
         Some(segment)
     }
@@ -208,6 +212,7 @@ impl Segments {
             "it is the open one"
         );
         self.groups[group].open[pool][class] = NONE;
+        self.groups[group].open_expiring -= u32::from(class != usize::from(NEVER));
         self.open_expiring -= u32::from(class != usize::from(NEVER));
     }
 }

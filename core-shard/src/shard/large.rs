@@ -5,11 +5,19 @@
 //!  a block:            u64 hash | u16 partition | u16 0 | u32 place in the list | bytes
 //! ```
 //! I1: a block is in exactly one entry's list, at the place that its header says.
+//!
+//! Segments that are partly free because values went are emptied into one another, a few blocks at
+//! a time: a block's header leads to its entry, whose list is put right.
 
 use super::Shard;
-use crate::entry::Header;
+use crate::entry::{self, Header};
+use crate::index::LAST;
+use crate::index::slot::Slot;
 use crate::operation::Address;
 use crate::value::{BLOCK_HEADER_BYTES, LIST_HEADER_BYTES};
+
+/// Blocks moved in one slice: 128 KiB at most.
+const BLOCKS_MOVED: usize = 4;
 
 impl Shard {
     #[inline(always)]
@@ -78,5 +86,54 @@ impl Shard {
     #[inline(always)]
     pub(super) fn held_bytes(&self, header: &Header) -> u64 {
         (Self::blocks_of(header) * self.segments.blocks.bytes_each()) as u64
+    }
+
+    /// Moves a few blocks so that segments become free. Returns whether it got anywhere.
+    pub(super) fn compact_blocks(&mut self) -> bool {
+        // Entries of draining segments cannot be found by their blocks; they are soon gone.
+        if self.segments.first_draining().is_some() || !self.segments.begin_emptying() {
+            return false;
+        }
+        for _ in 0..BLOCKS_MOVED {
+            let Some((from, to)) = self.segments.next_emptied() else {
+                break;
+            };
+            let Some(number_at) = self.find_in_list(from) else {
+                debug_assert!(false, "a block in use has an entry");
+                self.segments.free_block(to);
+                return false;
+            };
+            let start = self.segments.blocks.start(from);
+            let end = start + self.segments.blocks.bytes_each();
+            let target = self.segments.blocks.start(to);
+            let bytes = self.memory.bytes_mut();
+            bytes.copy_within(start..end, target);
+            bytes[number_at..number_at + 4].copy_from_slice(&to.to_le_bytes());
+            self.segments.free_block(from);
+            self.counters.blocks_moved += 1;
+        }
+        true
+    }
+
+    /// Where the number of a block stands in the list of its entry.
+    fn find_in_list(&self, block: u32) -> Option<usize> {
+        let header = &self.memory.bytes()[self.segments.blocks.start(block)..];
+        let hash = u64::from_le_bytes(*header.first_chunk()?);
+        let partition = u32::from_le_bytes(*header.get(8..)?.first_chunk()?) as u16;
+        let place = u32::from_le_bytes(*header.get(12..)?.first_chunk()?) as usize;
+        let mut number = self.index.bucket_of_any(partition, hash)?;
+        loop {
+            let bucket = &self.memory.buckets()[number as usize];
+            for slot in bucket.0 {
+                let Some(start) = self.segments.resolve(Slot(slot)) else {
+                    continue;
+                };
+                let entry = entry::read(&self.memory.bytes()[start..]);
+                if place < Self::blocks_of(&entry) && self.block_at(start, &entry, place) == block {
+                    return Some(start + entry.value_at() + LIST_HEADER_BYTES + 4 * place);
+                }
+            }
+            number = Slot(bucket.0[LAST]).linked()?;
+        }
     }
 }

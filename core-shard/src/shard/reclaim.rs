@@ -55,6 +55,9 @@ struct Candidate {
 impl Shard {
     /// Looks at no more than `budget` entries. Returns whether it got anywhere.
     pub(super) fn reclaim_slice(&mut self, now_ms: u64, budget: u32, urgent: bool) -> bool {
+        if self.upkeep.moving.is_none() && self.compact_blocks() {
+            return true;
+        }
         let mut left = budget as usize;
         while left > 0 {
             if self.upkeep.moving.is_none() && self.choose(urgent).is_none() {
