@@ -28,6 +28,11 @@ impl Engine {
         Self { shard, requests: 0 }
     }
 
+    /// Writes that found no room.
+    pub(crate) fn refused(&self) -> u64 {
+        self.shard.counters().refused
+    }
+
     fn turn(&mut self, now_ms: u64) {
         self.requests += 1;
         if self.requests.is_multiple_of(TURN) {
@@ -80,10 +85,7 @@ impl Cache for Engine {
             ..PutOptions::default()
         };
         let value = &VALUE[..request.value_bytes as usize];
-        let outcome = self.shard.put(at, key, value, options, now_ms);
-        assert!(
-            outcome.is_ok(),
-            "an evicting cache takes every write: {outcome:?}"
-        );
+        // The shard counts what it refuses, and the report shows it: an evicting cache refuses none.
+        let _ = self.shard.put(at, key, value, options, now_ms);
     }
 }

@@ -44,8 +44,8 @@ const OPTIONS: [(&str, &str); 4] = [
     ("trace", "only the one at this place, from 0"),
 ];
 
-/// The engine cannot be smaller.
-const BUDGET_BYTES_MIN: u64 = 8 << 20;
+/// With less the engine has but a few dozen segments, which says little of it with gigabytes.
+const BUDGET_BYTES_MIN: u64 = 16 << 20;
 
 fn main() {
     let arguments = Arguments::read(&OPTIONS);
@@ -68,16 +68,21 @@ fn main() {
     println!("{report}");
 }
 
-/// A row for each size, two at a time.
+/// A row for each size, two at a time; sizes below the least are one.
 fn rows(trace: &Trace, percents: &[u64]) -> impl Iterator<Item = Row> {
     let distinct_bytes = trace.distinct_bytes();
+    let budget = |percent: u64| (distinct_bytes * percent / 100).max(BUDGET_BYTES_MIN);
+    let mut percents = percents.to_vec();
+    percents.reverse();
+    percents.dedup_by_key(|percent| budget(*percent));
+    percents.reverse();
     let mut rows = Vec::new();
     for pair in percents.chunks(2) {
         std::thread::scope(|scope| {
             let threads: Vec<_> = pair
                 .iter()
                 .map(|percent| {
-                    let budget_bytes = (distinct_bytes * percent / 100).max(BUDGET_BYTES_MIN);
+                    let budget_bytes = budget(*percent);
                     scope.spawn(move || row(trace, *percent, budget_bytes))
                 })
                 .collect();
@@ -91,6 +96,7 @@ fn rows(trace: &Trace, percents: &[u64]) -> impl Iterator<Item = Row> {
 fn row(trace: &Trace, percent: u64, budget_bytes: u64) -> Row {
     let mut engine = Engine::new(budget_bytes);
     let engine_misses = miss_ratio(&mut engine, trace);
+    let refused = engine.refused();
     drop(engine);
     let simulated = [
         miss_ratio(
@@ -116,6 +122,7 @@ fn row(trace: &Trace, percent: u64, budget_bytes: u64) -> Row {
         percent,
         budget_bytes,
         engine: engine_misses,
+        refused,
         simulated,
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Row {
     pub(crate) percent: u64,
     pub(crate) budget_bytes: u64,
     pub(crate) engine: f64,
+    /// Writes that the engine refused: none, if it evicts as it should.
+    pub(crate) refused: u64,
     pub(crate) simulated: [f64; SIMULATED.len()],
 }
 
@@ -115,6 +117,18 @@ impl fmt::Display for Report {
         }
         writeln!(formatter, "{table}")?;
         self.verdict(formatter, LRU, 1.0, 1)?;
-        self.verdict(formatter, S3_FIFO, 1.03, 0)
+        self.verdict(formatter, S3_FIFO, 1.03, 0)?;
+        let mut refusing = self.rows.iter().filter(|row| row.refused > 0).peekable();
+        let word = if refusing.peek().is_none() {
+            "reached"
+        } else {
+            "MISSED"
+        };
+        write!(formatter, "* no write refused: {word}")?;
+        for row in refusing {
+            let Row { trace, percent, .. } = row;
+            write!(formatter, "; {} of {trace} at {percent} %", row.refused)?;
+        }
+        writeln!(formatter)
     }
 }

@@ -51,7 +51,7 @@ const PLAIN: Shape = Shape {
     exponent: 0.0,
     requests: 5_000_000,
     key_bytes: 16,
-    value_bytes: 500.0,
+    value_bytes: 1000.0,
     value_sigma: 0.0,
     write_percent: 0,
     once_percent: 0,
