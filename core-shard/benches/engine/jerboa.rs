@@ -1,6 +1,6 @@
 //! This engine as a contender: as a node of one core would run it.
 
-use jerboa_core_shard::{Address, MapId, PutOptions, Shard, ShardConfig};
+use jerboa_core_shard::{Address, HugePages, MapId, PutOptions, Shard, ShardConfig};
 
 use super::contender::{BATCH, Contender, Key, Payload};
 
@@ -9,15 +9,19 @@ const PARTITIONS: u16 = 4096;
 /// More than an entry and its share of the index take, so that nothing is evicted.
 const ENTRY_BYTES: u64 = 136;
 const SPARE_BYTES: u64 = 64 << 20;
+/// What the table calls the engine as it runs by default.
+pub(crate) const OURS: &str = "jerboa";
 const NOW_MS: u64 = 1_700_000_000_000;
 /// Background work after every so many writes, with so much to look at.
 const UPKEEP_BUDGET: u32 = 32;
 
-pub(crate) struct Jerboa {
+/// With the huge pages that the host gives, as by default, or with plain ones, as most of the
+/// other contenders have.
+pub(crate) struct Jerboa<const HUGE_PAGES: bool> {
     shard: Shard,
 }
 
-impl Jerboa {
+impl<const HUGE_PAGES: bool> Jerboa<HUGE_PAGES> {
     /// The partition comes with a request, so it costs next to nothing here.
     #[inline]
     fn address(&self, key: &Key) -> Address {
@@ -53,14 +57,21 @@ impl Jerboa {
     }
 }
 
-impl Contender for Jerboa {
-    const NAME: &'static str = "jerboa";
+impl<const HUGE_PAGES: bool> Contender for Jerboa<HUGE_PAGES> {
+    const NAME: &'static str = if HUGE_PAGES {
+        OURS
+    } else {
+        "jerboa, plain pages"
+    };
 
     fn new(entries: u64) -> Self {
         let memory_bytes = (entries * ENTRY_BYTES + SPARE_BYTES) as usize;
         let mut config = ShardConfig::owning_all(memory_bytes, PARTITIONS);
         config.hash_seed = 0x5EED;
         config.prefault = true;
+        if !HUGE_PAGES {
+            config.huge_pages = HugePages::Off;
+        }
         let shard = Shard::new(&config).expect("memory for the engine");
         Self { shard }
     }

@@ -41,7 +41,7 @@ const OPTIONS: [(&str, &str); 5] = [
     ),
     ("rounds", "rounds of the uncached runs"),
     ("ops", "gets and puts of a turn"),
-    ("only", "0: this engine alone; 1 to 4: that contender too"),
+    ("only", "0: this engine alone; 1 to 5: that contender too"),
 ];
 
 fn main() {
@@ -64,8 +64,8 @@ fn main() {
         };
         let rounds = match (quick, *entries) {
             (true, _) => 1,
-            (false, 0..20_000_000) => 5,
-            (false, _) => 3,
+            (false, 0..20_000_000) => 3,
+            (false, _) => 2,
         };
         sizes.push((plan, arguments.number("rounds", rounds)));
     }
@@ -77,14 +77,15 @@ fn main() {
 type Turn = fn(&Plan, u64, &mut Report);
 
 #[cfg(not(feature = "compare"))]
-const TURNS: [Turn; 1] = [turn::<Jerboa>];
+const TURNS: [Turn; 2] = [turn::<Jerboa<true>>, turn::<Jerboa<false>>];
 #[cfg(feature = "compare")]
-const TURNS: [Turn; 5] = [
-    turn::<Jerboa>,
+const TURNS: [Turn; 6] = [
+    turn::<Jerboa<true>>,
     turn::<SegcacheNow>,
     turn::<SegcacheFirst>,
     turn::<BoxedMap>,
     turn::<QuickCache>,
+    turn::<Jerboa<false>>,
 ];
 
 fn run(plan: &Plan, rounds: u64, arguments: &Arguments) {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::contender::{BATCH, Contender};
-use super::jerboa::Jerboa;
+use super::contender::BATCH;
+use super::jerboa::OURS;
 use super::turn::{Operation, Plan};
 use crate::support::clock::Elapsed;
 use crate::support::table::Table;
@@ -94,7 +94,7 @@ impl Report {
             .iter()
             .filter(|name| name.starts_with("segcache"));
         if self.entries < 100_000 {
-            if let Some(ours) = cpu(Operation::Get, Jerboa::NAME) {
+            if let Some(ours) = cpu(Operation::Get, OURS) {
                 verdict(formatter, "hot get, M/s", 1e3 / ours, 25.0)?;
             }
             return Ok(());
@@ -103,7 +103,7 @@ impl Report {
         if self.entries < 5_000_000 {
             return Ok(());
         }
-        if let Some(ours) = cpu(Operation::GetBatch, Jerboa::NAME) {
+        if let Some(ours) = cpu(Operation::GetBatch, OURS) {
             verdict(formatter, "get in batches, M/s", 1e3 / ours, 8.0)?;
             for rival in rivals.clone() {
                 if let Some(theirs) = cpu(Operation::Get, rival) {
@@ -114,7 +114,7 @@ impl Report {
         }
         for operation in [Operation::Insert, Operation::InsertBatch] {
             for rival in rivals.clone() {
-                let pair = (cpu(operation, Jerboa::NAME), cpu(Operation::Insert, rival));
+                let pair = (cpu(operation, OURS), cpu(Operation::Insert, rival));
                 if let (Some(ours), Some(theirs)) = pair {
                     let what = format!("{}, times {rival}'s", operation.name());
                     verdict(formatter, &what, theirs / ours, 1.0)?;
@@ -146,7 +146,7 @@ impl fmt::Display for Report {
             "its CPU / ours",
         ]);
         for operation in Operation::ALL {
-            let ours = self.median(operation, Jerboa::NAME);
+            let ours = self.median(operation, OURS);
             for name in &self.names {
                 let Some((wall, cpu)) = self.median(operation, name) else {
                     continue;

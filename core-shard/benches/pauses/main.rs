@@ -30,7 +30,10 @@ const OPTIONS: [(&str, &str); 6] = [
     ("memory", "MiB of the engine"),
     ("ops", "operations of a run"),
     ("runs", "repetitions"),
-    ("budget", "of a slice of background work, at most 256"),
+    (
+        "budget",
+        "of a slice of background work; the engine has a most of its own",
+    ),
     ("seed", "of the workload"),
 ];
 
