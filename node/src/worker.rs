@@ -34,7 +34,7 @@ use crate::net::{Completion, Ring, RingConfig, RingError, SocketId, Waker};
 use budget::{COMPLETIONS_PER_TURN, POOLED_BUFFER_BYTES, TICK_MS, TURNS_PER_YIELD};
 use buffer::Pool;
 pub(crate) use mailbox::mailboxes;
-use mailbox::{Inbox, Mailbox, Outbox};
+use mailbox::{Forward, Inbox, Mailbox, Outbox};
 use session::Session;
 use shared::Shared;
 use stats::Counts;
@@ -82,6 +82,8 @@ pub(crate) struct Worker {
     counts: Counts,
     completions: Vec<Completion>,
     inputs: Inputs,
+    /// Requests of other cores that wait until their core has picked up its answers.
+    forwards: std::vec::IntoIter<Forward>,
     /// Sessions with output to send.
     dirty: Vec<SocketId>,
     /// Sessions with input left for the next turn.
@@ -139,6 +141,7 @@ impl Worker {
             counts: Counts::default(),
             completions: Vec::with_capacity(COMPLETIONS_PER_TURN),
             inputs: Inputs::default(),
+            forwards: Vec::new().into_iter(),
             dirty: Vec::new(),
             ready: Vec::new(),
             any_core_listeners,
@@ -166,7 +169,10 @@ impl Worker {
                 if turns % TURNS_PER_YIELD == 0 {
                     glommio::executor().yield_now().await;
                 }
-                continue;
+                // A peer that goes on sending keeps its core busy, but not beyond this.
+                if self.drain_until.is_none_or(|until| Instant::now() < until) {
+                    continue;
+                }
             }
             if self.stopped() {
                 self.publish(now_ms());
@@ -192,7 +198,8 @@ impl Worker {
         self.ring.enter()?;
         let mut completions = std::mem::take(&mut self.completions);
         let reaped = self.ring.reap(&mut completions, COMPLETIONS_PER_TURN);
-        if reaped == 0 && self.ready.is_empty() && self.inbox.is_empty() && !self.shard_busy {
+        let messages = !self.inbox.is_empty() || self.forwards.len() > 0;
+        if reaped == 0 && self.ready.is_empty() && !messages && !self.shard_busy {
             self.completions = completions;
             self.begin_drain_if_asked();
             return Ok(Activity::Idle);
@@ -222,6 +229,13 @@ impl Worker {
         } else {
             self.config.output_bytes_max
         }
+    }
+
+    /// Bytes that the core's sessions may hold beyond what they do.
+    fn room(&self) -> usize {
+        self.config
+            .buffer_bytes_max
+            .saturating_sub(self.buffered_bytes)
     }
 
     /// Brings what the core knows of a session's buffers up to date.

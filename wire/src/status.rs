@@ -104,7 +104,7 @@ statuses! {
     ReplyTooLarge = 0x20, Client, No, "the value does not fit this multi-key reply any more: get it alone";
 
     OutOfMemory = 0x40, Server, Later, "the owning core's memory is full";
-    Busy = 0x41, Server, Later, "the owning core's mailbox is full";
+    Busy = 0x41, Server, Later, "the owning core's mailbox is full, or its connections hold as much as they may";
     TooManyConnections = 0x42, Server, Later, "the node has as many connections as it allows";
     TooManyMaps = 0x43, Server, No, "the node has as many maps as it allows";
     ShuttingDown = 0x44, Server, Elsewhere, "the node is draining and takes no new request";

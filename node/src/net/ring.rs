@@ -133,6 +133,7 @@ enum Operation {
     CancelReceive = 4,
     Tick = 5,
     CancelAccept = 6,
+    CancelSend = 7,
 }
 
 impl Operation {
@@ -148,6 +149,7 @@ impl Operation {
             4 => Some(Self::CancelReceive),
             5 => Some(Self::Tick),
             6 => Some(Self::CancelAccept),
+            7 => Some(Self::CancelSend),
             _ => None,
         };
         (kind, (user_data & u64::from(u32::MAX)) as u32)
@@ -238,6 +240,10 @@ impl Ring {
 
     /// Stops accepting and closes all listeners once the kernel has let go of them.
     pub fn stop_listening(&mut self) {
+        for index in std::mem::take(&mut self.accept_later) {
+            self.listeners[index].open = false;
+            self.listeners[index].fd = None;
+        }
         for index in 0..self.listeners.len() {
             if !std::mem::replace(&mut self.listeners[index].open, false) {
                 continue;
@@ -316,11 +322,7 @@ impl Ring {
             return;
         }
         entry.cancelling = true;
-        self.push(
-            &opcode::AsyncCancel::new(Operation::Receive.user_data(socket.0))
-                .build()
-                .user_data(Operation::CancelReceive.user_data(socket.0)),
-        );
+        self.cancel(Operation::Receive, Operation::CancelReceive, socket.0);
     }
 
     /// Receives again after [`Ring::pause`].
@@ -354,8 +356,13 @@ impl Ring {
         result != 0 || bytes == 0
     }
 
-    /// Ends the connection, dropping what was not sent. Nothing more is reported for it but what
-    /// was reaped already, which the owner ignores.
+    /// Ends the connection. What the kernel has taken over is still delivered, unless the peer has
+    /// sent more than was received: then it is told by a reset. Nothing more is reported for the
+    /// socket but what was reaped already, which the owner ignores.
+    ///
+    /// Operations in flight are cancelled, not ended by shutting the socket down: a kernel that may
+    /// not receive any more would drain what is there without opening the window again, and leave a
+    /// peer that waits for that to happen waiting for a minute.
     pub fn close(&mut self, socket: SocketId) {
         let Some(entry) = self.sockets.get_mut(socket.0) else {
             return;
@@ -363,12 +370,25 @@ impl Ring {
         if std::mem::replace(&mut entry.closing, true) {
             return;
         }
-        if entry.busy() {
-            // Both operations complete at once on a socket that is shut down.
-            let _ = SockRef::from(&entry.fd).shutdown(Shutdown::Both);
-        } else {
-            self.sockets.remove(socket.0);
+        let sending = entry.in_flight.is_some();
+        let receiving = entry.receiving && !entry.cancelling;
+        entry.cancelling |= receiving;
+        if receiving {
+            self.cancel(Operation::Receive, Operation::CancelReceive, socket.0);
         }
+        if sending {
+            self.cancel(Operation::Send, Operation::CancelSend, socket.0);
+        }
+        self.settle(socket.0);
+    }
+
+    /// Ends the connection by a reset: what was not delivered is dropped, by the kernel too.
+    pub fn abort(&mut self, socket: SocketId) {
+        if let Some(entry) = self.sockets.get(socket.0) {
+            // At worst the kernel goes on trying for a while.
+            let _ = SockRef::from(&entry.fd).set_linger(Some(Duration::ZERO));
+        }
+        self.close(socket);
     }
 
     /// Bytes of a chunk.
@@ -505,13 +525,12 @@ impl Ring {
                 }
                 None
             }
-            Operation::CancelAccept => None,
+            // Nothing of an entry waits for these. A cancel precedes in the queue whatever is
+            // submitted under the same index later, so it cannot hit that.
+            Operation::CancelAccept | Operation::CancelSend => None,
             Operation::Tick => {
                 while let Some(index) = self.accept_later.pop() {
-                    match &mut self.listeners[index] {
-                        listener if listener.open => self.accept(index),
-                        listener => listener.fd = None,
-                    }
+                    self.accept(index);
                 }
                 Some(Completion::Tick)
             }
@@ -685,6 +704,14 @@ impl Ring {
         );
     }
 
+    fn cancel(&mut self, operation: Operation, by: Operation, index: u32) {
+        self.push(
+            &opcode::AsyncCancel::new(operation.user_data(index))
+                .build()
+                .user_data(by.user_data(index)),
+        );
+    }
+
     fn submit_send(&mut self, index: u32) {
         let Some(socket) = self.sockets.get_mut(index) else {
             return;
@@ -729,7 +756,7 @@ impl Drop for Ring {
             self.close(SocketId(index));
         }
         let mut discarded = Vec::new();
-        // Operations on sockets that are shut down end at once; the bound is for a kernel that
+        // Cancelled operations end at once; the bound is for a kernel that
         // never answers, where closing the ring below cancels what is left.
         for _ in 0..DRAIN_ATTEMPTS {
             let is_listening = self.listeners.iter().any(|listener| listener.fd.is_some());

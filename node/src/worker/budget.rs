@@ -27,6 +27,18 @@ pub(super) const WAITING_PER_CONNECTION: usize = 1024;
 /// Bytes of forwarded requests that one core may have under way.
 pub(super) const FORWARDED_BYTES_MAX: usize = 256 << 20;
 
+/// Bytes of answers that wait to be picked up by one core; its requests wait meanwhile. One answer
+/// more than this may wait.
+pub(super) const ANSWER_BYTES_MAX: usize = 4 << 20;
+
+/// Replies above this size count against what the connections of a core may hold together before
+/// they are made; smaller ones are bounded by what each connection may hold.
+pub(super) const LARGE_REPLY_BYTES: usize = 64 << 10;
+
+/// Answers of other cores may exceed what a connection may hold by this factor, because they were
+/// asked before their size was known. Large ones beyond are not kept.
+pub(super) const ANSWERS_HELD_FACTOR: usize = 16;
+
 /// Turns under load between two looks of the executor at its other tasks.
 pub(super) const TURNS_PER_YIELD: u32 = 16;
 

@@ -12,6 +12,8 @@ use jerboa_core_shard::{
 };
 use jerboa_wire::{Crc, Opcode, Reply, ReplyFlags, Request, RequestFlags, Status};
 
+use super::budget::LARGE_REPLY_BYTES;
+
 /// How to answer: what every reply of a request carries besides its outcome.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answering {
@@ -102,6 +104,8 @@ pub(super) struct Execution<'s> {
     pub(super) shard: &'s mut Shard,
     pub(super) now_ms: u64,
     pub(super) answering: Answering,
+    /// Bytes that large replies may still take; reading refuses beyond.
+    pub(super) room: usize,
 }
 
 impl Execution<'_> {
@@ -150,7 +154,7 @@ impl Execution<'_> {
         encode(&reply, out, self.answering.crc);
     }
 
-    /// Answers with the entry; whether there is one.
+    /// Answers with the entry; whether it did, there being one and room for it.
     #[inline]
     fn get(&mut self, request: &Request<'_>, at: Address, out: &mut Vec<u8>) -> bool {
         let answering = &self.answering;
@@ -167,7 +171,15 @@ impl Execution<'_> {
             arg,
             ..answering.head(request, Status::Ok)
         };
-        let bytes = entry.value.len() as u32;
+        let bytes = entry.value.len();
+        if bytes > LARGE_REPLY_BYTES {
+            if bytes > self.room {
+                answering.status(request, Status::Busy, out);
+                return false;
+            }
+            self.room -= bytes;
+        }
+        let bytes = bytes as u32;
         let parts = entry.value.parts();
         if jerboa_wire::encode_reply_parts(&head, parts, bytes, out, answering.crc).is_err() {
             debug_assert!(false, "a stored value that does not encode");

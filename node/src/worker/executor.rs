@@ -53,6 +53,8 @@ pub(super) type Batch<'a> = ArrayVec<Op<'a>, BATCH>;
 /// The parts of a worker that execution needs, apart from the ring, whose buffers it reads.
 pub(super) struct Executor<'w> {
     pub(super) output_limit: usize,
+    /// Bytes that the core's sessions may still hold: large replies beyond are refused.
+    pub(super) room: usize,
     pub(super) config: &'w WorkerConfig,
     pub(super) shared: &'w Shared,
     pub(super) shard: &'w mut Shard,
@@ -221,8 +223,10 @@ impl Executor<'_> {
                     shard: self.shard,
                     now_ms: self.now_ms,
                     answering,
+                    room: self.room,
                 };
                 session.reply(|out| engine.key(request, *at, out));
+                self.room = engine.room;
             }
             Task::Other { request, map } => self.execute_other(socket, request, *map, &answering),
             Task::Elsewhere { request, core } => self.forward(socket, request, *core, &answering),
@@ -280,8 +284,11 @@ impl Executor<'_> {
                 shard: self.shard,
                 now_ms,
                 answering,
+                room: self.room,
             };
-            return session.reply(|out| engine.many(request, map, partition, out));
+            session.reply(|out| engine.many(request, map, partition, out));
+            self.room = engine.room;
+            return;
         }
         if request.hops > 0 {
             return session.reply(|out| answering.status(request, Status::NotOwner, out));

@@ -97,6 +97,21 @@ impl Gather {
         }
     }
 
+    /// Keys of the request.
+    pub(super) fn items(&self) -> usize {
+        self.parts_of_items.len()
+    }
+
+    /// Parts that it was split into, at least one.
+    pub(super) fn parts(&self) -> usize {
+        self.replies.len().max(1)
+    }
+
+    /// Bytes of the parts that are here.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.replies.iter().flatten().map(Vec::len).sum()
+    }
+
     /// Takes the reply to one part.
     pub(super) fn fill(&mut self, part: u16, reply: Vec<u8>) {
         if let Some(place @ None) = self.replies.get_mut(usize::from(part)) {

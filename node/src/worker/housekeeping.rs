@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use jerboa_wire::routing::partition_of;
 use jerboa_wire::{
-    CrcMode, DecodeOptions, Decoded, Opcode, Reply, Request, Status, decode_request,
+    Crc, CrcMode, DecodeOptions, Decoded, Opcode, Reply, Request, Status, decode_reply,
+    decode_request, limits,
 };
 use tracing::info;
 
 use super::Worker;
-use super::budget::{DELIVERIES_PER_TURN, SESSIONS_PER_TICK, SHARD_STEP};
+use super::budget::{
+    ANSWERS_HELD_FACTOR, DELIVERIES_PER_TURN, LARGE_REPLY_BYTES, SESSIONS_PER_TICK, SHARD_STEP,
+};
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
 use super::mailbox::{Answer, Forward};
 use super::session::Life;
@@ -60,7 +63,7 @@ impl Worker {
     /// Answers to requests that this core forwarded.
     pub(super) fn take_answers(&mut self, now_ms: u64) {
         for _ in 0..DELIVERIES_PER_TURN {
-            let Ok(delivery) = self.inbox.answers.try_recv() else {
+            let Some(delivery) = self.inbox.take_answers() else {
                 return;
             };
             for answer in delivery {
@@ -70,14 +73,26 @@ impl Worker {
         }
     }
 
-    fn deliver_answer(&mut self, answer: Answer, now_ms: u64) {
+    fn deliver_answer(&mut self, mut answer: Answer, now_ms: u64) {
         let to = answer.to;
+        let room = self.room();
+        let held_max = self.output_limit().saturating_mul(ANSWERS_HELD_FACTOR);
         let Some(session) = self.session(to.socket) else {
             return;
         };
         if session.serial != to.serial {
             return;
         }
+        let bytes = answer.reply.len();
+        session.replies.learn(to.number, bytes);
+        if bytes > LARGE_REPLY_BYTES && (bytes > room || session.held_bytes() > held_max) {
+            let refused = unkept(&answer.reply, session.crc);
+            self.counts.busy += u64::from(refused.is_some());
+            answer.reply = refused.unwrap_or(answer.reply);
+        }
+        let Some(session) = self.session(to.socket) else {
+            return;
+        };
         let mut output = std::mem::take(&mut session.output);
         session
             .replies
@@ -85,15 +100,25 @@ impl Worker {
         session.output = output;
         session.received_ms = session.received_ms.max(now_ms);
         self.mark_dirty(to.socket);
+        self.account(to.socket);
     }
 
     /// Requests that other cores sent here.
     pub(super) fn take_requests(&mut self, now_ms: u64) {
         for _ in 0..DELIVERIES_PER_TURN {
-            let Ok(delivery) = self.inbox.requests.try_recv() else {
-                return;
-            };
-            for forward in delivery {
+            if self.forwards.len() == 0 {
+                let Ok(delivery) = self.inbox.requests.try_recv() else {
+                    return;
+                };
+                self.forwards = delivery.into_iter();
+            }
+            while let Some(next) = self.forwards.as_slice().first() {
+                if self.outbox.is_behind(next.to.core) {
+                    return;
+                }
+                let Some(forward) = self.forwards.next() else {
+                    return;
+                };
                 self.counts.forwarded_in += 1;
                 let reply = self.execute_forward(&forward, now_ms);
                 self.outbox.answer(Answer {
@@ -126,6 +151,8 @@ impl Worker {
                     shard: &mut self.shard,
                     now_ms,
                     answering,
+                    // Answers are bounded by what waits to be picked up, and where they arrive.
+                    room: usize::MAX,
                 };
                 execute_owned(&mut engine, &self.shared, own, &frame, &mut reply);
             }
@@ -209,7 +236,7 @@ impl Worker {
             let waits = owed || !session.replies.is_empty() || session.queued;
             if owed && stuck_ms >= self.config.slow_client_timeout_ms {
                 self.counts.closed_slow += 1;
-                self.close(socket);
+                self.abort(socket);
             } else if self.config.idle_timeout_ms > 0
                 && !waits
                 && silent_ms >= self.config.idle_timeout_ms
@@ -262,6 +289,33 @@ impl Worker {
         }
         self.shared.draining.load(Ordering::SeqCst) == 0
     }
+}
+
+/// What is sent instead of a large reply for which there is no room, if it only told of values:
+/// what was changed must not be denied.
+fn unkept(reply: &[u8], crc: Crc) -> Option<Vec<u8>> {
+    let options = DecodeOptions {
+        crc: CrcMode::Optional,
+        value_bytes_max: limits::VALUE_BYTES_MAX_CEILING,
+    };
+    let Ok(Decoded::Frame { frame, .. }) = decode_reply(reply, &options) else {
+        return None;
+    };
+    let reads = matches!(
+        frame.opcode,
+        Opcode::Get | Opcode::GetMeta | Opcode::MultiGet
+    );
+    let busy = Reply {
+        flags: frame.flags,
+        partition: frame.partition,
+        epoch: frame.epoch,
+        ..Reply::new(frame.opcode, Status::Busy, frame.request_id)
+    };
+    reads.then(|| {
+        let mut out = Vec::new();
+        encode(&busy, &mut out, crc);
+        out
+    })
 }
 
 /// Executes a forwarded request whose keys must be those of the core `own`.

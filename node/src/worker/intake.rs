@@ -157,12 +157,21 @@ impl Worker {
         };
         let silent = now_ms.saturating_sub(session.received_ms) >= LEAVING_SILENCE_MS;
         let overdue = now_ms.saturating_sub(session.progressed_ms) >= patience_ms;
-        if overdue || (silent && self.ring.is_confirmed(socket)) {
+        if silent && self.ring.is_confirmed(socket) {
             self.close(socket);
+        } else if overdue {
+            self.abort(socket);
         }
     }
 
-    /// Ends a connection at once; what it was owed is dropped.
+    /// Ends a connection whose peer does not take what it is owed, and makes the kernel forget
+    /// that too.
+    pub(super) fn abort(&mut self, socket: SocketId) {
+        self.ring.abort(socket);
+        self.close(socket);
+    }
+
+    /// Ends a connection at once; what of its output the kernel does not have is dropped.
     pub(super) fn close(&mut self, socket: SocketId) {
         let taken = self
             .sessions

@@ -8,12 +8,15 @@
 //!   for room.
 //! * An answer always has room: there is at most one for each request under way. Answers never
 //!   wait for anything.
+//! * A core does not execute requests of another that has too many bytes of answers to pick up,
+//!   which it does in each of its turns; so answers in mailboxes take a bounded amount of memory.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flume::{Receiver, Sender, TrySendError};
 
-use super::budget::{FORWARDED_BYTES_MAX, FORWARDS_PER_DELIVERY};
+use super::budget::{ANSWER_BYTES_MAX, FORWARDED_BYTES_MAX, FORWARDS_PER_DELIVERY};
 use crate::net::{SocketId, Waker};
 
 /// Whom an answer is for.
@@ -58,6 +61,8 @@ pub(super) struct Answer {
 pub(crate) struct Mailbox {
     requests: Sender<Vec<Forward>>,
     answers: Sender<Vec<Answer>>,
+    /// Bytes in `answers`.
+    answer_bytes: Arc<AtomicUsize>,
     waker: Waker,
 }
 
@@ -65,13 +70,26 @@ pub(crate) struct Mailbox {
 #[derive(Debug)]
 pub(crate) struct Inbox {
     pub(super) requests: Receiver<Vec<Forward>>,
-    pub(super) answers: Receiver<Vec<Answer>>,
+    answers: Receiver<Vec<Answer>>,
+    answer_bytes: Arc<AtomicUsize>,
 }
 
 impl Inbox {
+    /// The next delivery of answers.
+    pub(super) fn take_answers(&self) -> Option<Vec<Answer>> {
+        let delivery = self.answers.try_recv().ok()?;
+        let bytes = bytes_of(&delivery);
+        self.answer_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        Some(delivery)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.requests.is_empty() && self.answers.is_empty()
     }
+}
+
+fn bytes_of(answers: &[Answer]) -> usize {
+    answers.iter().map(|answer| answer.reply.len()).sum()
 }
 
 /// Both ends for each of the cores whose wakers are given.
@@ -85,13 +103,16 @@ pub(crate) fn mailboxes(wakers: &[Waker], capacity: usize) -> (Arc<[Mailbox]>, V
         .map(|waker| {
             let (requests, requests_in) = flume::bounded(deliveries);
             let (answers, answers_in) = flume::bounded(deliveries);
+            let answer_bytes = Arc::new(AtomicUsize::new(0));
             inboxes.push(Inbox {
                 requests: requests_in,
                 answers: answers_in,
+                answer_bytes: Arc::clone(&answer_bytes),
             });
             Mailbox {
                 requests,
                 answers,
+                answer_bytes,
                 waker: waker.clone(),
             }
         })
@@ -106,6 +127,8 @@ pub(super) struct Outbox {
     capacity: usize,
     requests: Vec<Vec<Forward>>,
     answers: Vec<Vec<Answer>>,
+    /// Bytes of `answers`.
+    answer_bytes: Vec<usize>,
     under_way: Vec<usize>,
     bytes_under_way: usize,
 }
@@ -122,6 +145,7 @@ impl Outbox {
             capacity,
             requests: (0..cores).map(|_| Vec::new()).collect(),
             answers: (0..cores).map(|_| Vec::new()).collect(),
+            answer_bytes: vec![0; cores],
             under_way: vec![0; cores],
             bytes_under_way: 0,
         }
@@ -142,7 +166,17 @@ impl Outbox {
 
     /// Queues an answer; it leaves with [`Outbox::deliver`].
     pub(super) fn answer(&mut self, answer: Answer) {
-        self.answers[usize::from(answer.to.core)].push(answer);
+        let index = usize::from(answer.to.core);
+        self.answer_bytes[index] += answer.reply.len();
+        self.answers[index].push(answer);
+    }
+
+    /// Whether `core` has to pick up answers before it gets more. Never of a core that is gone.
+    pub(super) fn is_behind(&self, core: u16) -> bool {
+        let index = usize::from(core);
+        let mailbox = &self.mailboxes[index];
+        let waiting = mailbox.answer_bytes.load(Ordering::Relaxed);
+        self.answer_bytes[index] + waiting > ANSWER_BYTES_MAX && !mailbox.answers.is_disconnected()
     }
 
     /// Notes that a request was answered.
@@ -178,6 +212,9 @@ impl Outbox {
             }
             if !self.answers[index].is_empty() {
                 let delivery = std::mem::take(&mut self.answers[index]);
+                let bytes = std::mem::take(&mut self.answer_bytes[index]);
+                // Before they can be taken, so that the count never goes below zero.
+                mailbox.answer_bytes.fetch_add(bytes, Ordering::Relaxed);
                 // Room is certain; a core that is gone waits for no answer.
                 wake |= mailbox.answers.try_send(delivery).is_ok();
             }

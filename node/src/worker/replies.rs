@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 
+use super::budget::LARGE_REPLY_BYTES;
 use super::gather::Gather;
 
 /// One place in the order.
@@ -25,13 +26,32 @@ enum Slot {
 }
 
 /// The queue of one session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ReplyQueue {
     slots: VecDeque<Slot>,
     /// Number of the front slot; slots are numbered from the connection's first.
     first: u64,
     waiting: usize,
+    /// Bytes that are here, those of parts of gathered requests included.
     ready_bytes: usize,
+    /// Keys that the slots to be filled ask for.
+    waiting_keys: usize,
+    /// Bytes of an answer per key, lately: the most, slowly forgotten.
+    key_bytes: usize,
+}
+
+impl Default for ReplyQueue {
+    fn default() -> Self {
+        Self {
+            slots: VecDeque::new(),
+            first: 0,
+            waiting: 0,
+            ready_bytes: 0,
+            // Nothing is known yet: few requests at first, many once their answers prove small.
+            waiting_keys: 0,
+            key_bytes: LARGE_REPLY_BYTES,
+        }
+    }
 }
 
 impl ReplyQueue {
@@ -49,13 +69,34 @@ impl ReplyQueue {
         self.ready_bytes
     }
 
+    /// Bytes that the answers outstanding are likely to take.
+    #[inline]
+    pub(super) fn expected_bytes(&self) -> usize {
+        self.waiting_keys.saturating_mul(self.key_bytes)
+    }
+
+    /// Learns how large the answer for a place was.
+    pub(super) fn learn(&mut self, number: u64, bytes: usize) {
+        let slot = number
+            .checked_sub(self.first)
+            .and_then(|index| self.slots.get(index as usize));
+        let keys = match slot {
+            Some(Slot::Gather(gather)) => gather.items() / gather.parts(),
+            _ => 1,
+        };
+        let faded = self.key_bytes - self.key_bytes.div_ceil(8);
+        self.key_bytes = faded.max(bytes / keys.max(1));
+    }
+
     /// Reserves the next place for an answer from elsewhere; returns its number.
     pub(super) fn wait(&mut self) -> u64 {
+        self.waiting_keys += 1;
         self.push(Slot::Waiting)
     }
 
     /// Reserves the next place for an answer in parts.
     pub(super) fn gather(&mut self, gather: Gather) -> u64 {
+        self.waiting_keys += gather.items();
         self.push(Slot::Gather(Box::new(gather)))
     }
 
@@ -89,10 +130,18 @@ impl ReplyQueue {
         };
         let done = match slot {
             Slot::Ready(_) => return,
-            Slot::Waiting => reply,
+            Slot::Waiting => {
+                self.waiting_keys -= 1;
+                reply
+            }
             Slot::Gather(gather) => {
+                self.ready_bytes -= gather.held_bytes();
                 gather.fill(part, reply);
-                let Some(whole) = gather.finish() else { return };
+                let Some(whole) = gather.finish() else {
+                    self.ready_bytes += gather.held_bytes();
+                    return;
+                };
+                self.waiting_keys -= gather.items();
                 whole
             }
         };
@@ -116,7 +165,26 @@ impl ReplyQueue {
 
 #[cfg(test)]
 mod tests {
+    use jerboa_wire::{Crc, Opcode, Reply, Status};
+
     use super::*;
+
+    #[test]
+    fn answers_are_taken_for_large_until_they_prove_small() {
+        let mut queue = ReplyQueue::default();
+        assert_eq!(queue.expected_bytes(), 0, "nothing is outstanding");
+        let one = queue.wait();
+        queue.wait();
+        assert_eq!(queue.expected_bytes(), 2 * LARGE_REPLY_BYTES);
+        for _ in 0..100 {
+            queue.learn(one, 100);
+        }
+        assert_eq!(queue.expected_bytes(), 200);
+        queue.learn(one, 1 << 20);
+        assert_eq!(queue.expected_bytes(), 2 << 20);
+        queue.fill(one, 0, Vec::new(), &mut Vec::new());
+        assert_eq!(queue.expected_bytes(), 1 << 20);
+    }
 
     #[test]
     fn replies_leave_in_the_order_of_requests_however_answers_arrive() {
@@ -138,6 +206,15 @@ mod tests {
         assert_eq!(output, b"abcdef");
         assert!(queue.is_empty());
         assert_eq!((queue.waiting(), queue.ready_bytes()), (0, 0));
+
+        // A part of a gathered request counts as long as it is kept.
+        let head = Reply::new(Opcode::MultiDelete, Status::Ok, 1);
+        let gathered = queue.gather(Gather::new(head, Crc::On, 1 << 20, vec![0, 1], 2));
+        queue.fill(gathered, 0, vec![0; 500], &mut output);
+        assert_eq!(queue.ready_bytes(), 500);
+        queue.fill(gathered, 1, vec![0; 100], &mut output);
+        assert_eq!(queue.ready_bytes(), 0);
+        output.truncate(6);
 
         // Numbers go on after the queue was empty.
         let fourth = queue.wait();

@@ -98,7 +98,8 @@ impl Session {
     /// Whether execution has to wait: for the peer to read, or for other cores to answer (N3).
     #[inline]
     pub(super) fn blocked(&self, output_bytes_max: usize) -> bool {
-        self.output.len() + self.replies.ready_bytes() > output_bytes_max
+        let likely = self.replies.ready_bytes() + self.replies.expected_bytes();
+        self.output.len() + likely > output_bytes_max
             || self.replies.waiting() >= WAITING_PER_CONNECTION
     }
 

@@ -120,6 +120,7 @@ impl Worker {
         let output_limit = self.output_limit();
         let mut executor = Executor {
             output_limit,
+            room: self.room(),
             config: &self.config,
             shared: &self.shared,
             shard: &mut self.shard,

@@ -60,6 +60,8 @@ pub(crate) struct OwnedReply {
 pub(crate) struct Raw {
     pub(crate) stream: TcpStream,
     input: Vec<u8>,
+    /// Bytes of `input` that were returned as replies.
+    taken: usize,
     next_id: u32,
     pub(crate) crc: Crc,
 }
@@ -78,6 +80,7 @@ impl Raw {
         Self {
             stream,
             input: Vec::new(),
+            taken: 0,
             next_id,
             crc: Crc::On,
         }
@@ -115,13 +118,16 @@ impl Raw {
             ..DecodeOptions::default()
         };
         loop {
-            match decode_reply(&self.input, &options).expect("the node sends frames") {
+            let rest = &self.input[self.taken..];
+            match decode_reply(rest, &options).expect("the node sends frames") {
                 Decoded::Frame { frame, consumed } => {
-                    let reply = own(&frame, &self.input[..consumed]);
-                    self.input.drain(..consumed);
+                    let reply = own(&frame, &rest[..consumed]);
+                    self.taken += consumed;
                     return Ok(reply);
                 }
                 Decoded::Incomplete { .. } => {
+                    self.input.drain(..self.taken);
+                    self.taken = 0;
                     let mut bytes = [0; 65536];
                     let count = self.stream.read(&mut bytes)?;
                     if count == 0 {
@@ -146,6 +152,11 @@ impl Raw {
     pub(crate) fn half_close(&self) {
         // The node may have closed already.
         let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Whether a part of a reply is all that is left.
+    pub(crate) fn has_torn_reply(&self) -> bool {
+        self.taken < self.input.len()
     }
 
     /// Every reply until the connection ends, and how it ended.

@@ -6,7 +6,7 @@ use jerboa_wire::frame::{begin_reply, finish_reply};
 use jerboa_wire::{Opcode, Request, Status, limits, multi};
 
 use super::{Execution, MapChoice, put_expiry, status_of};
-use crate::worker::budget::BATCH;
+use crate::worker::budget::{BATCH, LARGE_REPLY_BYTES};
 
 impl Execution<'_> {
     /// Executes a multi-key request; `partition` tells the partition of a key.
@@ -25,6 +25,7 @@ impl Execution<'_> {
         };
         let begun = begin_reply(&answering.head(request, Status::Ok), out, answering.crc);
         let left = request.count as usize;
+        let room = self.room.max(LARGE_REPLY_BYTES);
         let mut run = Run {
             shard: self.shard,
             map,
@@ -38,7 +39,9 @@ impl Execution<'_> {
             Opcode::MultiDelete => run.delete(request, &partition),
             _ => {
                 let section_max = limits::section_bytes_max(answering.value_bytes_max) as usize;
-                run.get(request, &partition, section_max);
+                let before = run.out.len();
+                run.get(request, &partition, section_max.min(room));
+                self.room = self.room.saturating_sub(run.out.len() - before);
             }
         }
         let done = run.done;
