@@ -8,6 +8,8 @@ use crate::{KEY_BYTES, VALUE_BYTES};
 
 const OURS: &str = "jerboa";
 const OVERHEAD_BYTES_MAX: f64 = 36.0;
+/// The numbers to reach are meant for ten million.
+const ENTRIES_MIN: u64 = 5_000_000;
 /// The most that ours may be of another's resident memory, with a time to live.
 const SHARES_MAX: [(&str, f64); 2] = [("memcached", 0.70), ("redis", 0.60)];
 
@@ -85,7 +87,8 @@ impl fmt::Display for Report {
         }
         writeln!(formatter, "{table}")?;
         let word = |reached| if reached { "reached" } else { "MISSED" };
-        let Some(ours) = self.resident(OURS, true) else {
+        // With few entries the fixed costs of all stores outweigh what is compared.
+        let (Some(ours), ENTRIES_MIN..) = (self.resident(OURS, true), self.entries) else {
             return Ok(());
         };
         let overhead = self.overhead(ours);

@@ -57,7 +57,7 @@ fn main() {
     let seed = arguments.number("seed", 1);
     let only = arguments.number("trace", u64::MAX) as usize;
     println!("seed {seed}, traces divided by {divisor}\n");
-    let mut report = Report::default();
+    let mut report = Report::new(divisor == 1);
     for (place, shape) in SHAPES.iter().enumerate() {
         if only >= SHAPES.len() || only == place {
             let trace = shape.make(seed, divisor);
