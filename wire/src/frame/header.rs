@@ -6,20 +6,6 @@ use super::{Crc, CrcMode, DecodeOptions, Decoded, FRAME_VERSION, MAGIC, checksum
 use crate::flags::{NO_CRC_BIT, REPLY_BIT};
 use crate::limits::{self, HEADER_BYTES};
 
-/// Offset of the checksum field, the last of the header.
-pub(super) const CRC_OFFSET: usize = 44;
-/// Offset of the `value_len` field.
-pub(super) const VALUE_LEN_OFFSET: usize = 20;
-/// Offset of the `arg` field.
-pub(super) const ARG_OFFSET: usize = 24;
-/// Offset of the `count` field.
-pub(super) const COUNT_OFFSET: usize = 40;
-
-const _: () = assert!(
-    CRC_OFFSET + 4 == HEADER_BYTES,
-    "the checksum closes the header"
-);
-
 /// The fields of a header, lengths apart.
 #[derive(Clone, Copy)]
 pub(super) struct Header {
@@ -35,20 +21,42 @@ pub(super) struct Header {
     pub(super) count: u32,
 }
 
+/// A header as six little-endian words.
+pub(super) type Words = [u64; 6];
+
 impl Header {
     #[inline]
-    fn read(head: &[u8; HEADER_BYTES]) -> Self {
+    fn read(words: &Words) -> Self {
         Self {
-            opcode: head[2],
-            hops_or_status: head[3],
-            flags: u16_at(head, 4) & !(REPLY_BIT | NO_CRC_BIT),
-            partition: u16_at(head, 6),
-            request_id: u32_at(head, 8),
-            epoch: u32_at(head, 12),
-            arg: u64_at(head, ARG_OFFSET),
-            version: u64_at(head, 32),
-            count: u32_at(head, COUNT_OFFSET),
+            opcode: (words[0] >> 16) as u8,
+            hops_or_status: (words[0] >> 24) as u8,
+            flags: (words[0] >> 32) as u16 & !(REPLY_BIT | NO_CRC_BIT),
+            partition: (words[0] >> 48) as u16,
+            request_id: words[1] as u32,
+            epoch: (words[1] >> 32) as u32,
+            arg: words[3],
+            version: words[4],
+            count: words[5] as u32,
         }
+    }
+
+    /// The header's words with a zero checksum. `frame_bits` are the direction and checksum
+    /// bits.
+    #[inline]
+    fn words(&self, lengths: Lengths, frame_bits: u16) -> Words {
+        [
+            u64::from(MAGIC)
+                | u64::from(FRAME_VERSION) << 8
+                | u64::from(self.opcode) << 16
+                | u64::from(self.hops_or_status) << 24
+                | u64::from(self.flags | frame_bits) << 32
+                | u64::from(self.partition) << 48,
+            u64::from(self.request_id) | u64::from(self.epoch) << 32,
+            u64::from(lengths.map) | u64::from(lengths.key) << 16 | u64::from(lengths.value) << 32,
+            self.arg,
+            self.version,
+            u64::from(self.count),
+        ]
     }
 }
 
@@ -105,14 +113,16 @@ pub(super) fn open<'a>(
     let Some(head) = bytes.first_chunk::<HEADER_BYTES>() else {
         return short(bytes);
     };
-    if head[0] != MAGIC {
-        return Err(close(DecodeErrorKind::BadMagic { found: head[0] }, 0));
+    let words = words_of(head);
+    let (magic, version) = (words[0] as u8, (words[0] >> 8) as u8);
+    if magic != MAGIC {
+        return Err(close(DecodeErrorKind::BadMagic { found: magic }, 0));
     }
-    if head[1] != FRAME_VERSION {
-        return Err(close(DecodeErrorKind::BadVersion { found: head[1] }, 0));
+    if version != FRAME_VERSION {
+        return Err(close(DecodeErrorKind::BadVersion { found: version }, 0));
     }
-    let request_id = u32_at(head, 8);
-    let flags = u16_at(head, 4);
+    let request_id = words[1] as u32;
+    let flags = (words[0] >> 32) as u16;
     if flags & REPLY_BIT != direction {
         return Err(close(DecodeErrorKind::WrongDirection, request_id));
     }
@@ -121,44 +131,45 @@ pub(super) fn open<'a>(
         return Err(close(DecodeErrorKind::NotNegotiated, request_id));
     }
     let lengths = Lengths {
-        map: head[16],
-        key: u16_at(head, 18),
-        value: u32_at(head, VALUE_LEN_OFFSET),
+        map: words[2] as u8,
+        key: (words[2] >> 16) as u16,
+        value: (words[2] >> 32) as u32,
     };
     let max = limits::section_bytes_max(options.value_bytes_max);
     if lengths.value > max {
+        let declared = lengths.value;
         return Err(close(
-            DecodeErrorKind::FrameTooLarge {
-                declared: lengths.value,
-                max,
-            },
+            DecodeErrorKind::FrameTooLarge { declared, max },
             request_id,
         ));
     }
     let total = frame_bytes(lengths);
-    let Some((frame, _)) = bytes.split_at_checked(total) else {
+    let Some(payload) = bytes.get(HEADER_BYTES..total) else {
         return Ok(Decoded::Incomplete { needed: total });
     };
     let expected = if has_crc {
-        checksum::of_frame(frame)
+        checksum::of_frame(head, payload)
     } else {
         0
     };
-    if u32_at(head, CRC_OFFSET) != expected {
+    if (words[5] >> 32) as u32 != expected {
         return Err(close(DecodeErrorKind::BadCrc, request_id));
     }
-    let (map, rest) = split(frame, HEADER_BYTES, usize::from(lengths.map));
+    // The sections fill the payload exactly; the fallbacks only spare a check that cannot fail.
+    let (map, rest) = payload
+        .split_at_checked(usize::from(lengths.map))
+        .unwrap_or((payload, &[]));
     let (key, value) = rest
         .split_at_checked(usize::from(lengths.key))
         .unwrap_or((rest, &[]));
-    let header = Header::read(head);
+    let header = Header::read(&words);
     let opened = Opened {
         header,
         map,
         key,
         value,
         total,
-        reserved: head[17],
+        reserved: (words[2] >> 8) as u8,
     };
     Ok(Decoded::Frame {
         frame: opened,
@@ -182,91 +193,83 @@ fn short<T>(bytes: &[u8]) -> Result<Decoded<T>, DecodeError> {
     }
 }
 
-/// The bytes of `frame` from `skip`, in two at `at`. The lengths were checked by the caller;
-/// a wrong one yields empty slices.
-#[inline]
-fn split(frame: &[u8], skip: usize, at: usize) -> (&[u8], &[u8]) {
-    frame
-        .get(skip..)
-        .and_then(|payload| payload.split_at_checked(at))
-        .unwrap_or((&[], &[]))
-}
-
 /// Bytes of a frame with a payload of these lengths.
 #[inline]
 pub(super) fn frame_bytes(lengths: Lengths) -> usize {
     HEADER_BYTES + usize::from(lengths.map) + usize::from(lengths.key) + lengths.value as usize
 }
 
-/// The header's bytes with a zero checksum. `frame_bits` are the direction and checksum bits.
-#[inline]
-pub(super) fn bytes_of(header: &Header, lengths: Lengths, frame_bits: u16) -> [u8; HEADER_BYTES] {
-    let mut head = [0; HEADER_BYTES];
-    head[0] = MAGIC;
-    head[1] = FRAME_VERSION;
-    head[2] = header.opcode;
-    head[3] = header.hops_or_status;
-    put(&mut head, 4, (header.flags | frame_bits).to_le_bytes());
-    put(&mut head, 6, header.partition.to_le_bytes());
-    put(&mut head, 8, header.request_id.to_le_bytes());
-    put(&mut head, 12, header.epoch.to_le_bytes());
-    head[16] = lengths.map;
-    put(&mut head, 18, lengths.key.to_le_bytes());
-    put(&mut head, VALUE_LEN_OFFSET, lengths.value.to_le_bytes());
-    put(&mut head, ARG_OFFSET, header.arg.to_le_bytes());
-    put(&mut head, 32, header.version.to_le_bytes());
-    put(&mut head, COUNT_OFFSET, header.count.to_le_bytes());
-    head
+/// A frame under construction at the end of a buffer.
+#[derive(Debug)]
+pub(super) struct Begun {
+    start: usize,
+    words: Words,
+    crc: Crc,
 }
 
-/// Fills in the checksum of the frame that begins at `start` and ends with `out`.
+/// Appends a header whose checksum is still to come.
 #[inline]
-pub(super) fn seal(out: &mut [u8], start: usize, crc: Crc) {
-    if crc == Crc::On
-        && let Some(frame) = out.get_mut(start..)
-    {
-        let sum = checksum::of_frame(frame);
-        put(frame, CRC_OFFSET, sum.to_le_bytes());
-    }
-}
-
-/// The checksum bit of the flag field.
-#[inline]
-pub(super) const fn crc_bit(crc: Crc) -> u16 {
-    match crc {
+pub(super) fn begin(
+    out: &mut Vec<u8>,
+    header: &Header,
+    lengths: Lengths,
+    direction: u16,
+    crc: Crc,
+) -> Begun {
+    let crc_bit = match crc {
         Crc::On => 0,
         Crc::Off => NO_CRC_BIT,
+    };
+    let words = header.words(lengths, direction | crc_bit);
+    let start = out.len();
+    out.extend_from_slice(bytes_of(&words).as_flattened());
+    Begun { start, words, crc }
+}
+
+/// Fills in the checksum of the frame that ends with `out`.
+#[inline]
+pub(super) fn seal(out: &mut [u8], begun: &Begun) {
+    if begun.crc == Crc::On
+        && let Some(frame) = out.get_mut(begun.start..)
+        && let Some((head, payload)) = frame.split_first_chunk_mut::<HEADER_BYTES>()
+    {
+        let sum = checksum::of_frame(head, payload);
+        if let Some(field) = head.last_chunk_mut::<4>() {
+            *field = sum.to_le_bytes();
+        }
     }
 }
 
-/// Writes a field; does nothing where the bytes end before it.
-#[inline]
-pub(super) fn put<const N: usize>(bytes: &mut [u8], offset: usize, field: [u8; N]) {
-    if let Some(place) = bytes.get_mut(offset..offset + N) {
-        place.copy_from_slice(&field);
+impl Begun {
+    /// Where the frame begins.
+    pub(super) const fn start(&self) -> usize {
+        self.start
+    }
+
+    /// Fills in what was not known when the header was written.
+    pub(super) fn amend(&mut self, out: &mut [u8], value_len: u32, count: u32, arg: u64) {
+        self.words[2] = self.words[2] & 0xFFFF_FFFF | u64::from(value_len) << 32;
+        self.words[3] = arg;
+        self.words[5] = u64::from(count);
+        let frame = out.get_mut(self.start..);
+        if let Some(head) = frame.and_then(|frame| frame.first_chunk_mut::<HEADER_BYTES>()) {
+            head.copy_from_slice(bytes_of(&self.words).as_flattened());
+        }
     }
 }
 
 #[inline]
-fn field<const N: usize>(head: &[u8; HEADER_BYTES], offset: usize) -> [u8; N] {
-    let mut bytes = [0; N];
-    if let Some(place) = head.get(offset..offset + N) {
-        bytes.copy_from_slice(place);
+fn bytes_of(words: &Words) -> [[u8; 8]; 6] {
+    words.map(u64::to_le_bytes)
+}
+
+#[inline]
+fn words_of(head: &[u8; HEADER_BYTES]) -> Words {
+    let mut words = [0; 6];
+    for (word, bytes) in words.iter_mut().zip(head.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*bytes);
     }
-    bytes
+    words
 }
 
-#[inline]
-fn u16_at(head: &[u8; HEADER_BYTES], offset: usize) -> u16 {
-    u16::from_le_bytes(field(head, offset))
-}
-
-#[inline]
-fn u32_at(head: &[u8; HEADER_BYTES], offset: usize) -> u32 {
-    u32::from_le_bytes(field(head, offset))
-}
-
-#[inline]
-fn u64_at(head: &[u8; HEADER_BYTES], offset: usize) -> u64 {
-    u64::from_le_bytes(field(head, offset))
-}
+const _: () = assert!(HEADER_BYTES == 6 * 8, "a header is six words");

@@ -1,7 +1,7 @@
 //! A reply: what it carries, its bytes and its checks. Byte diagram in [`crate::frame`].
 
 use super::error::{DecodeError, DecodeErrorKind, EncodeError};
-use super::header::{self, Header, Lengths};
+use super::header::{self, Begun, Header, Lengths};
 use super::request::lengths;
 use super::{Crc, DecodeOptions, Decoded};
 use crate::flags::{REPLY_BIT, ReplyFlags};
@@ -75,12 +75,11 @@ impl<'a> Reply<'a> {
     pub fn encode(&self, out: &mut Vec<u8>, crc: Crc) -> Result<(), EncodeError> {
         check(self).map_err(EncodeError::Refused)?;
         let lengths = lengths(&[], self.key, self.value.len())?;
-        let start = out.len();
         out.reserve(self.encoded_len());
-        push_header(self, lengths, out, crc);
+        let begun = begin(self, lengths, out, crc);
         out.extend_from_slice(self.key);
         out.extend_from_slice(self.value);
-        header::seal(out, start, crc);
+        header::seal(out, &begun);
         Ok(())
     }
 
@@ -118,45 +117,35 @@ pub fn encode_reply_parts<'p>(
     crc: Crc,
 ) -> Result<(), EncodeError> {
     let lengths = lengths(&[], head.key, value_bytes as usize)?;
-    let start = out.len();
     out.reserve(header::frame_bytes(lengths));
-    push_header(head, lengths, out, crc);
+    let begun = begin(head, lengths, out, crc);
     out.extend_from_slice(head.key);
     let value_start = out.len();
     for part in parts {
         out.extend_from_slice(part);
     }
     if out.len() - value_start != value_bytes as usize {
-        out.truncate(start);
+        out.truncate(begun.start());
         return Err(EncodeError::LengthMismatch);
     }
-    header::seal(out, start, crc);
+    header::seal(out, &begun);
     Ok(())
 }
 
 /// Where a reply under construction begins in its buffer.
 #[derive(Debug)]
 #[must_use = "a begun reply has to be finished"]
-pub struct FrameStart {
-    start: usize,
-    crc: Crc,
-}
+pub struct FrameStart(Begun);
 
 /// Begins a reply whose value section the caller appends to `out` itself, item by item (see
 /// [`crate::multi`]), and closes with [`finish_reply`]. `head.key` and `head.value` are not used.
 pub fn begin_reply(head: &Reply<'_>, out: &mut Vec<u8>, crc: Crc) -> FrameStart {
-    let start = out.len();
-    push_header(
-        head,
-        Lengths {
-            map: 0,
-            key: 0,
-            value: 0,
-        },
-        out,
-        crc,
-    );
-    FrameStart { start, crc }
+    let empty = Lengths {
+        map: 0,
+        key: 0,
+        value: 0,
+    };
+    FrameStart(begin(head, empty, out, crc))
 }
 
 /// Closes a reply: what was appended to `out` since [`begin_reply`] is its value section, of
@@ -167,22 +156,21 @@ pub fn finish_reply(
     arg: u64,
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    let FrameStart { start, crc } = begun;
-    let value_bytes = out.len().saturating_sub(start + limits::HEADER_BYTES);
-    let lengths = match lengths(&[], &[], value_bytes) {
-        Ok(lengths) => lengths,
-        Err(error) => {
-            out.truncate(start);
-            return Err(error);
+    let FrameStart(mut begun) = begun;
+    let value_bytes = out
+        .len()
+        .saturating_sub(begun.start() + limits::HEADER_BYTES);
+    match lengths(&[], &[], value_bytes) {
+        Ok(lengths) => {
+            begun.amend(out, lengths.value, count, arg);
+            header::seal(out, &begun);
+            Ok(())
         }
-    };
-    if let Some(frame) = out.get_mut(start..) {
-        header::put(frame, header::VALUE_LEN_OFFSET, lengths.value.to_le_bytes());
-        header::put(frame, header::COUNT_OFFSET, count.to_le_bytes());
-        header::put(frame, header::ARG_OFFSET, arg.to_le_bytes());
+        Err(error) => {
+            out.truncate(begun.start());
+            Err(error)
+        }
     }
-    header::seal(out, start, crc);
-    Ok(())
 }
 
 /// Decodes the reply at the front of `bytes`.
@@ -243,7 +231,7 @@ pub fn decode_reply<'a>(
 }
 
 #[inline]
-fn push_header(head: &Reply<'_>, lengths: Lengths, out: &mut Vec<u8>, crc: Crc) {
+fn begin(head: &Reply<'_>, lengths: Lengths, out: &mut Vec<u8>, crc: Crc) -> Begun {
     let header = Header {
         opcode: head.opcode.as_u8(),
         hops_or_status: head.status.as_u8(),
@@ -255,8 +243,7 @@ fn push_header(head: &Reply<'_>, lengths: Lengths, out: &mut Vec<u8>, crc: Crc) 
         version: head.version,
         count: head.count,
     };
-    let frame_bits = REPLY_BIT | header::crc_bit(crc);
-    out.extend_from_slice(&header::bytes_of(&header, lengths, frame_bits));
+    header::begin(out, &header, lengths, REPLY_BIT, crc)
 }
 
 /// Everything about a reply that does not depend on who reads it.

@@ -82,13 +82,12 @@ impl<'a> Request<'a> {
             version: self.version,
             count: self.count,
         };
-        let start = out.len();
         out.reserve(self.encoded_len());
-        out.extend_from_slice(&header::bytes_of(&header, lengths, header::crc_bit(crc)));
+        let begun = header::begin(out, &header, lengths, 0, crc);
         out.extend_from_slice(self.map);
         out.extend_from_slice(self.key);
         out.extend_from_slice(self.value);
-        header::seal(out, start, crc);
+        header::seal(out, &begun);
         Ok(())
     }
 
