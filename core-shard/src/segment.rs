@@ -159,7 +159,7 @@ pub(crate) struct Segments {
     table: Box<[Segment]>,
     generations: Box<[u8]>,
     shift: u32,
-    free: VecDeque<u32>,
+    free: Vec<u32>,
     quarantine: VecDeque<u32>,
     draining: VecDeque<u32>,
     queue_links: Links,
@@ -182,7 +182,7 @@ impl Segments {
             table: vec![Segment::FREE; count].into(),
             generations: vec![1; count].into(),
             shift,
-            free: numbers.collect(),
+            free: numbers.rev().collect(),
             quarantine: VecDeque::with_capacity(count),
             draining: VecDeque::with_capacity(count),
             queue_links: Links::new(count),
@@ -264,7 +264,8 @@ impl Segments {
         if self.free.len() <= kept {
             return None;
         }
-        let segment = self.free.pop_front()?;
+        // The one freed last: its memory is most likely in the cache, and the rest stays untouched.
+        let segment = self.free.pop()?;
         self.table[segment as usize].state = state;
         Some(segment)
     }
@@ -349,7 +350,7 @@ impl Segments {
         self.leave_lists(segment);
         self.sub_pool(segment);
         self.reset(segment, State::Free);
-        self.free.push_back(segment);
+        self.free.push(segment);
     }
 
     /// Makes every entry of the segment unfindable at once by raising its generation. Returns the
@@ -403,7 +404,7 @@ impl Segments {
             self.quarantine.push_back(segment);
         } else {
             self.reset(segment, State::Free);
-            self.free.push_back(segment);
+            self.free.push(segment);
         }
     }
 

@@ -154,7 +154,7 @@ impl Segments {
             if empty {
                 self.blocks.emptying = NONE;
                 self.reset(segment, State::Free);
-                self.free.push_back(segment);
+                self.free.push(segment);
             }
             return;
         }
@@ -167,7 +167,7 @@ impl Segments {
             list.remove(&mut self.queue_links, segment);
             self.blocks.free -= u64::from(self.blocks.each_segment);
             self.reset(segment, State::Free);
-            self.free.push_back(segment);
+            self.free.push(segment);
         }
     }
 

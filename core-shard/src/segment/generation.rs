@@ -85,7 +85,7 @@ impl Segments {
                     ..Segment::FREE
                 };
                 debug_assert_eq!(self.at(segment).state, State::Free, "ready for use");
-                self.free.push_back(segment);
+                self.free.push(segment);
             }
         }
     }
