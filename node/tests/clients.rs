@@ -197,6 +197,14 @@ fn expiries(client: &Client, key: &str) {
         Ok(true)
     );
     assert_eq!(client.get(map, key), Ok(None), "expired at once");
+    let past = Expiry::At(SystemTime::now() - hour);
+    let born_dead = PutOptions {
+        expiry: past,
+        ..PutOptions::default()
+    };
+    version(client.put(map, key, b"5", PutOptions::default()));
+    version(client.put(map, key, b"4", born_dead));
+    assert_eq!(client.get(map, key), Ok(None), "replaced, and gone at once");
     let soon = Duration::from_millis(20);
     version(client.put(map, key, b"4", PutOptions::expire_after(soon)));
     thread::sleep(2 * soon);
