@@ -15,12 +15,14 @@ mod executor;
 mod gather;
 mod housekeeping;
 mod intake;
+mod locking;
 mod mailbox;
 mod replies;
 mod session;
 pub(crate) mod shared;
 pub(crate) mod stats;
 mod turn;
+mod waiters;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -33,8 +35,9 @@ use jerboa_core_shard::Shard;
 use crate::net::{Completion, Ring, RingConfig, RingError, SocketId, Waker};
 use budget::{COMPLETIONS_PER_TURN, POOLED_BUFFER_BYTES, TICK_MS, TURNS_PER_YIELD};
 use buffer::Pool;
+use locking::Locks;
 pub(crate) use mailbox::mailboxes;
-use mailbox::{Forward, Inbox, Mailbox, Outbox};
+use mailbox::{Inbox, Mailbox, Message, Outbox};
 use session::Session;
 use shared::Shared;
 use stats::Counts;
@@ -83,7 +86,7 @@ pub(crate) struct Worker {
     completions: Vec<Completion>,
     inputs: Inputs,
     /// Requests of other cores that wait until their core has picked up its answers.
-    forwards: std::vec::IntoIter<Forward>,
+    forwards: std::vec::IntoIter<Message>,
     /// Sessions with output to send.
     dirty: Vec<SocketId>,
     /// Sessions with input left for the next turn.
@@ -92,6 +95,7 @@ pub(crate) struct Worker {
     any_core_listeners: usize,
     /// Where the look for time-outs goes on.
     cursor: usize,
+    locks: Locks,
     shard_busy: bool,
     stepped_ms: u64,
     published_ms: u64,
@@ -146,6 +150,7 @@ impl Worker {
             ready: Vec::new(),
             any_core_listeners,
             cursor: 0,
+            locks: Locks::default(),
             shard_busy: false,
             stepped_ms: 0,
             published_ms: 0,
@@ -199,7 +204,8 @@ impl Worker {
         let mut completions = std::mem::take(&mut self.completions);
         let reaped = self.ring.reap(&mut completions, COMPLETIONS_PER_TURN);
         let messages = !self.inbox.is_empty() || self.forwards.len() > 0;
-        if reaped == 0 && self.ready.is_empty() && !messages && !self.shard_busy {
+        let work = messages || self.shard_busy || self.locks.have_work();
+        if reaped == 0 && self.ready.is_empty() && !work {
             self.completions = completions;
             self.begin_drain_if_asked();
             return Ok(Activity::Idle);
@@ -213,6 +219,7 @@ impl Worker {
         self.execute_inputs(now_ms);
         self.take_answers(now_ms);
         self.take_requests(now_ms);
+        self.serve_locks(now_ms);
         self.send_messages();
         self.flush(now_ms);
         self.step_shard(now_ms);

@@ -15,6 +15,7 @@ pub mod flags;
 pub mod frame;
 pub mod hello;
 pub mod limits;
+pub mod lock;
 pub mod multi;
 pub mod opcode;
 pub mod routing;

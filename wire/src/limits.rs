@@ -49,6 +49,9 @@ pub const HOST_BYTES_MAX: usize = 255;
 /// Latest expiry, in Unix milliseconds, and longest time to live: 48 bits, as entries store it.
 pub const EXPIRY_MS_MAX: u64 = (1 << 48) - 1;
 
+/// Longest time that a request waits for a lock: a day.
+pub const LOCK_WAIT_MS_MAX: u64 = 86_400_000;
+
 /// Most times a request may have been forwarded.
 pub const HOPS_MAX: u8 = 1;
 

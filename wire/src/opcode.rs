@@ -1,7 +1,7 @@
 //! The operations, their numbers, and what a request of each may carry.
 //!
 //! Numbers are grouped by family with room to grow: `0x0_` the connection, `0x1_` one key,
-//! `0x2_` many keys. A number is never given a second meaning.
+//! `0x2_` many keys, `0x3_` locks. A number is never given a second meaning.
 
 use crate::flags::RequestFlags;
 
@@ -242,6 +242,15 @@ opcodes! {
     MultiPut = 0x21, Multi, MANY.with(Parts::ARG), TTL.union(RequestFlags::KEEP_TTL);
     /// Removes many keys. Reply: one item for each key, in order; `arg` = number removed.
     MultiDelete = 0x22, Multi, MANY, RequestFlags::NONE;
+    /// Takes the lock of this name, waiting in line as long as the value says; see
+    /// [`crate::lock`]. With `TTL_RELATIVE` it is given back after `arg` milliseconds. Reply:
+    /// `version` = the token; or `LockNotAcquired`.
+    Lock = 0x30, Key, KEYED.with(Parts::VALUE).with(Parts::ARG), RequestFlags::TTL_RELATIVE;
+    /// Gives the lock back that is held under the token `version`. Reply: `Ok` or `NoSuchLock`.
+    Unlock = 0x31, Key, KEYED.with(Parts::VERSION), RequestFlags::NONE;
+    /// Has the lock that is held under the token `version` given back `arg` milliseconds from now.
+    /// Reply: `version` = the same token, `arg` = the expiry in Unix milliseconds; or `NoSuchLock`.
+    Lease = 0x32, Key, KEYED.with(Parts::ARG).with(Parts::VERSION), RequestFlags::TTL_RELATIVE;
 }
 
 impl Opcode {
@@ -279,6 +288,9 @@ impl Opcode {
             | Self::IncrFloat
             | Self::Cas
             | Self::CasValue
+            | Self::Lock
+            | Self::Unlock
+            | Self::Lease
             | Self::MultiPut
             | Self::MultiDelete => false,
         }

@@ -84,6 +84,7 @@ statuses! {
     NotFound = 0x01, None, No, "the key is absent";
     Exists = 0x02, None, No, "the key is present and the request asked for an absent one";
     Mismatch = 0x03, None, No, "the entry is not the one that the request expects";
+    LockNotAcquired = 0x04, None, No, "somebody else has the lock, and the time to wait is over";
 
     UnknownOpcode = 0x10, Client, No, "no operation has this number";
     UnknownFlags = 0x11, Client, No, "the operation does not know one of the flags";
@@ -102,6 +103,7 @@ statuses! {
     NotNegotiated = 0x1E, Client, No, "a frame without checksum on a connection that has them on";
     UnsupportedProtocol = 0x1F, Client, No, "no protocol version is known to both sides";
     ReplyTooLarge = 0x20, Client, No, "the value does not fit this multi-key reply any more: get it alone";
+    NoSuchLock = 0x21, Client, No, "the lock is not held under this token: it was released, it expired, or it is another's";
 
     OutOfMemory = 0x40, Server, Later, "the owning core's memory is full";
     Busy = 0x41, Server, Later, "the owning core's mailbox is full, or its connections hold as much as they may";
@@ -111,6 +113,7 @@ statuses! {
     NotOwner = 0x45, Server, Elsewhere, "the request was forwarded once and still met a core that does not own the key";
     /// The one error after which the entry's state is unknown.
     Internal = 0x46, Server, No, "the node failed; whether the operation was done is unknown";
+    TooManyWaiters = 0x47, Server, Later, "as many requests wait for locks of the owning core as may";
 
     BadMagic = 0x60, Bytes, No, "the frame does not begin with 0xB7; the connection closes";
     BadVersion = 0x61, Bytes, No, "the frame's version is not supported; the connection closes";

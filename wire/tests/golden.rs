@@ -8,7 +8,7 @@ use std::fmt::Write;
 use jerboa_wire::routing::{Member, Migration, Topology};
 use jerboa_wire::{
     Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, HelloReply, Opcode, Reply, ReplyFlags,
-    Request, RequestFlags, Status, decode_reply, decode_request, hello, multi,
+    Request, RequestFlags, Status, decode_reply, decode_request, hello, lock, multi,
 };
 
 const FROZEN: &str = include_str!("golden/frames.txt");
@@ -163,6 +163,7 @@ fn requests(found: &mut Found) {
         Crc::On,
     );
     updates(found);
+    locks(found);
     let bare = |opcode| Request {
         request_id: 9,
         ..Request::new(opcode)
@@ -264,6 +265,33 @@ fn updates(found: &mut Found) {
         ..Reply::new(Opcode::CasValue, Status::Mismatch, 8)
     };
     found.reply("CasValue of another value", mismatch, Crc::On);
+}
+
+fn locks(found: &mut Found) {
+    found.request("Lock at once", keyed(Opcode::Lock), Crc::On);
+    let wait = lock::encode_wait(2500);
+    let leased = Request {
+        value: &wait,
+        flags: RequestFlags::TTL_RELATIVE,
+        arg: 30_000,
+        ..keyed(Opcode::Lock)
+    };
+    found.request("Lock for 30 s, waiting 2.5 s", leased, Crc::On);
+    let version = 0x0190_0000_0000_0001;
+    let unlock = Request {
+        version,
+        ..keyed(Opcode::Unlock)
+    };
+    found.request("Unlock", unlock, Crc::On);
+    let lease = Request {
+        flags: RequestFlags::TTL_RELATIVE,
+        arg: 30_000,
+        version,
+        ..keyed(Opcode::Lease)
+    };
+    found.request("Lease", lease, Crc::On);
+    let refused = Reply::new(Opcode::Lock, Status::LockNotAcquired, 8);
+    found.reply("Lock not acquired", refused, Crc::On);
 }
 
 #[expect(clippy::too_many_lines, reason = "a list")]

@@ -10,7 +10,7 @@
 use jerboa_wire::opcode::Kind;
 use jerboa_wire::{
     Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, Opcode, Reply, ReplyFlags, Request,
-    RequestFlags, Status, decode_reply, decode_request, limits, multi,
+    RequestFlags, Status, decode_reply, decode_request, limits, lock, multi,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -54,7 +54,7 @@ fn flags_of(opcode: Opcode) -> Vec<RequestFlags> {
     (0..=RequestFlags::ALL.bits())
         .filter_map(RequestFlags::from_bits)
         .filter(|flags| allowed.contains(*flags) && !flags.conflict())
-        .filter(|flags| opcode != Opcode::Expire || !flags.is_empty())
+        .filter(|flags| !matches!(opcode, Opcode::Expire | Opcode::Lease) || !flags.is_empty())
         .collect()
 }
 
@@ -79,6 +79,10 @@ fn value_of(
             for (key, _) in &items {
                 assert!(multi::push_key(&mut section, key));
             }
+        }
+        Opcode::Lock => {
+            let wait_ms = value.len() as u64 * 1000;
+            return (lock::encode_wait(wait_ms).to_vec(), 0);
         }
         Opcode::Hello => {
             return (
@@ -134,7 +138,10 @@ fn requests() -> impl Strategy<Value = OwnRequest> {
             _ => 0,
         };
         let (value, count) = value_of((opcode, flags), value, items);
-        let compares = opcode == Opcode::Cas && !wants_absent(flags);
+        let compares = match opcode {
+            Opcode::Cas => !wants_absent(flags),
+            _ => matches!(opcode, Opcode::Unlock | Opcode::Lease),
+        };
         let keyed = opcode.shape().kind == Kind::Key;
         let mapped = opcode.shape().kind != Kind::Connection;
         let head = Request {

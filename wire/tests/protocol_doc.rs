@@ -129,6 +129,7 @@ fn the_limits_table_is_the_code() {
         ("MEMBERS_MAX", limits::MEMBERS_MAX as u64),
         ("CORES_MAX", limits::CORES_MAX.into()),
         ("EXPIRY_MS_MAX", limits::EXPIRY_MS_MAX),
+        ("LOCK_WAIT_MS_MAX", limits::LOCK_WAIT_MS_MAX),
         ("HOPS_MAX", limits::HOPS_MAX.into()),
     ];
     let expected: Vec<_> = expected

@@ -3,6 +3,7 @@
 //! Nothing here knows sockets, sessions or other cores: a request whose keys this core owns goes
 //! in, one reply frame is appended to `out`.
 
+pub(super) mod lock;
 mod multi;
 mod update;
 
@@ -96,11 +97,13 @@ fn creates(request: &Request<'_>) -> bool {
             | Opcode::MultiPut
             | Opcode::Append
             | Opcode::IncrFloat
+            | Opcode::Lock
     ) || request.flags.contains(RequestFlags::IF_ABSENT)
 }
 
 /// The engine, at the time and in the manner of one request.
 pub(super) struct Execution<'s> {
+    pub(super) own_core: u16,
     pub(super) shard: &'s mut Shard,
     pub(super) now_ms: u64,
     pub(super) answering: Answering,
@@ -149,6 +152,8 @@ impl Execution<'_> {
             Opcode::Append => self.append(request, at),
             Opcode::IncrFloat => self.count_float(request, at),
             Opcode::Cas => self.compare_version(request, at),
+            Opcode::Unlock => self.unlock(request, at),
+            Opcode::Lease => self.lease(request, at),
             _ => self.answering.head(request, Status::UnknownOpcode),
         };
         encode(&reply, out, self.answering.crc);

@@ -17,6 +17,7 @@ use super::buffer::Pool;
 use super::connection::execute_connection;
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
 use super::gather::{self, Gather};
+use super::locking::{Asked, Locks, asked_for_lock};
 use super::mailbox::{Forward, Outbox, ReturnAddress};
 use super::session::{Door, Session};
 use super::shared::Shared;
@@ -58,6 +59,7 @@ pub(super) struct Executor<'w> {
     pub(super) config: &'w WorkerConfig,
     pub(super) shared: &'w Shared,
     pub(super) shard: &'w mut Shard,
+    pub(super) locks: &'w mut Locks,
     pub(super) sessions: &'w mut [Option<Session>],
     pub(super) outbox: &'w mut Outbox,
     pub(super) counts: &'w mut Counts,
@@ -220,13 +222,32 @@ impl Executor<'_> {
             Task::Key { request, at } => {
                 self.counts.keys += 1;
                 let mut engine = Execution {
+                    own_core: self.config.core,
                     shard: self.shard,
                     now_ms: self.now_ms,
                     answering,
                     room: self.room,
                 };
+                if request.opcode == Opcode::Lock {
+                    let to = ReturnAddress {
+                        core: self.config.core,
+                        socket,
+                        serial: session.serial,
+                        number: 0,
+                        part: 0,
+                    };
+                    let request = without_wait(request, session);
+                    return match asked_for_lock(&mut engine, self.locks, &request, *at, to) {
+                        Asked::Answered { reply, grant } => {
+                            session.grants.extend(grant);
+                            session.reply(|out| encode(&reply, out, answering.crc));
+                        }
+                        Asked::Waits => session.parked += 1,
+                    };
+                }
                 session.reply(|out| engine.key(request, *at, out));
                 self.room = engine.room;
+                self.locks.changed(request, *at);
             }
             Task::Other { request, map } => self.execute_other(socket, request, *map, &answering),
             Task::Elsewhere { request, core } => self.forward(socket, request, *core, &answering),
@@ -281,6 +302,7 @@ impl Executor<'_> {
         if all_here {
             let (now_ms, answering) = (self.now_ms, *answering);
             let mut engine = Execution {
+                own_core: self.config.core,
                 shard: self.shard,
                 now_ms,
                 answering,
@@ -288,7 +310,7 @@ impl Executor<'_> {
             };
             session.reply(|out| engine.many(request, map, partition, out));
             self.room = engine.room;
-            return;
+            return self.locks.changed_many(request, map);
         }
         if request.hops > 0 {
             return session.reply(|out| answering.status(request, Status::NotOwner, out));
@@ -361,11 +383,12 @@ impl Executor<'_> {
         let mut frame = Vec::new();
         let hop = Request {
             hops: jerboa_wire::limits::HOPS_MAX,
-            ..*request
+            ..without_wait(request, session)
         };
         if hop.encode(&mut frame, answering.crc).is_err() {
             return session.reply(|out| answering.status(request, Status::Internal, out));
         }
+        session.asked_for_locks |= request.opcode == Opcode::Lock;
         let to = ReturnAddress {
             core: self.config.core,
             socket,
@@ -390,6 +413,18 @@ impl Executor<'_> {
                 .fill(to.number, 0, reply, &mut session.output);
         }
     }
+}
+
+/// A peer that has ended its side may still ask for a lock, but not wait for it.
+#[inline]
+fn without_wait<'a>(request: &Request<'a>, session: &Session) -> Request<'a> {
+    if session.peer_ended && request.opcode == Opcode::Lock {
+        return Request {
+            value: &[],
+            ..*request
+        };
+    }
+    *request
 }
 
 /// What a request weighs in its connection's share of a turn.

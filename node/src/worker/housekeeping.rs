@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use jerboa_core_shard::Address;
 use jerboa_wire::routing::partition_of;
 use jerboa_wire::{
     Crc, CrcMode, DecodeOptions, Decoded, Opcode, Reply, Request, Status, decode_reply,
@@ -16,7 +17,8 @@ use super::budget::{
     ANSWERS_HELD_FACTOR, DELIVERIES_PER_TURN, LARGE_REPLY_BYTES, SESSIONS_PER_TICK, SHARD_STEP,
 };
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
-use super::mailbox::{Answer, Forward};
+use super::locking::{Asked, asked_for_lock};
+use super::mailbox::{Answer, Forward, Grant, Message, Order};
 use super::session::Life;
 use super::shared::Shared;
 use crate::net::SocketId;
@@ -73,16 +75,17 @@ impl Worker {
         }
     }
 
-    fn deliver_answer(&mut self, mut answer: Answer, now_ms: u64) {
+    pub(super) fn deliver_answer(&mut self, mut answer: Answer, now_ms: u64) {
         let to = answer.to;
         let room = self.room();
         let held_max = self.output_limit().saturating_mul(ANSWERS_HELD_FACTOR);
-        let Some(session) = self.session(to.socket) else {
+        let found = self.session(to.socket);
+        let Some(session) = found.filter(|session| session.serial == to.serial) else {
+            if let Some(grant) = answer.grant {
+                self.return_lock(*grant, now_ms);
+            }
             return;
         };
-        if session.serial != to.serial {
-            return;
-        }
         let bytes = answer.reply.len();
         session.replies.learn(to.number, bytes);
         if bytes > LARGE_REPLY_BYTES && (bytes > room || session.held_bytes() > held_max) {
@@ -93,14 +96,28 @@ impl Worker {
         let Some(session) = self.session(to.socket) else {
             return;
         };
+        let turned_down = session.turn_down(&mut answer);
+        session.grants.extend(answer.grant.map(|grant| *grant));
         let mut output = std::mem::take(&mut session.output);
-        session
-            .replies
-            .fill(to.number, to.part, answer.reply, &mut output);
+        match answer.order {
+            Order::Late => {
+                session.parked = session.parked.saturating_sub(1);
+                output.extend_from_slice(&answer.reply);
+            }
+            order => {
+                session.parked += usize::from(order == Order::Parked);
+                session
+                    .replies
+                    .fill(to.number, to.part, answer.reply, &mut output);
+            }
+        }
         session.output = output;
         session.received_ms = session.received_ms.max(now_ms);
         self.mark_dirty(to.socket);
         self.account(to.socket);
+        if let Some(grant) = turned_down {
+            self.return_lock(grant, now_ms);
+        }
     }
 
     /// Requests that other cores sent here.
@@ -113,25 +130,41 @@ impl Worker {
                 self.forwards = delivery.into_iter();
             }
             while let Some(next) = self.forwards.as_slice().first() {
-                if self.outbox.is_behind(next.to.core) {
+                if let Message::Request(forward) = next
+                    && self.outbox.is_behind(forward.to.core)
+                {
                     return;
                 }
-                let Some(forward) = self.forwards.next() else {
+                let Some(message) = self.forwards.next() else {
                     return;
                 };
-                self.counts.forwarded_in += 1;
-                let reply = self.execute_forward(&forward, now_ms);
-                self.outbox.answer(Answer {
-                    to: forward.to,
-                    from: self.config.core,
-                    request_bytes: forward.frame.len(),
-                    reply,
-                });
+                match message {
+                    Message::Request(forward) => self.take_request(&forward, now_ms),
+                    Message::Gone(connection) => self.leave_lines(connection, now_ms),
+                    Message::Returned(grant) => self.take_back(&grant, now_ms),
+                }
             }
         }
     }
 
-    fn execute_forward(&mut self, forward: &Forward, now_ms: u64) -> Vec<u8> {
+    fn take_request(&mut self, forward: &Forward, now_ms: u64) {
+        self.counts.forwarded_in += 1;
+        let (reply, order, grant) = self.execute_forward(forward, now_ms);
+        self.outbox.answer(Answer {
+            to: forward.to,
+            from: self.config.core,
+            request_bytes: forward.frame.len(),
+            reply,
+            order,
+            grant: grant.map(Box::new),
+        });
+    }
+
+    fn execute_forward(
+        &mut self,
+        forward: &Forward,
+        now_ms: u64,
+    ) -> (Vec<u8>, Order, Option<Grant>) {
         let mut reply = Vec::new();
         let options = DecodeOptions {
             crc: CrcMode::Optional,
@@ -148,13 +181,33 @@ impl Worker {
                 self.counts.ops += 1;
                 let own = self.config.core;
                 let mut engine = Execution {
+                    own_core: self.config.core,
                     shard: &mut self.shard,
                     now_ms,
                     answering,
                     // Answers are bounded by what waits to be picked up, and where they arrive.
                     room: usize::MAX,
                 };
-                execute_owned(&mut engine, &self.shared, own, &frame, &mut reply);
+                match owned_key(&mut engine, &self.shared, own, &frame) {
+                    Some(at) if frame.opcode == Opcode::Lock => {
+                        let asked =
+                            asked_for_lock(&mut engine, &mut self.locks, &frame, at, forward.to);
+                        let Asked::Answered { reply: head, grant } = asked else {
+                            return (reply, Order::Parked, None);
+                        };
+                        encode(&head, &mut reply, forward.crc);
+                        return (reply, Order::InTurn, grant);
+                    }
+                    Some(at) => {
+                        engine.key(&frame, at, &mut reply);
+                        self.locks.changed(&frame, at);
+                    }
+                    None => {
+                        execute_owned(&mut engine, &self.shared, own, &frame, &mut reply);
+                        let map = choose_map(&mut self.shard, &frame);
+                        self.locks.changed_many(&frame, map);
+                    }
+                }
             }
             Ok(Decoded::Incomplete { .. }) => {
                 let internal = Reply::new(Opcode::Unknown, Status::Internal, 0);
@@ -162,7 +215,7 @@ impl Worker {
             }
             Err(error) => encode(&Reply::refusal(&error), &mut reply, forward.crc),
         }
-        reply
+        (reply, Order::InTurn, None)
     }
 
     /// Sends what this turn queued for other cores.
@@ -183,6 +236,8 @@ impl Worker {
                 from: forward.owner,
                 request_bytes: forward.frame.len(),
                 reply,
+                order: Order::InTurn,
+                grant: None,
             };
             self.deliver_answer(answer, 0);
         }
@@ -203,6 +258,7 @@ impl Worker {
     pub(super) fn publish(&mut self, now_ms: u64) {
         self.published_ms = now_ms;
         self.counts.starved = self.ring.starved();
+        self.counts.lock_waiters = self.locks.waiting() as u64;
         self.counts
             .set_engine(self.shard.counters(), &self.shard.usage());
         self.shared.stats[usize::from(self.config.core)].publish(&self.counts);
@@ -216,12 +272,16 @@ impl Worker {
             let socket = SocketId(self.cursor as u32);
             let sending = self.ring.sending(socket);
             let progress = self.ring.send_progress(socket);
+            let confirmed = !sending && self.holds_grants(socket) && self.ring.is_confirmed(socket);
             let Some(session) = self.session(socket) else {
                 continue;
             };
             if session.life == Life::Leaving {
                 self.close_if_left(socket, now_ms);
                 continue;
+            }
+            if !session.grants.is_empty() && session.output.is_empty() && confirmed {
+                session.grants.clear();
             }
             if progress != session.progress {
                 session.progress = progress;
@@ -233,7 +293,7 @@ impl Worker {
             }
             let stuck_ms = now_ms.saturating_sub(session.progressed_ms);
             let silent_ms = now_ms.saturating_sub(session.received_ms);
-            let waits = owed || !session.replies.is_empty() || session.queued;
+            let waits = owed || !session.replies.is_empty() || session.queued || session.parked > 0;
             if owed && stuck_ms >= self.config.slow_client_timeout_ms {
                 self.counts.closed_slow += 1;
                 self.abort(socket);
@@ -256,6 +316,7 @@ impl Worker {
         let patience = Duration::from_millis(self.config.drain_timeout_ms);
         self.drain_until = Some(Instant::now() + patience);
         self.ring.stop_listening();
+        self.close_lines(self.stepped_ms);
         for index in 0..self.sessions.len() {
             let socket = SocketId(index as u32);
             if let Some(session) = self.session(socket)
@@ -316,6 +377,26 @@ fn unkept(reply: &[u8], crc: Crc) -> Option<Vec<u8>> {
         encode(&busy, &mut out, crc);
         out
     })
+}
+
+/// Where the key of a forwarded request is, if it has one of the core `own` in a map that is there.
+fn owned_key(
+    engine: &mut Execution<'_>,
+    shared: &Shared,
+    own: u16,
+    request: &Request<'_>,
+) -> Option<Address> {
+    if request.key.is_empty() || request.count > 0 {
+        return None;
+    }
+    let partition = partition_of(request.key, shared.partition_count);
+    if shared.core_of_partition[usize::from(partition)] != own {
+        return None;
+    }
+    match choose_map(engine.shard, request) {
+        MapChoice::Known(map) => Some(engine.shard.address(map, partition, request.key)),
+        MapChoice::Unknown | MapChoice::Refused(_) => None,
+    }
 }
 
 /// Executes a forwarded request whose keys must be those of the core `own`.

@@ -23,7 +23,7 @@ impl Worker {
                 warn!(core = self.config.core, %error, "cannot accept connections");
             }
             Completion::Received { socket, chunk } => self.received(socket, chunk, now_ms),
-            Completion::Ended { socket, error } => self.ended(socket, error.is_some()),
+            Completion::Ended { socket, error } => self.ended(socket, error.is_some(), now_ms),
             Completion::Sent { socket, buffer } => self.sent(socket, buffer, now_ms),
             Completion::Tick => {
                 self.ring.arm_tick(Duration::from_millis(TICK_MS));
@@ -97,18 +97,25 @@ impl Worker {
         session.turn_input = Some(self.inputs.push(socket, source));
     }
 
-    fn ended(&mut self, socket: SocketId, broken: bool) {
+    fn ended(&mut self, socket: SocketId, broken: bool, now_ms: u64) {
         let Some(session) = self.session(socket) else {
             return;
         };
         if broken || session.life == Life::Leaving {
             debug!(socket = socket.0, broken, "connection ended");
+            if broken {
+                self.return_grants(socket, now_ms);
+            }
             return self.close(socket);
         }
         session.peer_ended = true;
         // What arrived before the end is still executed in this turn, and answered.
         session.life = Life::Finishing;
+        let waiting = session.waiting();
         self.mark_dirty(socket);
+        if let Some(waiting) = waiting {
+            self.leave_all_lines(socket, &waiting, now_ms);
+        }
     }
 
     fn sent(&mut self, socket: SocketId, buffer: Vec<u8>, now_ms: u64) {
@@ -173,11 +180,17 @@ impl Worker {
 
     /// Ends a connection at once; what of its output the kernel does not have is dropped.
     pub(super) fn close(&mut self, socket: SocketId) {
+        if self.holds_grants(socket) && !self.has_everything(socket) {
+            self.return_grants(socket, self.stepped_ms);
+        }
         let taken = self
             .sessions
             .get_mut(socket.0 as usize)
             .and_then(Option::take);
         let Some(session) = taken else { return };
+        if let Some(waiting) = session.waiting() {
+            self.leave_all_lines(socket, &waiting, self.stepped_ms);
+        }
         self.buffered_bytes -= session.accounted_bytes;
         self.session_count -= 1;
         self.counts.connections -= 1;

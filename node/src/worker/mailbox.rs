@@ -6,10 +6,12 @@
 //! * A core has at most `capacity` requests under way to each other core, and a bound on their
 //!   bytes; a request beyond either is answered `Busy` at once and counted. Requests never wait
 //!   for room.
-//! * An answer always has room: there is at most one for each request under way. Answers never
-//!   wait for anything.
+//! * An answer always has room: there is at most one for each request under way, and one more for
+//!   each request that waits for a lock. Answers never wait for anything.
 //! * A core does not execute requests of another that has too many bytes of answers to pick up,
 //!   which it does in each of its turns; so answers in mailboxes take a bounded amount of memory.
+//! * A notice is not answered. It has room beside the requests; should it have none, it stays here
+//!   until it has.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use flume::{Receiver, Sender, TrySendError};
 
 use super::budget::{ANSWER_BYTES_MAX, FORWARDED_BYTES_MAX, FORWARDS_PER_DELIVERY};
+use super::waiters::{Connection, LOCK_WAITERS_MAX};
 use crate::net::{SocketId, Waker};
 
 /// Whom an answer is for.
@@ -46,6 +49,38 @@ pub(super) struct Forward {
     pub(super) crc: jerboa_wire::Crc,
 }
 
+/// What one core tells another.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// A request, to be answered.
+    Request(Forward),
+    /// A connection waits for nothing any more.
+    Gone(Connection),
+    /// A lock was given to a connection that is no more.
+    Returned(Grant),
+}
+
+/// A lock that was given to a connection, so that it can be given back.
+#[derive(Clone, Debug)]
+pub(super) struct Grant {
+    /// The core that owns the key.
+    pub(super) owner: u16,
+    pub(super) map: Box<[u8]>,
+    pub(super) key: Box<[u8]>,
+    pub(super) token: u64,
+}
+
+/// Which place a reply takes among the replies of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// That of its request.
+    InTurn,
+    /// The request waits for a lock: its place is given up, the reply comes later.
+    Parked,
+    /// The reply to a request whose place was given up.
+    Late,
+}
+
 /// A reply on its way back.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -54,12 +89,15 @@ pub(super) struct Answer {
     pub(super) from: u16,
     pub(super) request_bytes: usize,
     pub(super) reply: Vec<u8>,
+    pub(super) order: Order,
+    /// The lock that the reply gives.
+    pub(super) grant: Option<Box<Grant>>,
 }
 
 /// The sending ends for one core.
 #[derive(Clone, Debug)]
 pub(crate) struct Mailbox {
-    requests: Sender<Vec<Forward>>,
+    requests: Sender<Vec<Message>>,
     answers: Sender<Vec<Answer>>,
     /// Bytes in `answers`.
     answer_bytes: Arc<AtomicUsize>,
@@ -69,7 +107,7 @@ pub(crate) struct Mailbox {
 /// The receiving ends of one core.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    pub(super) requests: Receiver<Vec<Forward>>,
+    pub(super) requests: Receiver<Vec<Message>>,
     answers: Receiver<Vec<Answer>>,
     answer_bytes: Arc<AtomicUsize>,
 }
@@ -101,8 +139,9 @@ pub(crate) fn mailboxes(wakers: &[Waker], capacity: usize) -> (Arc<[Mailbox]>, V
     let mailboxes = wakers
         .iter()
         .map(|waker| {
-            let (requests, requests_in) = flume::bounded(deliveries);
-            let (answers, answers_in) = flume::bounded(deliveries);
+            let (requests, requests_in) = flume::bounded(2 * deliveries);
+            let waiting = cores * LOCK_WAITERS_MAX;
+            let (answers, answers_in) = flume::bounded(deliveries + waiting);
             let answer_bytes = Arc::new(AtomicUsize::new(0));
             inboxes.push(Inbox {
                 requests: requests_in,
@@ -125,7 +164,7 @@ pub(crate) fn mailboxes(wakers: &[Waker], capacity: usize) -> (Arc<[Mailbox]>, V
 pub(super) struct Outbox {
     mailboxes: Arc<[Mailbox]>,
     capacity: usize,
-    requests: Vec<Vec<Forward>>,
+    requests: Vec<Vec<Message>>,
     answers: Vec<Vec<Answer>>,
     /// Bytes of `answers`.
     answer_bytes: Vec<usize>,
@@ -160,8 +199,18 @@ impl Outbox {
         }
         self.under_way[index] += 1;
         self.bytes_under_way = bytes;
-        self.requests[index].push(forward);
+        self.requests[index].push(Message::Request(forward));
         Ok(())
+    }
+
+    /// Queues something that another core has to know, behind every request already queued for it.
+    pub(super) fn notify(&mut self, core: u16, notice: Message) {
+        self.requests[usize::from(core)].push(notice);
+    }
+
+    /// How many cores there are.
+    pub(super) fn cores(&self) -> u16 {
+        self.mailboxes.len() as u16
     }
 
     /// Queues an answer; it leaves with [`Outbox::deliver`].
@@ -179,8 +228,11 @@ impl Outbox {
         self.answer_bytes[index] + waiting > ANSWER_BYTES_MAX && !mailbox.answers.is_disconnected()
     }
 
-    /// Notes that a request was answered.
+    /// Notes that a request was answered, or waits where it takes no room here.
     pub(super) fn answered(&mut self, answer: &Answer) {
+        if answer.order == Order::Late {
+            return;
+        }
         let under_way = &mut self.under_way[usize::from(answer.from)];
         debug_assert!(*under_way > 0, "an answer without a request");
         *under_way = under_way.saturating_sub(1);
@@ -205,8 +257,15 @@ impl Outbox {
                 let delivery = std::mem::replace(queued, rest);
                 match mailbox.requests.try_send(delivery) {
                     Ok(()) => wake = true,
-                    Err(TrySendError::Full(back) | TrySendError::Disconnected(back)) => {
-                        undelivered.extend(back);
+                    Err(TrySendError::Full(back)) => {
+                        let rest = std::mem::take(&mut self.requests[index]);
+                        let all = back.into_iter().chain(rest);
+                        self.requests[index] = refuse_requests(all, &mut undelivered);
+                        break;
+                    }
+                    // Nobody is left to be told.
+                    Err(TrySendError::Disconnected(back)) => {
+                        refuse_requests(back.into_iter(), &mut undelivered);
                     }
                 }
             }
@@ -224,4 +283,19 @@ impl Outbox {
         }
         undelivered
     }
+}
+
+/// Sorts the requests out of what could not be delivered; the notices are returned.
+fn refuse_requests(
+    messages: impl Iterator<Item = Message>,
+    undelivered: &mut Vec<Forward>,
+) -> Vec<Message> {
+    let mut notices = Vec::new();
+    for message in messages {
+        match message {
+            Message::Request(forward) => undelivered.push(forward),
+            notice => notices.push(notice),
+        }
+    }
+    notices
 }

@@ -13,6 +13,7 @@ use jerboa_wire::{Crc, CrcMode, DecodeOptions};
 
 use super::budget::WAITING_PER_CONNECTION;
 use super::buffer::InputBuffer;
+use super::mailbox::Grant;
 use super::replies::ReplyQueue;
 
 /// Through which port a connection came.
@@ -67,6 +68,12 @@ pub(super) struct Session {
     pub(super) progress: usize,
     /// What the worker has on its books for this session's buffers.
     pub(super) accounted_bytes: usize,
+    /// Requests that wait for a lock, here or on other cores.
+    pub(super) parked: usize,
+    /// A request for a lock was sent to another core, and may wait there.
+    pub(super) asked_for_locks: bool,
+    /// Locks that were given to the peer, which may not have learned of it.
+    pub(super) grants: Vec<Grant>,
 }
 
 impl Session {
@@ -92,6 +99,9 @@ impl Session {
             progressed_ms: now_ms,
             progress: 0,
             accounted_bytes: 0,
+            parked: 0,
+            asked_for_locks: false,
+            grants: Vec::new(),
         }
     }
 
@@ -133,6 +143,7 @@ impl Session {
             && !sending
             && self.output.is_empty()
             && self.replies.is_empty()
+            && self.parked == 0
             && !self.queued
     }
 }

@@ -84,6 +84,8 @@ core_stats! {
     parks,
     /// Receives delayed because all receive buffers were in use.
     starved,
+    /// Requests that wait for a lock now.
+    lock_waiters,
     /// Reads of the engine.
     gets,
     /// Reads that found a live entry.

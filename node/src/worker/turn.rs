@@ -124,6 +124,7 @@ impl Worker {
             config: &self.config,
             shared: &self.shared,
             shard: &mut self.shard,
+            locks: &mut self.locks,
             sessions: &mut self.sessions,
             outbox: &mut self.outbox,
             counts: &mut self.counts,
@@ -228,7 +229,11 @@ impl Worker {
         };
         session.life = Life::Finishing;
         session.paused = true;
+        let waiting = session.waiting();
         self.ring.pause(socket);
         self.mark_dirty(socket);
+        if let Some(waiting) = waiting {
+            self.leave_all_lines(socket, &waiting, self.stepped_ms);
+        }
     }
 }

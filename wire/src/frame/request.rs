@@ -6,6 +6,7 @@ use super::{Crc, DecodeOptions, Decoded};
 use crate::compare::{self, Comparison};
 use crate::flags::RequestFlags;
 use crate::limits;
+use crate::lock;
 use crate::multi::{self, Entries, Keys};
 use crate::opcode::{Kind, Opcode, Parts, Shape};
 
@@ -215,7 +216,8 @@ fn check_options(request: &Request<'_>) -> Result<(), DecodeErrorKind> {
         .flags
         .intersects(RequestFlags::TTL_RELATIVE | RequestFlags::TTL_ABSOLUTE);
     let expire = matches!(request.opcode, Opcode::Expire);
-    if request.flags.conflict() || (expire && !timed) {
+    let needs_time = expire || matches!(request.opcode, Opcode::Lease);
+    if request.flags.conflict() || (needs_time && !timed) {
         return Err(DecodeErrorKind::InvalidOptions);
     }
     // A put that is expired at birth is a mistake; to expire a key at once is a deletion.
@@ -238,6 +240,12 @@ fn check_key(request: &Request<'_>, value_bytes_max: u32) -> Result<(), DecodeEr
         // Either a version or the absence of one is expected, never both or nothing.
         Opcode::Cas if wants_absent != (request.version == 0) => {
             Err(DecodeErrorKind::InvalidOptions)
+        }
+        Opcode::Unlock | Opcode::Lease if request.version == 0 => {
+            Err(DecodeErrorKind::InvalidArgument { arg: 0 })
+        }
+        Opcode::Lock if lock::decode_wait(request.value).is_none() => {
+            Err(DecodeErrorKind::MalformedPayload)
         }
         Opcode::CasValue => compare::check(request.value, wants_absent, value_bytes_max),
         _ => check_value(request, value_bytes_max),

@@ -1,0 +1,369 @@
+//! Who waits for which lock of this core: one line for each key, first come first served.
+//!
+//! Nothing here is polled: a line is looked at when something touched its key, when the lock in
+//! front of it expires, or when one of its waiters runs out of time. Knows no engine and no socket.
+//!
+//! ```text
+//!  map, key ─▶ Line { head, tail } ─▶ Waiter ⇄ Waiter ⇄ …      due: (time, line or waiter), in order
+//! ```
+//! Invariants:
+//! * L1 A line has at least one waiter; every waiter is in one line, in `connections` and in `due`.
+//! * L2 A line is in `due` at most once, at its `expires_ms`; it is in `touched` exactly if it says
+//!   so itself.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jerboa_core_shard::{Address, MapId};
+
+use super::mailbox::ReturnAddress;
+use crate::net::SocketId;
+
+/// Waiters of one core; a lock request beyond them is refused.
+pub(super) const LOCK_WAITERS_MAX: usize = 1 << 17;
+
+/// No waiter, no line.
+const NONE: u32 = u32::MAX;
+
+/// A connection of any core of this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Connection {
+    pub(super) core: u16,
+    socket: u32,
+    serial: u64,
+}
+
+impl Connection {
+    pub(super) fn new(core: u16, socket: SocketId, serial: u64) -> Self {
+        Self {
+            core,
+            socket: socket.0,
+            serial,
+        }
+    }
+
+    pub(super) fn of(to: &ReturnAddress) -> Self {
+        Self::new(to.core, to.socket, to.serial)
+    }
+}
+
+/// A request that waits, and how to answer it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiter {
+    pub(super) to: ReturnAddress,
+    pub(super) request_id: u32,
+    pub(super) partition: u16,
+    pub(super) crc: jerboa_wire::Crc,
+    pub(super) stale: bool,
+    /// How long the lock is wanted for; `None`: until it is released.
+    pub(super) lease_ms: Option<u64>,
+    pub(super) deadline_ms: u64,
+}
+
+#[derive(Debug)]
+struct Node {
+    waiter: Waiter,
+    line: u32,
+    next: u32,
+    previous: u32,
+}
+
+/// The waiters for one key.
+#[derive(Debug)]
+struct Line {
+    at: Address,
+    key: Box<[u8]>,
+    head: u32,
+    tail: u32,
+    touched: bool,
+    expires_ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Line(u32),
+    Waiter(u32),
+}
+
+/// All lines of one core.
+#[derive(Debug, Default)]
+pub(super) struct Waiters {
+    lines_of_maps: HashMap<MapId, HashMap<Box<[u8]>, u32>>,
+    lines: Slab<Line>,
+    nodes: Slab<Node>,
+    connections: BTreeSet<(Connection, u32)>,
+    due: BTreeSet<(u64, Due)>,
+    touched: Vec<u32>,
+}
+
+/// As many wait as may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooManyWaiters;
+
+impl Waiters {
+    pub(super) fn len(&self) -> usize {
+        self.nodes.used
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.used == 0
+    }
+
+    /// Whether a line is to be looked at.
+    pub(super) fn is_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// Whether somebody waits for a key.
+    pub(super) fn has_line(&self, at: &Address, key: &[u8]) -> bool {
+        self.line_of(at.map, key).is_some()
+    }
+
+    fn line_of(&self, map: MapId, key: &[u8]) -> Option<u32> {
+        self.lines_of_maps.get(&map)?.get(key).copied()
+    }
+
+    /// Puts a request at the end of its key's line, which is then looked at.
+    pub(super) fn join(
+        &mut self,
+        at: Address,
+        key: &[u8],
+        waiter: Waiter,
+    ) -> Result<(), TooManyWaiters> {
+        if self.len() >= LOCK_WAITERS_MAX {
+            return Err(TooManyWaiters);
+        }
+        let line = self.line_of(at.map, key).unwrap_or_else(|| {
+            let line = self.lines.add(Line {
+                at,
+                key: key.into(),
+                head: NONE,
+                tail: NONE,
+                touched: false,
+                expires_ms: None,
+            });
+            let of_map = self.lines_of_maps.entry(at.map).or_default();
+            of_map.insert(key.into(), line);
+            line
+        });
+        let previous = self.lines.get(line).map_or(NONE, |line| line.tail);
+        let id = self.nodes.add(Node {
+            waiter,
+            line,
+            next: NONE,
+            previous,
+        });
+        if let Some(previous) = self.nodes.get_mut(previous) {
+            previous.next = id;
+        }
+        if let Some(line) = self.lines.get_mut(line) {
+            line.tail = id;
+            if line.head == NONE {
+                line.head = id;
+            }
+        }
+        self.connections.insert((Connection::of(&waiter.to), id));
+        self.due.insert((waiter.deadline_ms, Due::Waiter(id)));
+        self.touch_line(line);
+        Ok(())
+    }
+
+    /// Something changed the entry of a key: its line is looked at.
+    pub(super) fn touch(&mut self, map: MapId, key: &[u8]) {
+        if let Some(line) = self.line_of(map, key) {
+            self.touch_line(line);
+        }
+    }
+
+    /// Something changed that may concern any line.
+    pub(super) fn touch_all(&mut self) {
+        for line in 0..self.lines.len() {
+            self.touch_line(line);
+        }
+    }
+
+    fn touch_line(&mut self, id: u32) {
+        if let Some(line) = self.lines.get_mut(id)
+            && !std::mem::replace(&mut line.touched, true)
+        {
+            self.touched.push(id);
+        }
+    }
+
+    /// Touches every line whose lock has expired. Returns the waiters whose time is over: they are
+    /// to be answered once their lines were looked at.
+    pub(super) fn expire(&mut self, now_ms: u64) -> Vec<u32> {
+        let mut overdue = Vec::new();
+        while let Some((time_ms, due)) = self.due.first().copied()
+            && time_ms <= now_ms
+        {
+            self.due.pop_first();
+            match due {
+                Due::Line(id) => {
+                    if let Some(line) = self.lines.get_mut(id) {
+                        line.expires_ms = None;
+                    }
+                    self.touch_line(id);
+                }
+                Due::Waiter(id) => {
+                    overdue.push(id);
+                    if let Some(line) = self.nodes.get(id).map(|node| node.line) {
+                        self.touch_line(line);
+                    }
+                }
+            }
+        }
+        overdue
+    }
+
+    /// A line to be looked at, taken off the list of those.
+    pub(super) fn next_touched(&mut self) -> Option<u32> {
+        let id = self.touched.pop()?;
+        if let Some(line) = self.lines.get_mut(id) {
+            line.touched = false;
+        }
+        Some(id)
+    }
+
+    /// Puts a line back on the list: it has not been looked at to its end.
+    pub(super) fn touch_again(&mut self, line: u32) {
+        self.touch_line(line);
+    }
+
+    /// The first waiter of a line, and what it waits for.
+    pub(super) fn head(&self, line: u32) -> Option<(u32, Waiter, Address, &[u8])> {
+        let line = self.lines.get(line)?;
+        let node = self.nodes.get(line.head)?;
+        Some((line.head, node.waiter, line.at, &line.key))
+    }
+
+    /// Has a line looked at when the lock in front of it expires.
+    pub(super) fn wake_at(&mut self, id: u32, expires_ms: Option<u64>) {
+        let Some(line) = self.lines.get_mut(id) else {
+            return;
+        };
+        let before = std::mem::replace(&mut line.expires_ms, expires_ms);
+        if before == expires_ms {
+            return;
+        }
+        if let Some(time_ms) = before {
+            self.due.remove(&(time_ms, Due::Line(id)));
+        }
+        if let Some(time_ms) = expires_ms {
+            self.due.insert((time_ms, Due::Line(id)));
+        }
+    }
+
+    /// Everything that waits for a connection.
+    pub(super) fn of_connection(&self, connection: Connection) -> Vec<u32> {
+        let all = (connection, 0)..=(connection, u32::MAX);
+        self.connections.range(all).map(|(_, id)| *id).collect()
+    }
+
+    /// Everything that waits.
+    pub(super) fn all(&self) -> Vec<u32> {
+        self.connections.iter().map(|(_, id)| *id).collect()
+    }
+
+    /// Takes a waiter out of its line.
+    pub(super) fn remove(&mut self, id: u32) -> Option<Waiter> {
+        let Node {
+            waiter,
+            line: line_id,
+            next,
+            previous,
+        } = self.nodes.take(id)?;
+        self.connections.remove(&(Connection::of(&waiter.to), id));
+        self.due.remove(&(waiter.deadline_ms, Due::Waiter(id)));
+        if let Some(before) = self.nodes.get_mut(previous) {
+            before.next = next;
+        }
+        if let Some(behind) = self.nodes.get_mut(next) {
+            behind.previous = previous;
+        }
+        if let Some(line) = self.lines.get_mut(line_id) {
+            if line.head == id {
+                line.head = next;
+            }
+            if line.tail == id {
+                line.tail = previous;
+            }
+            if line.head == NONE {
+                self.remove_line(line_id);
+            }
+        }
+        Some(waiter)
+    }
+
+    fn remove_line(&mut self, id: u32) {
+        self.wake_at(id, None);
+        let Some(line) = self.lines.take(id) else {
+            return;
+        };
+        if line.touched {
+            self.touched.retain(|touched| *touched != id);
+        }
+        if let Some(of_map) = self.lines_of_maps.get_mut(&line.at.map) {
+            of_map.remove(&line.key);
+            if of_map.is_empty() {
+                self.lines_of_maps.remove(&line.at.map);
+            }
+        }
+    }
+}
+
+/// Things with small numbers, which are used again.
+#[derive(Debug)]
+struct Slab<T> {
+    places: Vec<Option<T>>,
+    free: Vec<u32>,
+    used: usize,
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self {
+            places: Vec::new(),
+            free: Vec::new(),
+            used: 0,
+        }
+    }
+}
+
+impl<T> Slab<T> {
+    fn len(&self) -> u32 {
+        self.places.len() as u32
+    }
+
+    fn add(&mut self, thing: T) -> u32 {
+        self.used += 1;
+        if let Some(id) = self.free.pop() {
+            self.places[id as usize] = Some(thing);
+            return id;
+        }
+        self.places.push(Some(thing));
+        self.places.len() as u32 - 1
+    }
+
+    fn get(&self, id: u32) -> Option<&T> {
+        self.places.get(id as usize)?.as_ref()
+    }
+
+    fn get_mut(&mut self, id: u32) -> Option<&mut T> {
+        self.places.get_mut(id as usize)?.as_mut()
+    }
+
+    fn take(&mut self, id: u32) -> Option<T> {
+        let thing = self.places.get_mut(id as usize)?.take()?;
+        self.used -= 1;
+        if self.used == 0 {
+            // A rush is over: its memory is given back.
+            *self = Self::default();
+        } else {
+            self.free.push(id);
+        }
+        Some(thing)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! The lines alone: order, deadlines, and that nothing is left of who went away.
+
+use jerboa_core_shard::{Shard, ShardConfig};
+
+use super::*;
+
+fn shard() -> Shard {
+    Shard::new(&ShardConfig::owning_all(16 << 20, 16)).unwrap()
+}
+
+fn waiter(serial: u64, deadline_ms: u64) -> Waiter {
+    Waiter {
+        to: ReturnAddress {
+            core: 0,
+            socket: SocketId(serial as u32),
+            serial,
+            number: 0,
+            part: 0,
+        },
+        request_id: serial as u32,
+        partition: 0,
+        crc: jerboa_wire::Crc::On,
+        stale: false,
+        lease_ms: None,
+        deadline_ms,
+    }
+}
+
+fn serial_at_head(waiters: &Waiters, line: u32) -> Option<u64> {
+    waiters.head(line).map(|(_, waiter, ..)| waiter.to.serial)
+}
+
+#[test]
+fn a_line_is_served_in_the_order_of_arrival_whoever_leaves_it() {
+    let shard = shard();
+    let at = shard.address(MapId::DEFAULT, 3, b"key");
+    let mut waiters = Waiters::default();
+    for serial in 0..6 {
+        waiters.join(at, b"key", waiter(serial, 1000)).unwrap();
+    }
+    let line = waiters.next_touched().unwrap();
+    assert_eq!(waiters.next_touched(), None, "one line, touched once");
+    for gone in [0, 3, 5] {
+        let ids = waiters.of_connection(Connection::new(0, SocketId(gone as u32), gone));
+        assert_eq!(ids.len(), 1);
+        assert_eq!(waiters.remove(ids[0]).unwrap().to.serial, gone);
+        assert!(waiters.remove(ids[0]).is_none(), "it left only once");
+    }
+    let mut served = Vec::new();
+    while let Some((id, waiter, ..)) = waiters.head(line) {
+        served.push(waiter.to.serial);
+        waiters.remove(id);
+    }
+    assert_eq!(served, [1, 2, 4]);
+    assert!(waiters.is_empty() && !waiters.has_line(&at, b"key"));
+    assert!(waiters.due.is_empty() && waiters.connections.is_empty());
+    assert!(waiters.lines_of_maps.is_empty() && waiters.touched.is_empty());
+}
+
+#[test]
+fn deadlines_and_expiries_come_due_in_order_and_once() {
+    let shard = shard();
+    let first = shard.address(MapId::DEFAULT, 1, b"first");
+    let second = shard.address(MapId::DEFAULT, 2, b"second");
+    let mut waiters = Waiters::default();
+    waiters.join(first, b"first", waiter(1, 500)).unwrap();
+    waiters.join(first, b"first", waiter(2, 300)).unwrap();
+    waiters.join(second, b"second", waiter(3, 900)).unwrap();
+    let mut lines = Vec::new();
+    while let Some(line) = waiters.next_touched() {
+        lines.push(line);
+    }
+    lines.sort_unstable();
+    waiters.wake_at(lines[1], Some(400));
+    waiters.wake_at(lines[1], Some(450));
+    assert!(waiters.expire(299).is_empty() && !waiters.is_touched());
+    let overdue = waiters.expire(300);
+    assert_eq!(overdue.len(), 1);
+    assert_eq!(
+        waiters.next_touched(),
+        Some(lines[0]),
+        "it may be free by now"
+    );
+    assert_eq!(waiters.remove(overdue[0]).unwrap().to.serial, 2);
+    assert!(
+        waiters.expire(449).is_empty() && !waiters.is_touched(),
+        "the earlier wake-up was moved"
+    );
+    assert!(waiters.expire(450).is_empty());
+    assert_eq!(
+        waiters.next_touched(),
+        Some(lines[1]),
+        "the lock in front expired"
+    );
+    assert_eq!(waiters.expire(10_000).len(), 2);
+    assert_eq!(serial_at_head(&waiters, lines[0]), Some(1));
+}
+
+#[test]
+fn as_many_wait_as_may_and_their_memory_comes_back() {
+    let shard = shard();
+    let mut waiters = Waiters::default();
+    for number in 0..LOCK_WAITERS_MAX as u64 {
+        let key = (number % 1000).to_le_bytes();
+        let at = shard.address(MapId::DEFAULT, 1, &key);
+        waiters
+            .join(at, &key, waiter(number, 1000 + number))
+            .unwrap();
+    }
+    let at = shard.address(MapId::DEFAULT, 1, b"one more");
+    assert_eq!(
+        waiters.join(at, b"one more", waiter(0, 1)),
+        Err(TooManyWaiters)
+    );
+    let overdue = waiters.expire(u64::MAX);
+    assert_eq!(overdue.len(), LOCK_WAITERS_MAX);
+    for id in overdue {
+        assert!(waiters.remove(id).is_some());
+    }
+    assert!(waiters.is_empty() && !waiters.is_touched());
+    assert_eq!(waiters.nodes.places.capacity(), 0);
+}
+
+#[test]
+fn maps_have_lines_of_their_own() {
+    let mut shard = shard();
+    let other = shard.map_id(b"other").unwrap();
+    let mut waiters = Waiters::default();
+    let at = shard.address(MapId::DEFAULT, 1, b"key");
+    waiters.join(at, b"key", waiter(1, 1000)).unwrap();
+    while waiters.next_touched().is_some() {}
+    waiters.touch(other, b"key");
+    assert!(!waiters.is_touched());
+    waiters.touch(MapId::DEFAULT, b"key");
+    assert!(waiters.is_touched());
+}
