@@ -23,6 +23,7 @@
 mod calls;
 mod connections;
 mod refresh;
+mod routes;
 
 pub use calls::CallKey;
 pub use connections::Ended;

@@ -8,25 +8,24 @@ use super::{Action, ConnectionId, Engine};
 use crate::client::error::{Error, Outcome};
 use crate::client::session::{Session, Target};
 use crate::frame::DecodeErrorKind;
-use crate::routing::Owner;
 
 /// One connection, up or not.
 #[derive(Debug)]
 pub(super) struct Connection {
-    address: Arc<str>,
+    pub(super) address: Arc<str>,
     pub(super) state: State,
     /// Calls that wait for it to come up or to have room, in the order they came.
-    waiting: VecDeque<CallKey>,
+    pub(super) waiting: VecDeque<CallKey>,
     /// Connections in a row that failed before anything was heard.
-    failures: u32,
+    pub(super) failures: u32,
     /// Named by the configuration: never given up.
-    seed: bool,
+    pub(super) seed: bool,
     /// The current topology has no such address.
-    gone: bool,
+    pub(super) gone: bool,
     /// The driver knows that there is output.
-    flushing: bool,
+    pub(super) flushing: bool,
     /// Counts the attempts at it.
-    incarnation: u32,
+    pub(super) incarnation: u32,
 }
 
 #[derive(Debug)]
@@ -61,7 +60,7 @@ impl Connection {
         }
     }
 
-    const fn is_up(&self) -> bool {
+    pub(super) const fn is_up(&self) -> bool {
         matches!(self.state, State::Up(_))
     }
 }
@@ -182,102 +181,6 @@ impl<W> Engine<W> {
     fn present(&mut self, id: ConnectionId) -> Option<(u32, &mut Connection)> {
         let place = self.connections.get_mut(id.index as usize)?;
         (place.incarnation == id.incarnation).then_some((id.index, place))
-    }
-
-    /// The connection to an address, made up where there is none.
-    pub(super) fn connection_to(&mut self, address: &str, seed: bool) -> u32 {
-        let known = self
-            .connections
-            .iter_mut()
-            .position(|place| *place.address == *address);
-        if let Some(index) = known {
-            if let Some(place) = self.connections.get_mut(index) {
-                place.gone = false;
-                place.seed |= seed;
-            }
-            return index as u32;
-        }
-        let fresh = Connection {
-            address: address.into(),
-            state: State::Down { retry_at_us: 0 },
-            waiting: VecDeque::new(),
-            failures: 0,
-            seed,
-            gone: false,
-            flushing: false,
-            incarnation: 0,
-        };
-        // A connection that is over and gone leaves its number to the next.
-        let over = |place: &Connection| {
-            place.gone && place.waiting.is_empty() && matches!(place.state, State::Down { .. })
-        };
-        match self
-            .connections
-            .iter_mut()
-            .enumerate()
-            .find(|(_, place)| over(place))
-        {
-            Some((index, place)) => {
-                *place = Connection {
-                    incarnation: place.incarnation,
-                    ..fresh
-                };
-                index as u32
-            }
-            None => {
-                self.connections.push(fresh);
-                (self.connections.len() - 1) as u32
-            }
-        }
-    }
-
-    /// The connection to the core that owns a partition.
-    pub(super) fn route(&mut self, owner: Owner) -> Option<u32> {
-        let (member, core) = (usize::from(owner.member), usize::from(owner.core));
-        if let Some(known) = self.routes.get(member)?.get(core)? {
-            return Some(*known);
-        }
-        let topology = self.topology.clone()?;
-        let place = topology.members().get(member)?;
-        let address = self.address_of(&place.host, place.core_port(owner.core));
-        let connection = self.connection_to(&address, false);
-        *self.routes.get_mut(member)?.get_mut(core)? = Some(connection);
-        Some(connection)
-    }
-
-    /// A node that listens on all of its addresses cannot name one: it is reached where the
-    /// seeds are.
-    fn address_of(&self, host: &str, port: u16) -> String {
-        let seed_host = || {
-            self.config
-                .seeds
-                .first()
-                .and_then(|seed| seed.rsplit_once(':'))
-        };
-        match (host, seed_host()) {
-            ("0.0.0.0" | "::" | "[::]", Some((seed_host, _))) => format!("{seed_host}:{port}"),
-            _ if host.contains(':') && !host.starts_with('[') => format!("[{host}]:{port}"),
-            _ => format!("{host}:{port}"),
-        }
-    }
-
-    /// A connection for what any core can serve: one that is up, else the next in turn.
-    pub(super) fn any_connection(&self) -> Option<u32> {
-        let up = self
-            .connections
-            .iter()
-            .position(|place| place.is_up() && !place.gone);
-        let index = up.or_else(|| {
-            let usable = self
-                .connections
-                .iter()
-                .enumerate()
-                .filter(|(_, place)| !place.gone);
-            usable
-                .min_by_key(|(_, place)| place.failures)
-                .map(|(index, _)| index)
-        });
-        index.map(|index| index as u32)
     }
 
     /// Sends a call on a connection, or has it wait there.
@@ -408,7 +311,7 @@ impl<W> Engine<W> {
         }
     }
 
-    fn hang_up(&mut self, connection: u32) {
+    pub(super) fn hang_up(&mut self, connection: u32) {
         let id = self.id_of(connection);
         self.actions.push(Action::Close(id));
     }
@@ -483,59 +386,6 @@ impl<W> Engine<W> {
                 refusal.clone().unwrap_or_else(|| error.clone()),
                 now_us,
             );
-        }
-    }
-
-    /// After a new topology: connections that it does not name are closed once they are idle,
-    /// and calls that wait for one that is not up are sent to whoever owns their key now.
-    pub(super) fn rewire(&mut self, now_us: u64) {
-        let Some(topology) = self.topology.clone() else {
-            return;
-        };
-        let cores = |member: &crate::routing::Member| vec![None; usize::from(member.cores)];
-        self.routes = topology.members().iter().map(cores).collect();
-        let alive = topology.members().iter().filter(|member| member.alive);
-        let named: std::collections::HashSet<String> = alive
-            .flat_map(|member| {
-                let cores = (0..member.cores).map(|core| member.core_port(core));
-                cores
-                    .chain([member.any_core_port])
-                    .map(|port| self.address_of(&member.host, port))
-            })
-            .collect();
-        let mut homeless = Vec::new();
-        for place in &mut self.connections {
-            place.gone = !place.seed && !named.contains(&*place.address);
-            if !place.is_up() || place.gone {
-                homeless.extend(place.waiting.drain(..));
-            }
-        }
-        homeless.append(&mut self.unrouted);
-        for key in homeless {
-            let movable = self
-                .calls
-                .get(key)
-                .is_some_and(|call| matches!(call.place, Place::Waiting(_) | Place::Unrouted));
-            if movable {
-                self.dispatch(key, now_us);
-            }
-        }
-        for index in 0..self.connections.len() {
-            self.close_if_gone(index as u32);
-        }
-    }
-
-    fn close_if_gone(&mut self, connection: u32) {
-        let Some(place) = self.connections.get_mut(connection as usize) else {
-            return;
-        };
-        if let State::Up(session) = &place.state
-            && place.gone
-            && session.in_flight() == 0
-        {
-            place.state = State::Down { retry_at_us: 0 };
-            place.flushing = false;
-            self.hang_up(connection);
         }
     }
 }
