@@ -18,6 +18,7 @@ mod intake;
 mod locking;
 mod mailbox;
 mod replies;
+mod scan;
 mod session;
 pub(crate) mod shared;
 pub(crate) mod stats;

@@ -80,6 +80,7 @@ fn check_reply(reply: &Reply<'_>, bytes: &[u8]) {
         Opcode::MultiGet => reply.fetched().count(),
         Opcode::MultiPut => reply.stored().count(),
         Opcode::MultiDelete => reply.deleted().count(),
+        Opcode::Scan => reply.scanned().count(),
         _ => 0,
     };
     assert_eq!(items, reply.count as usize, "{reply:?}");

@@ -19,6 +19,7 @@ pub mod lock;
 pub mod multi;
 pub mod opcode;
 pub mod routing;
+pub mod scan;
 pub mod stats;
 pub mod status;
 
@@ -30,4 +31,5 @@ pub use frame::{
 };
 pub use hello::{Hello, HelloReply};
 pub use opcode::Opcode;
+pub use scan::ScanQuery;
 pub use status::{Fault, Retry, Status};

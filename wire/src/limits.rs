@@ -52,6 +52,9 @@ pub const EXPIRY_MS_MAX: u64 = (1 << 48) - 1;
 /// Longest time that a request waits for a lock: a day.
 pub const LOCK_WAIT_MS_MAX: u64 = 86_400_000;
 
+/// Longest glob pattern.
+pub const PATTERN_BYTES_MAX: usize = 256;
+
 /// Most times a request may have been forwarded.
 pub const HOPS_MAX: u8 = 1;
 

@@ -6,6 +6,7 @@
 //! MultiGet reply                  u8 status | u8[3] 0 | u32 value_len | u64 version | value
 //! MultiPut reply                  u8 status | u8[7] 0 | u64 version
 //! MultiDelete reply               u8 status
+//! Scan reply                      u16 key_len | key
 //! ```
 //!
 //! The decoder has walked the items of every frame that it hands out, so an iterator over one
@@ -16,7 +17,7 @@ use crate::frame::DecodeErrorKind;
 use crate::limits;
 use crate::status::Status;
 
-/// Appends one key of a `MultiGet` or `MultiDelete`. False, and nothing appended, where the key
+/// Appends one key of a `MultiGet`, a `MultiDelete` or the reply to a `Scan`. False, and nothing appended, where the key
 /// is empty or too long.
 #[must_use]
 pub fn push_key(out: &mut Vec<u8>, key: &[u8]) -> bool {
@@ -159,7 +160,7 @@ macro_rules! items {
 }
 
 items! {
-    /// The keys of a `MultiGet` or `MultiDelete`, in order.
+    /// The keys of a `MultiGet`, a `MultiDelete` or the reply to a `Scan`, in order.
     Keys yields &'a [u8], read_key
 }
 items! {

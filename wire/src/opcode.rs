@@ -1,7 +1,7 @@
 //! The operations, their numbers, and what a request of each may carry.
 //!
 //! Numbers are grouped by family with room to grow: `0x0_` the connection, `0x1_` one key,
-//! `0x2_` many keys, `0x3_` locks. A number is never given a second meaning.
+//! `0x2_` many keys, `0x3_` locks, `0x4_` whole maps. A number is never given a second meaning.
 
 use crate::flags::RequestFlags;
 
@@ -113,6 +113,8 @@ pub enum Kind {
     Key,
     /// About many keys: split over their owners.
     Multi,
+    /// About the keys of a map from a cursor on: served by the core that the cursor names.
+    Scan,
 }
 
 macro_rules! opcodes {
@@ -251,6 +253,9 @@ opcodes! {
     /// Has the lock that is held under the token `version` given back `arg` milliseconds from now.
     /// Reply: `version` = the same token, `arg` = the expiry in Unix milliseconds; or `NoSuchLock`.
     Lease = 0x32, Key, KEYED.with(Parts::ARG).with(Parts::VERSION), RequestFlags::TTL_RELATIVE;
+    /// Keys of a map from the cursor `arg` on, 0 being the start; see [`crate::scan`]. Reply: the
+    /// keys, `count` of them, and `arg` = the cursor to go on from, 0 where the scan is over.
+    Scan = 0x40, Scan, Parts::MAP.with(Parts::VALUE).with(Parts::ARG), RequestFlags::NONE;
 }
 
 impl Opcode {
@@ -275,7 +280,8 @@ impl Opcode {
             | Self::GetMeta
             | Self::Exists
             | Self::Ttl
-            | Self::MultiGet => true,
+            | Self::MultiGet
+            | Self::Scan => true,
             Self::Unknown
             | Self::Put
             | Self::Delete
@@ -329,6 +335,7 @@ mod tests {
                 Kind::Connection => {}
                 Kind::Key => assert!(shape.parts.contains(KEYED), "{opcode:?}"),
                 Kind::Multi => assert!(shape.parts.contains(MANY), "{opcode:?}"),
+                Kind::Scan => assert!(shape.parts.contains(Parts::MAP), "{opcode:?}"),
             }
         }
     }

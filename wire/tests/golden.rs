@@ -8,7 +8,7 @@ use std::fmt::Write;
 use jerboa_wire::routing::{Member, Migration, Topology};
 use jerboa_wire::{
     Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, HelloReply, Opcode, Reply, ReplyFlags,
-    Request, RequestFlags, Status, decode_reply, decode_request, hello, lock, multi,
+    Request, RequestFlags, ScanQuery, Status, decode_reply, decode_request, hello, lock, multi,
 };
 
 const FROZEN: &str = include_str!("golden/frames.txt");
@@ -164,6 +164,7 @@ fn requests(found: &mut Found) {
     );
     updates(found);
     locks(found);
+    scans(found);
     let bare = |opcode| Request {
         request_id: 9,
         ..Request::new(opcode)
@@ -265,6 +266,31 @@ fn updates(found: &mut Found) {
         ..Reply::new(Opcode::CasValue, Status::Mismatch, 8)
     };
     found.reply("CasValue of another value", mismatch, Crc::On);
+}
+
+fn scans(found: &mut Found) {
+    let mut section = Vec::new();
+    let pattern = b"user:*";
+    ScanQuery { count: 10, pattern }.encode(&mut section);
+    let scan = Request {
+        request_id: 9,
+        map: b"orders",
+        arg: 0x0102_0304_0506_0708,
+        value: &section,
+        ..Request::new(Opcode::Scan)
+    };
+    found.request("Scan", scan, Crc::On);
+    let mut keys = Vec::new();
+    assert!(multi::push_key(&mut keys, b"user:1") && multi::push_key(&mut keys, b"user:22"));
+    let reply = Reply {
+        count: 2,
+        arg: 0x0102_0304_0506_0999,
+        value: &keys,
+        ..Reply::new(Opcode::Scan, Status::Ok, 9)
+    };
+    found.reply("Scan", reply, Crc::On);
+    let over = Reply::new(Opcode::Scan, Status::Ok, 9);
+    found.reply("Scan that is over", over, Crc::On);
 }
 
 fn locks(found: &mut Found) {

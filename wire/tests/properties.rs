@@ -10,7 +10,7 @@
 use jerboa_wire::opcode::Kind;
 use jerboa_wire::{
     Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, Opcode, Reply, ReplyFlags, Request,
-    RequestFlags, Status, decode_reply, decode_request, limits, lock, multi,
+    RequestFlags, ScanQuery, Status, decode_reply, decode_request, limits, lock, multi,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -80,6 +80,12 @@ fn value_of(
                 assert!(multi::push_key(&mut section, key));
             }
         }
+        Opcode::Scan => {
+            let count = items.len() as u32;
+            let pattern = &value[..];
+            ScanQuery { count, pattern }.encode(&mut section);
+            return (section, 0);
+        }
         Opcode::Lock => {
             let wait_ms = value.len() as u64 * 1000;
             return (lock::encode_wait(wait_ms).to_vec(), 0);
@@ -131,7 +137,7 @@ fn requests() -> impl Strategy<Value = OwnRequest> {
         let (partition, request_id, epoch, arg, hops) = head;
         let timed = flags.intersects(RequestFlags::TTL_RELATIVE | RequestFlags::TTL_ABSOLUTE);
         let arg = match opcode {
-            Opcode::Incr | Opcode::Decr => arg,
+            Opcode::Incr | Opcode::Decr | Opcode::Scan => arg,
             // Its exponent is not all ones, so it is finite.
             Opcode::IncrFloat => arg & !(1 << 62),
             _ if timed => arg % limits::EXPIRY_MS_MAX + 1,
@@ -220,7 +226,7 @@ fn replies() -> impl Strategy<Value = (Reply<'static>, Vec<u8>)> {
             ..Reply::new(opcode, status, request_id)
         };
         let mut section = Vec::new();
-        let is_multi = opcode.shape().kind == Kind::Multi;
+        let is_multi = matches!(opcode.shape().kind, Kind::Multi | Kind::Scan);
         if status == Status::Ok && is_multi {
             for (status, version, value) in &items {
                 let value = if *status == Status::Ok {
@@ -231,6 +237,9 @@ fn replies() -> impl Strategy<Value = (Reply<'static>, Vec<u8>)> {
                 match opcode {
                     Opcode::MultiGet => {
                         multi::push_fetched(&mut section, *status, *version, [value].into_iter());
+                    }
+                    Opcode::Scan => {
+                        assert!(multi::push_key(&mut section, &version.to_le_bytes()));
                     }
                     Opcode::MultiPut => multi::push_stored(&mut section, *status, *version),
                     _ => multi::push_deleted(&mut section, *status),

@@ -40,6 +40,7 @@ fn the_opcode_table_is_the_code() {
             Kind::Connection => "any core",
             Kind::Key => "the key's core",
             Kind::Multi => "the keys' cores",
+            Kind::Scan => "the cursor's core",
         };
         let parts = Parts::NAMES
             .iter()
@@ -130,6 +131,7 @@ fn the_limits_table_is_the_code() {
         ("CORES_MAX", limits::CORES_MAX.into()),
         ("EXPIRY_MS_MAX", limits::EXPIRY_MS_MAX),
         ("LOCK_WAIT_MS_MAX", limits::LOCK_WAIT_MS_MAX),
+        ("PATTERN_BYTES_MAX", limits::PATTERN_BYTES_MAX as u64),
         ("HOPS_MAX", limits::HOPS_MAX.into()),
     ];
     let expected: Vec<_> = expected

@@ -5,6 +5,7 @@
 
 pub(super) mod lock;
 mod multi;
+mod scan;
 mod update;
 
 use jerboa_core_shard::{

@@ -12,13 +12,14 @@ use jerboa_wire::routing::partition_of;
 use jerboa_wire::{DecodeError, Decoded, Opcode, Reply, Request, Status, decode_request};
 
 use super::WorkerConfig;
-use super::budget::{BATCH, WORK_OF_STATS, WORK_PER_CONNECTION};
+use super::budget::{BATCH, WORK_OF_SCAN, WORK_OF_STATS, WORK_PER_CONNECTION};
 use super::buffer::Pool;
 use super::connection::execute_connection;
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
 use super::gather::{self, Gather};
 use super::locking::{Asked, Locks, asked_for_lock};
 use super::mailbox::{Forward, Outbox, ReturnAddress};
+use super::scan::ScanPlace;
 use super::session::{Door, Session};
 use super::shared::Shared;
 use super::stats::Counts;
@@ -129,6 +130,9 @@ impl Executor<'_> {
     /// What a request needs: its map and address, or the core that has them.
     #[inline]
     fn task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
+        if request.opcode == Opcode::Scan {
+            return self.scan_task(request);
+        }
         if request.key.is_empty() || request.opcode == Opcode::Noop {
             let map = if request.count > 0 {
                 choose_map(self.shard, &request)
@@ -160,6 +164,21 @@ impl Executor<'_> {
             }
             MapChoice::Unknown => refuse(Status::NotFound),
             MapChoice::Refused(status) => refuse(status),
+        }
+    }
+
+    /// A scan goes where its cursor stands.
+    fn scan_task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
+        match ScanPlace::of_cursor(request.arg, self.shared) {
+            Some(place) if place.core(self.shared) != self.config.core => Task::Elsewhere {
+                request,
+                core: place.core(self.shared),
+            },
+            // One that is no place is refused where it is.
+            _ => Task::Other {
+                request,
+                map: choose_map(self.shard, &request),
+            },
         }
     }
 
@@ -276,6 +295,16 @@ impl Executor<'_> {
         if request.count > 0 {
             return self.execute_many(socket, request, map, answering);
         }
+        if request.opcode == Opcode::Scan {
+            let mut engine = Execution {
+                own_core: self.config.core,
+                shard: self.shard,
+                now_ms: self.now_ms,
+                answering: *answering,
+                room: self.room,
+            };
+            return session.reply(|out| engine.scan(request, map, self.shared, out));
+        }
         execute_connection(request, session, self.shared, self.config, answering);
     }
 
@@ -379,7 +408,8 @@ impl Executor<'_> {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
-        let stale = session.door == Door::OwnCore;
+        // A scan visits all cores: no port is the wrong one for it.
+        let stale = session.door == Door::OwnCore && request.opcode != Opcode::Scan;
         let mut frame = Vec::new();
         let hop = Request {
             hops: jerboa_wire::limits::HOPS_MAX,
@@ -431,6 +461,7 @@ fn without_wait<'a>(request: &Request<'a>, session: &Session) -> Request<'a> {
 fn work_of(request: &Request<'_>) -> usize {
     match request.opcode {
         Opcode::Stats => WORK_OF_STATS,
+        Opcode::Scan => WORK_OF_SCAN,
         _ => (request.count as usize).max(1),
     }
 }

@@ -19,6 +19,7 @@ use super::budget::{
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
 use super::locking::{Asked, asked_for_lock};
 use super::mailbox::{Answer, Forward, Grant, Message, Order};
+use super::scan::ScanPlace;
 use super::session::Life;
 use super::shared::Shared;
 use crate::net::SocketId;
@@ -407,6 +408,14 @@ fn execute_owned(
     request: &Request<'_>,
     out: &mut Vec<u8>,
 ) {
+    if request.opcode == Opcode::Scan {
+        let place = ScanPlace::of_cursor(request.arg, shared);
+        if place.is_some_and(|place| place.core(shared) != own) {
+            return engine.answering.status(request, Status::NotOwner, out);
+        }
+        let map = choose_map(engine.shard, request);
+        return engine.scan(request, map, shared, out);
+    }
     let partition = |key: &[u8]| partition_of(key, shared.partition_count);
     let owned = |key: &[u8]| shared.core_of_partition[usize::from(partition(key))] == own;
     let mine = match request.opcode {

@@ -6,7 +6,7 @@ use super::request::lengths;
 use super::{Crc, DecodeOptions, Decoded};
 use crate::flags::{REPLY_BIT, ReplyFlags};
 use crate::limits;
-use crate::multi::{self, Deleted, Fetched, Stored};
+use crate::multi::{self, Deleted, Fetched, Keys, Stored};
 use crate::opcode::{Kind, Opcode};
 use crate::status::Status;
 
@@ -88,6 +88,13 @@ impl<'a> Reply<'a> {
     #[inline]
     pub const fn fetched(&self) -> Fetched<'a> {
         Fetched::new(self.value, self.count)
+    }
+
+    /// The keys that a `Scan` found.
+    #[must_use]
+    #[inline]
+    pub const fn scanned(&self) -> Keys<'a> {
+        Keys::new(self.value, self.count)
     }
 
     /// The items of the reply to a `MultiPut`.
@@ -258,6 +265,10 @@ fn check(reply: &Reply<'_>) -> Result<(), DecodeErrorKind> {
     match reply.opcode.shape().kind {
         _ if reply.opcode == Opcode::Unknown => Err(DecodeErrorKind::UnknownOpcode { number: 0 }),
         Kind::Multi => check_items(reply),
+        Kind::Scan if reply.count > limits::MULTI_ITEMS_MAX => {
+            Err(DecodeErrorKind::TooManyItems { count: reply.count })
+        }
+        Kind::Scan => multi::check_keys(reply.value, reply.count),
         _ if reply.count != 0 => Err(DecodeErrorKind::UnexpectedField { field: "count" }),
         _ if reply.value.is_empty() || carries_value(reply.opcode) => Ok(()),
         _ => Err(DecodeErrorKind::UnexpectedField { field: "value" }),

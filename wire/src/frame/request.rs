@@ -9,6 +9,7 @@ use crate::limits;
 use crate::lock;
 use crate::multi::{self, Entries, Keys};
 use crate::opcode::{Kind, Opcode, Parts, Shape};
+use crate::scan;
 
 /// A request, borrowed from the buffer that it was read from or is written from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -206,6 +207,7 @@ fn check(request: &Request<'_>, value_bytes_max: u32) -> Result<(), DecodeErrorK
         Kind::Key => check_key(request, value_bytes_max),
         Kind::Connection => check_connection(request),
         Kind::Multi => check_items(request, value_bytes_max),
+        Kind::Scan => scan::check(request.value),
     }
 }
 
