@@ -55,7 +55,7 @@ pub(super) const LEAVING_SILENCE_MS: u64 = 200;
 pub(super) const SESSIONS_PER_TICK: usize = 2048;
 
 /// Work units of one slice of the engine's background work (50 µs at most).
-pub(super) const SHARD_STEP: u32 = 32;
+pub(super) const SHARD_STEP: u32 = 128;
 
 /// Buffers kept for reuse, and the largest that is kept.
 pub(super) const POOLED_BUFFERS: usize = 256;
