@@ -16,7 +16,8 @@ impl Shard {
         let (place, slot, start) = self.find_start(at, key)?;
         let head = entry::head(&self.memory.bytes()[start..]);
         let expired = head.expires_ms != 0 && head.expires_ms <= now_ms;
-        if expired || head.extended || self.limits.any_idle {
+        let rare = self.limits.any_idle || self.limits.any_destroyed;
+        if expired || head.extended || rare {
             return self.get_with_care(at, key, now_ms);
         }
         self.counters.hits += 1;
@@ -73,10 +74,12 @@ impl Shard {
         Some(found)
     }
 
-    /// Whether an entry has reached its expiry or its map's idle time.
+    /// Whether an entry has reached its expiry or its map's idle time, or went with its map.
     #[inline]
     pub(super) fn is_over(&self, header: &Header, now_ms: u64) -> bool {
-        header.expired(now_ms) || self.limits.is_idle(header, now_ms)
+        header.expired(now_ms)
+            || self.limits.is_idle(header, now_ms)
+            || self.limits.is_destroyed(header)
     }
 
     #[inline(always)]

@@ -31,6 +31,9 @@ pub(super) struct Upkeep {
     /// of them is.
     chores: VecDeque<u16>,
     chore_position: u32,
+    /// How far the walk has come that removes the entries of destroyed maps.
+    pub(super) destroy_place: usize,
+    pub(super) destroy_position: u32,
     overdue_checked_ms: u64,
     /// Fewer free segments than this, and writes help.
     free_low: usize,
@@ -48,6 +51,8 @@ impl Upkeep {
             clean_position: 0,
             chores: VecDeque::new(),
             chore_position: 0,
+            destroy_place: 0,
+            destroy_position: 0,
             overdue_checked_ms: 0,
             free_low,
             free_target: free_low + (segments / 64).max(1),
@@ -97,6 +102,7 @@ impl Shard {
         more |= self.limit_slice(now_ms, half);
         more |= self.clean_slice(half);
         more |= self.chore_slice(half);
+        more |= self.destroy_slice(half);
         more
     }
 

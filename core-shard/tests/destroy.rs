@@ -1,0 +1,118 @@
+//! Fear: a destroyed map whose entries come back, whose memory does not, or which takes others'
+//! entries along.
+
+use jerboa_core_shard::{MapId, PutOptions, PutOutcome, Shard, ShardConfig, ShardError};
+
+const START_MS: u64 = 1_800_000_000_000;
+const PARTITIONS: u16 = 8;
+
+fn shard() -> Shard {
+    Shard::new(&ShardConfig::owning_all(64 << 20, PARTITIONS)).expect("enough memory")
+}
+
+fn put(shard: &mut Shard, map: MapId, number: u32, now_ms: u64) {
+    let key = number.to_le_bytes();
+    let at = shard.address(map, number as u16 % PARTITIONS, &key);
+    let outcome = shard.put(at, &key, &[7; 60], PutOptions::default(), now_ms);
+    assert!(matches!(outcome, Ok(PutOutcome::Stored { .. })));
+}
+
+fn has(shard: &mut Shard, map: MapId, number: u32, now_ms: u64) -> bool {
+    let key = number.to_le_bytes();
+    let at = shard.address(map, number as u16 % PARTITIONS, &key);
+    let read = shard.get(at, &key, now_ms).is_some();
+    assert_eq!(read, shard.metadata(at, &key, now_ms).is_some());
+    read
+}
+
+#[test]
+fn a_destroyed_map_is_empty_at_once_and_the_others_are_whole() {
+    let mut shard = shard();
+    let doomed = shard.map_id(b"doomed").expect("room for maps");
+    for number in 0..20_000 {
+        put(&mut shard, doomed, number, START_MS);
+        put(&mut shard, MapId::DEFAULT, number, START_MS);
+    }
+    // The clock stands still: the version alone has to tell before from after.
+    assert_eq!(shard.destroy_map(doomed, START_MS), Ok(20_000));
+    for number in 0..20_000 {
+        assert!(!has(&mut shard, doomed, number, START_MS));
+        assert!(has(&mut shard, MapId::DEFAULT, number, START_MS));
+    }
+    shard.verify().expect("sound");
+}
+
+#[test]
+fn memory_comes_back_in_slices_while_new_entries_are_written() {
+    let mut shard = shard();
+    let map = shard.map_id(b"again").expect("room for maps");
+    for round in 0..6_u32 {
+        for number in 0..30_000 {
+            put(&mut shard, map, number, START_MS);
+        }
+        assert_eq!(shard.map_usage(map).entries, 30_000, "round {round}");
+        assert_eq!(shard.destroy_map(map, START_MS), Ok(30_000));
+        let mut slices = 0;
+        let mut kept = 0;
+        while shard.step(START_MS, 32) {
+            slices += 1;
+            if slices % 50 == 0 && kept < 100 {
+                put(&mut shard, map, 50_000 + kept, START_MS);
+                kept += 1;
+            }
+            assert!(slices < 1_000_000, "it never ends");
+        }
+        assert!(slices > 100, "one slice did too much: {slices}");
+        for number in 0..kept {
+            assert!(
+                has(&mut shard, map, 50_000 + number, START_MS),
+                "written after it"
+            );
+        }
+        assert_eq!(
+            shard.map_usage(map).entries,
+            u64::from(kept),
+            "nothing else is left"
+        );
+        shard.verify().expect("sound");
+        shard.destroy_map(map, START_MS).expect("known");
+        while shard.step(START_MS, 256) {}
+        assert_eq!(shard.map_usage(map).entries, 0);
+    }
+    assert_eq!(shard.usage().entries, 0);
+    shard.verify().expect("sound");
+}
+
+#[test]
+fn another_map_destroyed_meanwhile_is_walked_too() {
+    let mut shard = shard();
+    let maps = [b"a", b"b", b"c"].map(|name| shard.map_id(name).expect("room for maps"));
+    for number in 0..10_000 {
+        for map in maps {
+            put(&mut shard, map, number, START_MS);
+        }
+    }
+    shard.destroy_map(maps[0], START_MS).expect("known");
+    for _ in 0..200 {
+        shard.step(START_MS, 32);
+    }
+    shard.destroy_map(maps[2], START_MS).expect("known");
+    while shard.step(START_MS, 256) {}
+    let left = maps.map(|map| shard.map_usage(map).entries);
+    assert_eq!(left, [0, 10_000, 0]);
+    assert!(has(&mut shard, maps[1], 9_999, START_MS));
+    shard.verify().expect("sound");
+}
+
+#[test]
+fn an_unknown_or_empty_map_is_destroyed_without_work() {
+    let mut shard = shard();
+    let mut other = Shard::new(&ShardConfig::owning_all(16 << 20, 8)).expect("enough memory");
+    let unknown = other.map_id(b"unknown here").expect("room for maps");
+    assert_eq!(
+        shard.destroy_map(unknown, START_MS),
+        Err(ShardError::NoSuchMap)
+    );
+    assert_eq!(shard.destroy_map(MapId::DEFAULT, START_MS), Ok(0));
+    assert!(!shard.step(START_MS, 32));
+}
