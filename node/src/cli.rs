@@ -4,6 +4,7 @@
 //! the name and the words of its key; flags win over the file.
 
 mod serve;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use argh::FromArgs;
 use jerboa::config::{Config, ConfigError};
 
 pub(crate) use serve::Serve;
+pub(crate) use verify::Verify;
 
 /// Thread-per-core in-memory key/value store.
 #[derive(FromArgs, Debug)]
@@ -29,6 +31,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Serve(Box<Serve>),
     CheckConfig(CheckConfig),
+    Verify(Verify),
 }
 
 /// Print the effective configuration; fails with the first thing that is wrong with it.

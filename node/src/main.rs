@@ -28,6 +28,10 @@ fn main() -> ExitCode {
             Ok(config) => print(&config.to_toml()),
             Err(error) => refuse(&error),
         },
+        Some(Command::Verify(verify)) => match verify.run() {
+            Ok(counted) => print(&counted),
+            Err(error) => refuse(error.as_ref()),
+        },
         Some(Command::Serve(serve)) => serve.load().map_or_else(|error| refuse(&error), run),
         None => run(Config::default()),
     }

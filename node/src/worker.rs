@@ -23,6 +23,7 @@ mod session;
 pub(crate) mod shared;
 pub(crate) mod stats;
 mod turn;
+mod verification;
 mod waiters;
 
 use std::io;
@@ -43,6 +44,7 @@ use session::Session;
 use shared::Shared;
 use stats::Counts;
 use turn::Inputs;
+use verification::Verification;
 
 /// What a worker is told.
 #[derive(Clone, Debug)]
@@ -98,6 +100,8 @@ pub(crate) struct Worker {
     cursor: usize,
     locks: Locks,
     shard_busy: bool,
+    /// The recount that was asked for last.
+    verification: Verification,
     stepped_ms: u64,
     published_ms: u64,
     drain_until: Option<Instant>,
@@ -153,6 +157,7 @@ impl Worker {
             cursor: 0,
             locks: Locks::default(),
             shard_busy: false,
+            verification: Verification::default(),
             stepped_ms: 0,
             published_ms: 0,
             drain_until: None,

@@ -336,6 +336,34 @@ fn hello_topology_stats_ping_and_noop_tell_the_truth() {
 }
 
 #[test]
+fn a_recount_of_a_running_core_ends_and_finds_everything_in_order() {
+    let node = node(2);
+    let mut raw = Raw::connect(node.addresses().cores[1]);
+    let ask = |raw: &mut Raw, arg| {
+        raw.call(Request {
+            arg,
+            ..Request::new(Opcode::Verify)
+        })
+    };
+    assert_eq!(ask(&mut raw, 0).arg, 0, "none was asked for");
+    for number in 0..500 {
+        raw.put(&key_of_core(1, 2, number), b"value");
+    }
+    assert_eq!(ask(&mut raw, 1).arg, 1);
+    let mut state = ask(&mut raw, 0);
+    while state.arg == 1 {
+        // Other requests go on meanwhile.
+        raw.put(b"key", b"value");
+        state = ask(&mut raw, 0);
+    }
+    let text = String::from_utf8(state.value).unwrap();
+    assert_eq!(state.arg, 2, "{text}");
+    assert!(text.starts_with("core 1\n"), "{text}");
+    let entries = stats::number(&text, "entries").unwrap();
+    assert!((500..=501).contains(&entries), "{text}");
+}
+
+#[test]
 fn a_wrong_partition_is_refused_and_changes_nothing() {
     let node = node(1);
     let mut raw = Raw::connect(node.addresses().any_core);

@@ -191,6 +191,8 @@ opcodes! {
     Topology = 0x04, Connection, Parts::NONE, RequestFlags::NONE;
     /// Answers with counters as text; see [`crate::stats`].
     Stats = 0x05, Connection, Parts::NONE, RequestFlags::NONE;
+    /// Recounts what the serving core holds, in slices beside its work, or tells how far that is.
+    Verify = 0x06, Connection, Parts::ARG, RequestFlags::NONE;
     /// The value of a key. Reply: `value`, `version`; or `NotFound`.
     Get = 0x10, Key, KEYED, RequestFlags::NONE;
     /// The value of a key with its metadata. Reply: `value`, `version`, `arg` = expiry in Unix
@@ -276,6 +278,7 @@ impl Opcode {
             | Self::Hello
             | Self::Topology
             | Self::Stats
+            | Self::Verify
             | Self::Get
             | Self::GetMeta
             | Self::Exists

@@ -173,6 +173,14 @@ fn requests(found: &mut Found) {
         found.request(opcode.name(), bare(opcode), Crc::On);
     }
     found.request(
+        "Verify",
+        Request {
+            arg: 1,
+            ..bare(Opcode::Verify)
+        },
+        Crc::On,
+    );
+    found.request(
         "Ping",
         Request {
             value: b"jump",
@@ -419,6 +427,12 @@ fn replies(found: &mut Found) {
         ..ok(Opcode::Stats)
     };
     found.reply("Stats", stats, Crc::On);
+    let verify = Reply {
+        arg: 2,
+        value: b"core 0\n",
+        ..ok(Opcode::Verify)
+    };
+    found.reply("Verify", verify, Crc::On);
     let mut value = Vec::new();
     multi::push_fetched(&mut value, Status::Ok, version, [&b"bar"[..]].into_iter());
     multi::push_fetched(&mut value, Status::NotFound, 0, std::iter::empty());

@@ -184,6 +184,7 @@ fn carries_value(opcode: Opcode, status: Status) -> bool {
             | Opcode::GetDelete
             | Opcode::Ping
             | Opcode::Stats
+            | Opcode::Verify
     );
     let tells = matches!(
         (opcode, status),

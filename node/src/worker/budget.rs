@@ -57,6 +57,9 @@ pub(super) const SESSIONS_PER_TICK: usize = 2048;
 /// Work units of one slice of the engine's background work (50 µs at most).
 pub(super) const SHARD_STEP: u32 = 128;
 
+/// Entries that one slice of a recount looks at.
+pub(super) const VERIFY_STEP: u32 = 64;
+
 /// Buffers kept for reuse, and the largest that is kept.
 pub(super) const POOLED_BUFFERS: usize = 256;
 /// See [`POOLED_BUFFERS`].

@@ -1,4 +1,4 @@
-//! Requests about the connection or the node: noop, ping, hello, topology, stats.
+//! Requests about the connection or the node: noop, ping, hello, topology, stats, verify.
 
 use jerboa_wire::hello::ANY_CORE;
 use jerboa_wire::{Crc, Hello, HelloReply, Opcode, Reply, Request, Status};
@@ -7,15 +7,23 @@ use super::WorkerConfig;
 use super::execute::{Answering, encode};
 use super::session::{Door, Session};
 use super::shared::Shared;
+use super::verification::Verification;
+
+/// What such a request may look at.
+pub(super) struct Surroundings<'w> {
+    pub(super) shared: &'w Shared,
+    pub(super) config: &'w WorkerConfig,
+    pub(super) verification: &'w mut Verification,
+}
 
 /// Executes such a request and puts the reply into the session.
 pub(super) fn execute_connection(
     request: &Request<'_>,
     session: &mut Session,
-    shared: &Shared,
-    config: &WorkerConfig,
+    around: &mut Surroundings<'_>,
     answering: &Answering,
 ) {
+    let Surroundings { shared, config, .. } = *around;
     let ok = answering.head(request, Status::Ok);
     let with_value = |value: &[u8], session: &mut Session| {
         session.reply(|out| encode(&Reply { value, ..ok }, out, answering.crc));
@@ -25,6 +33,11 @@ pub(super) fn execute_connection(
         Opcode::Ping => with_value(request.value, session),
         Opcode::Topology => with_value(&shared.topology, session),
         Opcode::Stats => with_value(shared.stats_text().as_bytes(), session),
+        Opcode::Verify => {
+            let (arg, text) = around.verification.ask(request.arg == 1, config.core);
+            let value = text.as_bytes();
+            session.reply(|out| encode(&Reply { arg, value, ..ok }, out, answering.crc));
+        }
         Opcode::Hello => hello(request, session, shared, config, answering),
         _ => session.reply(|out| answering.status(request, Status::UnknownOpcode, out)),
     }

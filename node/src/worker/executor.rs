@@ -14,7 +14,7 @@ use jerboa_wire::{DecodeError, Decoded, Opcode, Reply, Request, Status, decode_r
 use super::WorkerConfig;
 use super::budget::{BATCH, WORK_OF_SCAN, WORK_OF_STATS, WORK_PER_CONNECTION};
 use super::buffer::Pool;
-use super::connection::execute_connection;
+use super::connection::{Surroundings, execute_connection};
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
 use super::gather::{self, Gather};
 use super::locking::{Asked, Locks, asked_for_lock};
@@ -24,6 +24,7 @@ use super::session::{Door, Session};
 use super::shared::Shared;
 use super::stats::Counts;
 use super::turn::{Input, Progress};
+use super::verification::Verification;
 use crate::net::SocketId;
 
 /// What is to be done for a decoded frame.
@@ -61,6 +62,7 @@ pub(super) struct Executor<'w> {
     pub(super) shared: &'w Shared,
     pub(super) shard: &'w mut Shard,
     pub(super) locks: &'w mut Locks,
+    pub(super) verification: &'w mut Verification,
     pub(super) sessions: &'w mut [Option<Session>],
     pub(super) outbox: &'w mut Outbox,
     pub(super) counts: &'w mut Counts,
@@ -305,7 +307,12 @@ impl Executor<'_> {
             };
             return session.reply(|out| engine.scan(request, map, self.shared, out));
         }
-        execute_connection(request, session, self.shared, self.config, answering);
+        let mut around = Surroundings {
+            shared: self.shared,
+            config: self.config,
+            verification: self.verification,
+        };
+        execute_connection(request, session, &mut around, answering);
     }
 
     fn execute_many(

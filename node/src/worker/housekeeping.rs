@@ -249,6 +249,7 @@ impl Worker {
         if self.shard_busy || now_ms != self.stepped_ms {
             self.stepped_ms = now_ms;
             self.shard_busy = self.shard.step(now_ms, SHARD_STEP);
+            self.shard_busy |= self.verification.step(&self.shard);
         }
         if now_ms != self.published_ms {
             self.publish(now_ms);

@@ -125,6 +125,7 @@ impl Worker {
             shared: &self.shared,
             shard: &mut self.shard,
             locks: &mut self.locks,
+            verification: &mut self.verification,
             sessions: &mut self.sessions,
             outbox: &mut self.outbox,
             counts: &mut self.counts,

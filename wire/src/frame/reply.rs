@@ -316,6 +316,7 @@ const fn carries_value(opcode: Opcode) -> bool {
             | Opcode::Hello
             | Opcode::Topology
             | Opcode::Stats
+            | Opcode::Verify
     )
 }
 
