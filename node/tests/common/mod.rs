@@ -260,6 +260,11 @@ impl Random {
         Self(seed)
     }
 
+    /// Another stream of numbers, for another thread.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self(self.next())
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
