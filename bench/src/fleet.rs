@@ -1,5 +1,8 @@
 //! All client cores together: orders a stage from each and gathers what they report.
 
+mod gathering;
+mod readings;
+
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -9,11 +12,12 @@ use glommio::ExecutorJoinHandle;
 use crate::accounting::{Accounting, Sample};
 use crate::connect::{self, ConnectError, Lanes};
 use crate::loader::Common;
-use crate::report::text::{large, micros};
 use crate::source::Source;
 use crate::tally::Tally;
 use crate::target::Protocol;
-use crate::worker::{self, Event, Part, Report, Stage, WorkerSetup};
+use crate::worker::{self, Event, Stage, WorkerSetup};
+use gathering::Gathering;
+use readings::Readings;
 
 /// A stage in which no request is answered for this long has stalled.
 const STALL: Duration = Duration::from_secs(10);
@@ -68,8 +72,10 @@ pub struct Timing {
 pub struct Outcome {
     /// Counts and latencies of the measurement.
     pub measured: Tally,
-    /// Those of warm-up and drain.
-    pub rest: Tally,
+    /// Those of the warm-up before it.
+    pub warmup: Tally,
+    /// Those of the drain after it.
+    pub drain: Tally,
     /// Requests answered a second in the measurement, summed over the client cores.
     pub ops_per_s: f64,
     /// Length of the measurement.
@@ -184,7 +190,7 @@ impl Fleet {
         name: &str,
         timing: Timing,
         mut order: impl FnMut(usize, u64) -> Stage,
-        mut accounting: Option<&mut Accounting>,
+        accounting: Option<&mut Accounting>,
     ) -> Result<Outcome, FleetError> {
         let began = Instant::now();
         let began_ns = self.now_ns();
@@ -201,54 +207,32 @@ impl Fleet {
             orders.send(stage).map_err(|_| FleetError::Died)?;
         }
         let mut gathering = Gathering::new(name, self.orders.len(), self.quiet);
-        let mut first: Option<(Sample, Instant)> = None;
-        let mut last: Option<(Sample, f64)> = None;
         let measure_at = began + timing.warmup;
         let measure_end = timing.measure.map(|measure| measure_at + measure);
+        let mut readings = Readings::new(accounting, measure_at, measure_end);
         let mut progress_at = began + Duration::from_secs(1) + PROGRESS_OFFSET;
-        while gathering.running > 0 {
-            let now = Instant::now();
-            if first.is_none() && now >= measure_at {
-                first = take(&mut accounting)?.map(|sample| (sample, Instant::now()));
-                if first.is_none() {
-                    first = Some((Sample::default(), now));
-                }
-            }
-            if let (Some((_, since)), None, Some(end)) = (&first, &last, measure_end)
-                && now >= end
-            {
-                let sample = take(&mut accounting)?.unwrap_or_default();
-                last = Some((sample, since.elapsed().as_secs_f64()));
-            }
-            if now >= progress_at {
+        while gathering.is_running() {
+            readings.take_due();
+            if Instant::now() >= progress_at {
                 gathering.progress(began.elapsed())?;
                 progress_at += Duration::from_secs(1);
             }
-            let mut wake = progress_at;
-            if first.is_none() {
-                wake = wake.min(measure_at);
-            }
-            if let (None, Some(end)) = (&last, measure_end) {
-                wake = wake.min(end);
-            }
-            match self
-                .events
-                .recv_timeout(wake.saturating_duration_since(Instant::now()))
-            {
+            let wake = readings
+                .next()
+                .map_or(progress_at, |at| at.min(progress_at));
+            let wait = wake.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(wait) {
                 Ok(event) => gathering.take(event),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(FleetError::Died),
             }
         }
-        if let (Some((_, since)), None) = (&first, &last) {
-            let sample = take(&mut accounting)?.unwrap_or_default();
-            last = Some((sample, since.elapsed().as_secs_f64()));
-        }
         let mut outcome = gathering.outcome();
-        if let (Some((before, _)), Some((after, seconds)), true) =
-            (first, last, accounting.is_some())
-        {
-            outcome.samples = Some((before, after, seconds));
+        match readings.finish() {
+            Ok(samples) => outcome.samples = samples,
+            Err(error) => outcome
+                .failures
+                .push(format!("the server's own figures are missing: {error}")),
         }
         Ok(outcome)
     }
@@ -263,139 +247,5 @@ impl Fleet {
             executor.join().map_err(|_| FleetError::Died)?;
         }
         Ok(())
-    }
-}
-
-fn take(accounting: &mut Option<&mut Accounting>) -> Result<Option<Sample>, FleetError> {
-    match accounting {
-        Some(accounting) => Ok(Some(accounting.sample()?)),
-        None => Ok(None),
-    }
-}
-
-/// What came in so far from a stage.
-struct Gathering {
-    name: String,
-    quiet: bool,
-    running: usize,
-    measured: Tally,
-    rest: Tally,
-    /// Answered requests, nanoseconds and busy nanoseconds of each core's measurement.
-    cores: Vec<(u64, u64, u64)>,
-    failures: Vec<String>,
-    /// What came in since the last progress line.
-    line: Tally,
-    line_since: Duration,
-    silent: Duration,
-}
-
-impl Gathering {
-    fn new(name: &str, workers: usize, quiet: bool) -> Self {
-        Self {
-            name: name.to_owned(),
-            quiet,
-            running: workers,
-            measured: Tally::default(),
-            rest: Tally::default(),
-            cores: vec![(0, 0, 0); workers],
-            failures: Vec::new(),
-            line: Tally::default(),
-            line_since: Duration::ZERO,
-            silent: Duration::ZERO,
-        }
-    }
-
-    fn take(&mut self, event: Event) {
-        match event {
-            Event::Over { failure, .. } => {
-                self.running -= 1;
-                self.failures.extend(failure);
-            }
-            Event::Report(report) => self.report(*report),
-        }
-    }
-
-    fn report(&mut self, report: Report) {
-        let Report {
-            worker,
-            part,
-            elapsed_ns,
-            busy_ns,
-            tally,
-            ..
-        } = report;
-        self.line.add(tally.clone());
-        if part == Part::Measure {
-            let (answered, elapsed, busy) = &mut self.cores[worker];
-            *answered += tally.counts.operations();
-            *elapsed += elapsed_ns;
-            *busy += busy_ns;
-            self.measured.add(tally);
-        } else {
-            self.rest.add(tally);
-        }
-    }
-
-    /// The progress line of the last second.
-    fn progress(&mut self, elapsed: Duration) -> Result<(), FleetError> {
-        let mut line = std::mem::take(&mut self.line);
-        let span = elapsed - self.line_since;
-        self.line_since = elapsed;
-        let answered = line.counts.operations();
-        self.silent = if answered == 0 {
-            self.silent + span
-        } else {
-            Duration::ZERO
-        };
-        if self.silent >= STALL {
-            return Err(FleetError::Stalled);
-        }
-        if self.quiet {
-            return Ok(());
-        }
-        let latency = line.all();
-        let us = |quantile| micros(latency.value_at_quantile(quantile) as f64 / 1e3);
-        let reads = line.counts.hits + line.counts.misses;
-        let hits = match reads {
-            0 => String::new(),
-            reads => format!(
-                "  hit {:.1} %",
-                line.counts.hits as f64 * 100.0 / reads as f64
-            ),
-        };
-        eprintln!(
-            "{:>8} {:>4.0}s {:>9}/s  p50 {:>8}  p99 {:>8}  p99.9 {:>8}  max {:>8}{hits}  err {}  bad {}",
-            self.name,
-            elapsed.as_secs_f64(),
-            large(answered as f64 / span.as_secs_f64()),
-            us(0.5),
-            us(0.99),
-            us(0.999),
-            micros(latency.max() as f64 / 1e3),
-            line.counts.errors(),
-            line.counts.verify_failures(),
-        );
-        Ok(())
-    }
-
-    fn outcome(self) -> Outcome {
-        let seconds = |ns: u64| ns as f64 / 1e9;
-        let measured_cores = self.cores.iter().filter(|(_, elapsed, _)| *elapsed > 0);
-        let rate = |(answered, elapsed, _): &(u64, u64, u64)| *answered as f64 / seconds(*elapsed);
-        Outcome {
-            ops_per_s: measured_cores.clone().map(rate).sum(),
-            seconds: self
-                .cores
-                .iter()
-                .map(|(_, elapsed, _)| seconds(*elapsed))
-                .fold(0.0, f64::max),
-            client_cpu: measured_cores
-                .map(|(_, elapsed, busy)| *busy as f64 / *elapsed as f64)
-                .collect(),
-            measured: self.measured,
-            rest: self.rest,
-            samples: None,
-            failures: self.failures,
-        }
     }
 }

@@ -15,7 +15,7 @@ use crate::check::{Checker, Finding};
 use crate::key::{KeyClass, Keys};
 use crate::operation::Operation;
 use crate::schedule::Schedule;
-use crate::session::{Item, Session, Waiting};
+use crate::session::{Item, Session, Times, Waiting};
 use crate::source::{Ask, Source};
 use crate::tally::Tally;
 use crate::target::{Answer, Batch, Parsed, Protocol, ProtocolError};
@@ -310,8 +310,12 @@ impl<P: Protocol> Loader<P> {
         self.tally.counts.answered[waiting.operation.number()] += 1;
         self.tally.counts.items += u64::from(waiting.count);
         if waiting.start_ns >= self.record_from_ns {
-            self.tally
-                .latency(waiting.operation, now_ns.saturating_sub(waiting.start_ns));
+            let latency = now_ns.saturating_sub(waiting.start_ns);
+            self.tally.latency(waiting.operation, latency);
+            if matches!(self.pace, Pace::Open(..)) {
+                let service = now_ns.saturating_sub(waiting.made_ns);
+                self.tally.service(service);
+            }
         }
     }
 
@@ -377,7 +381,11 @@ impl<P: Protocol> Loader<P> {
                 return None;
             };
             let lag = now_ns - due;
-            if !self.send(None, ask, due) {
+            let times = Times {
+                start_ns: due,
+                made_ns: now_ns,
+            };
+            if !self.send(None, ask, times) {
                 self.held = Some(ask);
                 return Some(now_ns);
             }
@@ -399,7 +407,11 @@ impl<P: Protocol> Loader<P> {
             return false;
         };
         self.permits -= 1;
-        self.send(Some(home), ask, now_ns)
+        let times = Times {
+            start_ns: now_ns,
+            made_ns: now_ns,
+        };
+        self.send(Some(home), ask, times)
     }
 
     /// Draws the next requests together and touches what the ledger knows about their keys: the

@@ -54,7 +54,7 @@ impl Latency {
 /// One operation's share of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OperationReport {
-    /// Requests answered in the measurement.
+    /// Requests with a latency: begun, or due, in the measurement.
     pub count: u64,
     /// Their latencies.
     pub latency_us: Latency,
@@ -157,8 +157,10 @@ pub struct RunReport {
     pub keys_per_s: f64,
     /// Open loop: requests due a second.
     pub offered_ops_per_s: Option<f64>,
-    /// Latencies of all requests.
+    /// Latencies of all requests; in an open loop from when they were due.
     pub latency_us: Latency,
+    /// Open loop: from when they were made. The difference is what the loader's own delays add.
+    pub service_us: Option<Latency>,
     /// Refused and unanswered requests and lost connections.
     pub errors: u64,
     /// Reads that found nothing.
@@ -240,10 +242,10 @@ impl RunReport {
         let all = tally.all();
         self.latency_us = Latency::of(&all);
         self.curve = curve(&all);
+        self.service_us = tally.service_times().map(Latency::of);
         for operation in Operation::ALL {
-            let count = counts.answered[operation.number()];
             if let Some(histogram) = tally.histogram(operation) {
-                let latency_us = Latency::of(histogram);
+                let (count, latency_us) = (histogram.len(), Latency::of(histogram));
                 let report = OperationReport { count, latency_us };
                 self.operations.insert(operation.name().to_owned(), report);
             }

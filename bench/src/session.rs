@@ -23,11 +23,22 @@ pub struct Item {
     pub remembered: u32,
 }
 
+/// When a request began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// From when its latency counts: in an open loop, when it was due.
+    pub start_ns: u64,
+    /// When it was made.
+    pub made_ns: u64,
+}
+
 /// A request that was sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Waiting {
-    /// From when its latency counts.
+    /// From when its latency counts: in an open loop, when it was due.
     pub start_ns: u64,
+    /// When it was made.
+    pub made_ns: u64,
     /// Which operation.
     pub operation: Operation,
     /// Number of its keys.
@@ -81,12 +92,13 @@ impl Session {
 
     /// A request on `items` was appended to `out`.
     #[inline]
-    pub fn sent(&mut self, operation: Operation, start_ns: u64, items: &[Item]) {
+    pub fn sent(&mut self, operation: Operation, times: Times, items: &[Item]) {
         let items_at = self.items_base + self.items.len() as u64;
         self.items.extend(items);
         let count = items.len() as u32;
         self.waiting.push_back(Waiting {
-            start_ns,
+            start_ns: times.start_ns,
+            made_ns: times.made_ns,
             operation,
             count,
             answered: false,
@@ -192,6 +204,13 @@ impl Session {
 mod tests {
     use super::*;
 
+    fn at(ns: u64) -> Times {
+        Times {
+            start_ns: ns,
+            made_ns: ns,
+        }
+    }
+
     fn item(index: u64) -> Item {
         Item {
             index,
@@ -205,9 +224,9 @@ mod tests {
             next_id: u32::MAX,
             ..Session::default()
         };
-        session.sent(Operation::Get, 1, &[item(10)]);
-        session.sent(Operation::MultiGet, 2, &[item(20), item(21)]);
-        session.sent(Operation::Get, 3, &[item(30)]);
+        session.sent(Operation::Get, at(1), &[item(10)]);
+        session.sent(Operation::MultiGet, at(2), &[item(20), item(21)]);
+        session.sent(Operation::Get, at(3), &[item(30)]);
         let place = session.place(Some(1)).unwrap();
         assert_eq!(session.item(&session.at(place), 0), item(30));
         session.answered(place);

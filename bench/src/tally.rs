@@ -95,6 +95,8 @@ pub struct Tally {
     /// What was counted.
     pub counts: Counts,
     latencies: [Option<Histogram<u64>>; OPERATIONS],
+    /// Open loop: from when requests were made instead of due.
+    service: Option<Histogram<u64>>,
     /// The latencies that are not yet in their histogram: how many, of what.
     run: Option<(Operation, u64, u64)>,
     /// Some refusals in the server's words.
@@ -112,6 +114,13 @@ impl Tally {
                 self.run = Some((operation, ns, 1));
             }
         }
+    }
+
+    /// Open loop: a request was answered this long after it was made.
+    #[inline]
+    pub fn service(&mut self, ns: u64) {
+        let histogram = self.service.get_or_insert_with(new_histogram);
+        histogram.saturating_record(ns.clamp(1, LATENCY_NS_MAX));
     }
 
     /// A request, or one key of it, was refused.
@@ -156,12 +165,9 @@ impl Tally {
         self.settle();
         self.counts.add(&other.counts);
         for (mine, theirs) in self.latencies.iter_mut().zip(other.latencies) {
-            match (mine, theirs) {
-                (_, None) => {}
-                (Some(sum), Some(more)) => merge(sum, &more),
-                (empty @ None, more) => *empty = more,
-            }
+            merge_optional(mine, theirs);
         }
+        merge_optional(&mut self.service, other.service);
         for text in other.refusals {
             self.keep_text(text);
         }
@@ -171,8 +177,10 @@ impl Tally {
     pub fn adopt_latencies(&mut self, other: &mut Self) {
         other.settle();
         let latencies = std::mem::take(&mut other.latencies);
+        let service = other.service.take();
         self.add(Self {
             latencies,
+            service,
             ..Self::default()
         });
     }
@@ -182,6 +190,12 @@ impl Tally {
     pub fn histogram(&mut self, operation: Operation) -> Option<&Histogram<u64>> {
         self.settle();
         self.latencies[operation.number()].as_ref()
+    }
+
+    /// Open loop: times from when requests were made.
+    #[must_use]
+    pub const fn service_times(&self) -> Option<&Histogram<u64>> {
+        self.service.as_ref()
     }
 
     /// The latencies of all operations together.
@@ -199,6 +213,14 @@ impl Tally {
     #[must_use]
     pub fn refusals(&self) -> &[String] {
         &self.refusals
+    }
+}
+
+fn merge_optional(sum: &mut Option<Histogram<u64>>, more: Option<Histogram<u64>>) {
+    match (sum, more) {
+        (_, None) => {}
+        (Some(sum), Some(more)) => merge(sum, &more),
+        (empty @ None, more) => *empty = more,
     }
 }
 

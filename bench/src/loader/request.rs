@@ -4,7 +4,7 @@ use super::{Loader, Pace, Scratch};
 use crate::key::KeyClass;
 use crate::ledger::Change;
 use crate::operation::Operation;
-use crate::session::Item;
+use crate::session::{Item, Times};
 use crate::source::Ask;
 use crate::target::{Command, Protocol, Route};
 
@@ -16,7 +16,7 @@ impl<P: Protocol> Loader<P> {
     /// Sends a request over a connection to the owner of its key: `home` if it is one, else the
     /// next in turn. False, and nothing sent, where all of them are full or gone.
     #[inline]
-    pub(super) fn send(&mut self, home: Option<usize>, ask: Ask, start_ns: u64) -> bool {
+    pub(super) fn send(&mut self, home: Option<usize>, ask: Ask, times: Times) -> bool {
         self.common
             .keys
             .write(ask.class, ask.index, &mut self.scratch.key);
@@ -33,7 +33,7 @@ impl<P: Protocol> Loader<P> {
         };
         self.encode(session, ask, route);
         let entry = &mut self.sessions[session];
-        entry.sent(ask.operation, start_ns, &self.scratch.items);
+        entry.sent(ask.operation, times, &self.scratch.items);
         if !entry.dirty {
             entry.dirty = true;
             self.dirty.push(session);

@@ -54,11 +54,7 @@ pub fn text(report: &RunReport) -> String {
 
 fn writes(report: &RunReport, out: &mut String) -> std::fmt::Result {
     let p = &report.parameters;
-    writeln!(
-        out,
-        "\n{} ({} loop, {})",
-        report.label, p.loop_kind, p.machine
-    )?;
+    writeln!(out, "\n{} ({}, {})", report.label, p.loop_kind, p.machine)?;
     writeln!(
         out,
         "  {} at {}, workload {} ({}), {} keys of {} B, values of {} B, {}, ttl {}",
@@ -93,6 +89,14 @@ fn writes(report: &RunReport, out: &mut String) -> std::fmt::Result {
                 .map(|operation| operation.count)
                 .sum();
             row(out, "all", count, &report.latency_us);
+        }
+        if let Some(service) = &report.service_us {
+            let count = report
+                .operations
+                .values()
+                .map(|operation| operation.count)
+                .sum();
+            row(out, "unqueued", count, service);
         }
     }
     writeln!(out)?;

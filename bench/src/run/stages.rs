@@ -63,8 +63,8 @@ impl Load<'_> {
     pub(super) fn parameters(&self, lanes: &Lanes) -> Parameters {
         let plan = self.plan;
         let loop_kind = match plan.rate {
-            None => "closed".to_owned(),
-            Some((_, arrivals)) => format!("open, {arrivals:?} arrivals").to_lowercase(),
+            None => "closed loop".to_owned(),
+            Some((_, arrivals)) => format!("open loop, {arrivals:?} arrivals").to_lowercase(),
         };
         Parameters {
             target: plan.target.name().to_owned(),
@@ -157,7 +157,7 @@ impl Running<'_> {
 
     /// Enters the faults of a stage, and why it ended early.
     fn faults(&mut self, outcome: &mut Outcome) {
-        for tally in [&outcome.measured, &outcome.rest] {
+        for tally in [&outcome.warmup, &outcome.measured, &outcome.drain] {
             self.report.enter_faults(&tally.counts, tally.refusals());
         }
         self.failures.append(&mut outcome.failures);
@@ -276,7 +276,7 @@ impl Running<'_> {
         let (rate, seconds) = (outcome.ops_per_s, outcome.seconds);
         if plan.rate.is_some() {
             // Requests that were due in the measurement count, whenever their answers came.
-            outcome.measured.adopt_latencies(&mut outcome.rest);
+            outcome.measured.adopt_latencies(&mut outcome.drain);
         }
         self.report.enter(&mut outcome.measured, rate, seconds);
         self.tally = outcome.measured;
