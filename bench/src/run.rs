@@ -66,7 +66,7 @@ pub struct Finished {
 pub fn run(plan: &Plan, quiet: bool) -> Result<Finished, RunError> {
     // Ignored where it is not allowed: connecting then says what is missing.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let node = match plan.address {
+    let mut node = match plan.address {
         Some(_) => None,
         None => Some(start_node(plan)?),
     };
@@ -98,6 +98,11 @@ pub fn run(plan: &Plan, quiet: bool) -> Result<Finished, RunError> {
             load(plan, quiet, address, &Memcached, &lanes)
         }
     };
+    if finished.is_err() {
+        // A node that answers no more may not stop either: the reason is worth more than its end.
+        let node = node.take();
+        std::thread::spawn(move || drop(node));
+    }
     if let Some(node) = node {
         node.request_stop();
         node.join()
