@@ -35,10 +35,7 @@ use support::arguments::Arguments;
 
 const OPTIONS: [(&str, &str); 5] = [
     ("quick", "a smoke run: few entries, one round"),
-    (
-        "entries",
-        "entries of the uncached runs, instead of 10M and 30M",
-    ),
+    ("entries", "only this size, instead of 4k, 10M and 30M"),
     ("rounds", "rounds of the uncached runs"),
     ("ops", "gets and puts of a turn"),
     ("only", "0: this engine alone; 1 to 5: that contender too"),
@@ -49,14 +46,17 @@ fn main() {
     let quick = arguments.has("quick");
     let hot = Plan {
         entries: 4_000,
-        operations: arguments.number("ops", if quick { 500_000 } else { 5_000_000 }),
+        operations: arguments.number("ops", if quick { 500_000 } else { 2_000_000 }),
     };
-    let mut sizes = vec![(hot, if quick { 3 } else { 9 })];
+    let mut sizes = Vec::new();
     let uncached: &[u64] = match (arguments.has("entries"), quick) {
         (true, _) => &[arguments.number("entries", 0)],
         (false, true) => &[500_000],
         (false, false) => &[10_000_000, 30_000_000],
     };
+    if !arguments.has("entries") {
+        sizes.push((hot, if quick { 3 } else { 7 }));
+    }
     for entries in uncached {
         let plan = Plan {
             entries: *entries,

@@ -93,7 +93,7 @@ macro_rules! segcache_contender {
 
         impl Contender for $contender {
             const NAME: &'static str = $name;
-            const REFUSED_PER_MILLION: u64 = 1_000;
+            const REFUSED_PER_MILLION: u64 = 5_000;
 
             fn new(entries: u64) -> Self {
                 let policy = $crate_name::Policy::Merge {

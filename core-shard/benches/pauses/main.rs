@@ -43,7 +43,7 @@ const TURN: u64 = 16;
 fn main() {
     let arguments = Arguments::read(&OPTIONS);
     let quick = arguments.has("quick");
-    let memory_bytes = arguments.number("memory", if quick { 96 } else { 1024 }) << 20;
+    let memory_bytes = arguments.number("memory", if quick { 96 } else { 384 }) << 20;
     let operations = arguments.number("ops", if quick { 1_200_000 } else { 12_000_000 });
     let budget = arguments.number("budget", 256) as u32;
     let runs = arguments.number("runs", if quick { 2 } else { 3 }).max(1);
