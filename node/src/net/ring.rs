@@ -26,6 +26,7 @@ use std::net::Shutdown;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use futures_lite::future::or;
 use glommio::io::PollableFd;
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use socket2::SockRef;
@@ -489,9 +490,20 @@ impl Ring {
         // Whatever completed before the eventfd was enabled is found here.
         let queued = self.uring.submission().len();
         self.enter_now(queued)?;
-        if self.uring.completion().is_empty() && !has_work() {
-            self.park
-                .readable()
+        // What the kernel did not get to (it runs a bounded number of receives and sends in one
+        // call), or did not take, is no reason to sleep either: nothing would announce it again.
+        let queue = self.uring.submission();
+        let unfinished = queue.taskrun() || !queue.is_empty();
+        drop(queue);
+        if !unfinished && self.uring.completion().is_empty() && !has_work() {
+            // Bounded: should a wake-up ever be lost between the two rings, the core is late once
+            // instead of asleep for good.
+            let woken = async { self.park.readable().await };
+            let late = async {
+                glommio::timer::sleep(PARK_MAX).await;
+                Ok(())
+            };
+            or(woken, late)
                 .await
                 .map_err(|error| io::Error::other(error.to_string()))?;
         }
@@ -779,6 +791,8 @@ impl Drop for Ring {
     }
 }
 
+/// Longest sleep of a parked core; its timer wakes it more often than this.
+const PARK_MAX: Duration = Duration::from_millis(500);
 /// How often a dropped ring looks for the end of its last operations.
 const DRAIN_ATTEMPTS: usize = 1000;
 /// Wait between two looks.

@@ -165,6 +165,8 @@ pub(crate) fn text(cores: &[&CoreStats], uptime_ms: u64, epoch: u32) -> String {
     };
     push_line(&mut out, "node.ops", sum(|core| &core.ops));
     push_line(&mut out, "node.keys", sum(|core| &core.keys));
+    push_line(&mut out, "node.forwarded", sum(|core| &core.forwarded));
+    push_line(&mut out, "node.busy", sum(|core| &core.busy));
     push_line(&mut out, "node.connections", sum(|core| &core.connections));
     push_line(&mut out, "node.entries", sum(|core| &core.entries));
     push_line(&mut out, "node.live_bytes", sum(|core| &core.live_bytes));
