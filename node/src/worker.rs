@@ -201,7 +201,7 @@ impl Worker {
             let (stopping, drain) = (&shared.stopping, &self.drain_until);
             let has_work =
                 || !inbox.is_empty() || (stopping.load(Ordering::SeqCst) && drain.is_none());
-            self.ring.park(has_work).await?;
+            self.ring.park(has_work)?;
         }
     }
 

@@ -68,7 +68,6 @@ forward! {
     multi_get(map: &str, keys: &[String]) -> Vec<Result<Option<Vec<u8>>, Error>>;
     multi_put(map: &str, entries: &[(String, Vec<u8>)], expiry: Expiry) -> Vec<Result<u64, Error>>;
     multi_delete(map: &str, keys: &[String]) -> Vec<Result<bool, Error>>;
-    stats() -> Result<String, Error>;
     ping(payload: &[u8]) -> Result<Vec<u8>, Error>;
     noop() -> Result<(), Error>;
 }

@@ -26,8 +26,6 @@ use std::net::Shutdown;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use futures_lite::future::or;
-use glommio::io::PollableFd;
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use socket2::SockRef;
 
@@ -135,6 +133,8 @@ enum Operation {
     Tick = 5,
     CancelAccept = 6,
     CancelSend = 7,
+    /// The waker's eventfd was written to.
+    Wake = 8,
 }
 
 impl Operation {
@@ -151,6 +151,7 @@ impl Operation {
             5 => Some(Self::Tick),
             6 => Some(Self::CancelAccept),
             7 => Some(Self::CancelSend),
+            8 => Some(Self::Wake),
             _ => None,
         };
         (kind, (user_data & u64::from(u32::MAX)) as u32)
@@ -175,7 +176,8 @@ pub struct Ring {
     sockets: SocketTable,
     listeners: Vec<Listener>,
     waker: Waker,
-    park: PollableFd<Waker>,
+    /// The kernel tells us when somebody writes to the waker's eventfd.
+    watching: bool,
     tick: Box<types::Timespec>,
     /// Listeners that failed to accept, to be armed with the next tick: without a descriptor to
     /// spare the kernel would refuse again at once, for ever.
@@ -194,7 +196,7 @@ impl Ring {
     /// filtered, or a limit is too low.
     pub fn new(config: &RingConfig, waker: Waker) -> Result<Self, RingError> {
         let failed = |step| move |source| RingError { step, source };
-        let mut uring = IoUring::builder()
+        let uring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
             .setup_taskrun_flag()
@@ -205,22 +207,13 @@ impl Ring {
         let _ = uring.submitter().register_ring_fd();
         let buffers = ProvidedBuffers::register(&uring, config.buffer_count, config.buffer_bytes)
             .map_err(failed("registering receive buffers"))?;
-        uring
-            .submitter()
-            .register_eventfd(waker.as_raw_fd())
-            .map_err(failed("registering the wake-up descriptor"))?;
-        // Only a parked core wants to be woken; see `park`.
-        uring.completion().disable_eventfd();
-        let park = PollableFd::new(waker.clone())
-            .map_err(|error| io::Error::other(error.to_string()))
-            .map_err(failed("watching the wake-up descriptor"))?;
         Ok(Self {
             uring,
             buffers,
             sockets: SocketTable::default(),
             listeners: Vec::new(),
             waker,
-            park,
+            watching: false,
             tick: Box::default(),
             accept_later: Vec::new(),
             rearm: Vec::new(),
@@ -429,12 +422,19 @@ impl Ring {
     }
 
     fn enter_now(&self, queued: usize) -> io::Result<()> {
+        self.enter_and_wait(queued, 0)
+    }
+
+    fn enter_and_wait(&self, queued: usize, completions: u32) -> io::Result<()> {
         const GETEVENTS: u32 = 1;
         // SAFETY: no argument is passed by address; the entries queued are valid (see `push`).
         let result = unsafe {
-            self.uring
-                .submitter()
-                .enter::<libc::sigset_t>(queued as u32, 0, GETEVENTS, None)
+            self.uring.submitter().enter::<libc::sigset_t>(
+                queued as u32,
+                completions,
+                GETEVENTS,
+                None,
+            )
         };
         match result {
             Ok(_) => Ok(()),
@@ -482,34 +482,34 @@ impl Ring {
     /// Sleeps until a completion arrives or the [`Waker`] is used, unless `has_work` finds
     /// something after the sleep was announced.
     ///
+    /// The thread sleeps in this ring, not in its executor. To await the ring's eventfd through
+    /// glommio was tried first: under load its reactor was seen asleep without having armed the
+    /// poll on that eventfd, and stayed so until a signal came. Besides, one hop less wakes sooner.
+    /// So whatever else runs on the executor waits for the owner's next timer at the latest.
+    ///
     /// # Errors
-    /// As [`Ring::enter`], or glommio could not watch the descriptor.
-    pub async fn park(&mut self, has_work: impl FnOnce() -> bool) -> io::Result<()> {
-        self.uring.completion().enable_eventfd();
+    /// As [`Ring::enter`].
+    pub fn park(&mut self, has_work: impl FnOnce() -> bool) -> io::Result<()> {
+        self.watch_waker();
         self.waker.announce_sleep();
-        // Whatever completed before the eventfd was enabled is found here.
         let queued = self.uring.submission().len();
-        self.enter_now(queued)?;
-        // What the kernel did not get to (it runs a bounded number of receives and sends in one
-        // call), or did not take, is no reason to sleep either: nothing would announce it again.
-        let queue = self.uring.submission();
-        let unfinished = queue.taskrun() || !queue.is_empty();
-        drop(queue);
-        if !unfinished && self.uring.completion().is_empty() && !has_work() {
-            // Bounded: should a wake-up ever be lost between the two rings, the core is late once
-            // instead of asleep for good.
-            let woken = async { self.park.readable().await };
-            let late = async {
-                glommio::timer::sleep(PARK_MAX).await;
-                Ok(())
-            };
-            or(woken, late)
-                .await
-                .map_err(|error| io::Error::other(error.to_string()))?;
+        if self.uring.completion().is_empty() && !has_work() {
+            self.enter_and_wait(queued, 1)?;
         }
-        self.uring.completion().disable_eventfd();
         self.waker.awake();
         Ok(())
+    }
+
+    /// Has the kernel report writes to the waker's eventfd, for good or until it says otherwise.
+    fn watch_waker(&mut self) {
+        if std::mem::replace(&mut self.watching, true) {
+            return;
+        }
+        let entry = opcode::PollAdd::new(types::Fd(self.waker.as_raw_fd()), libc::POLLIN as u32)
+            .multi(true)
+            .build()
+            .user_data(Operation::Wake.user_data(0));
+        self.push(&entry);
     }
 
     /// Sockets known to the ring, those being closed included.
@@ -540,6 +540,10 @@ impl Ring {
             // Nothing of an entry waits for these. A cancel precedes in the queue whatever is
             // submitted under the same index later, so it cannot hit that.
             Operation::CancelAccept | Operation::CancelSend => None,
+            Operation::Wake => {
+                self.watching = cqueue::more(entry.flags());
+                None
+            }
             Operation::Tick => {
                 while let Some(index) = self.accept_later.pop() {
                     self.accept(index);
@@ -791,8 +795,6 @@ impl Drop for Ring {
     }
 }
 
-/// Longest sleep of a parked core; its timer wakes it more often than this.
-const PARK_MAX: Duration = Duration::from_millis(500);
 /// How often a dropped ring looks for the end of its last operations.
 const DRAIN_ATTEMPTS: usize = 1000;
 /// Wait between two looks.

@@ -1,8 +1,7 @@
-//! Ends a parked executor's sleep from the kernel or from another thread.
+//! Ends a parked core's sleep from another thread.
 //!
-//! The eventfd is registered with the core's ring, so completions write to it, and it is shared
-//! with the other threads, which write to it after they have put a message into the core's
-//! mailbox. `parked` keeps both from paying a system call while the core is awake.
+//! The core's ring polls the eventfd, and other threads write to it after they have put a message
+//! into the core's mailbox. `parked` keeps them from paying a system call while the core is awake.
 //!
 //! Protocol (a message is never slept on): the sleeper sets `parked`, then looks at its mailboxes
 //! once more, then sleeps; the sender puts the message in, then takes `parked`, and writes if it

@@ -237,12 +237,12 @@ fn a_parked_core_is_woken_by_the_waker_the_timer_and_a_peer() {
                 thread::sleep(Duration::from_millis(20));
                 waker.wake();
             });
-            ring.park(|| false).await.unwrap();
+            ring.park(|| false).unwrap();
             other.join().unwrap();
 
             ring.arm_tick(Duration::from_millis(10));
             while !matches!(completions.first(), Some(Completion::Tick)) {
-                ring.park(|| false).await.unwrap();
+                ring.park(|| false).unwrap();
                 ring.reap(&mut completions, 64);
             }
             completions.clear();
@@ -252,7 +252,7 @@ fn a_parked_core_is_woken_by_the_waker_the_timer_and_a_peer() {
                 TcpStream::connect(address).unwrap()
             });
             while !matches!(completions.first(), Some(Completion::Accepted { .. })) {
-                ring.park(|| false).await.unwrap();
+                ring.park(|| false).unwrap();
                 ring.reap(&mut completions, 64);
             }
             peer.join().unwrap();
