@@ -33,7 +33,7 @@ const OPTIONS: [(&str, &str); 6] = [
     ("permille", "how close the limit is searched"),
     ("only", "0: this engine alone"),
     ("child-limit", "(used by the benchmark itself)"),
-    ("ttl", "(used by the benchmark itself)"),
+    ("ttl", "only with a time to live"),
 ];
 
 /// What is stored, and how it is named.
@@ -91,7 +91,12 @@ fn main() {
     let permille = arguments.number("permille", if quick { 20 } else { 5 });
     let only_ours = arguments.has("only");
     let mut report = Report::new(entries);
-    for with_ttl in [false, true] {
+    let loads: &[bool] = if arguments.has("ttl") {
+        &[true]
+    } else {
+        &[false, true]
+    };
+    for with_ttl in loads.iter().copied() {
         let load = Load { entries, with_ttl };
         for (name, attempt) in STORES {
             if only_ours && name != "jerboa" {
@@ -101,12 +106,15 @@ fn main() {
                 attempt(&load, limit)
             });
             match found {
-                Some((limit_bytes, trial)) => report.add(Row {
-                    name,
-                    with_ttl,
-                    limit_bytes,
-                    trial,
-                }),
+                Some((limit_bytes, trial)) => {
+                    eprintln!("{name}: {trial:?} within {limit_bytes} bytes");
+                    report.add(Row {
+                        name,
+                        with_ttl,
+                        limit_bytes,
+                        trial,
+                    });
+                }
                 None => eprintln!("{name}: not measured, it did not start"),
             }
         }
