@@ -56,7 +56,7 @@ pub struct Args {
     /// keys of one multiget or multiset (default 10)
     #[argh(option)]
     pub multi_size: Option<usize>,
-    /// uniform (default), zipf[:EXPONENT], sequential, latest or hotspot[:KEYS%:REQUESTS%]
+    /// uniform (default), zipf:EXPONENT, sequential, latest or hotspot:KEYS%:REQUESTS%
     #[argh(option)]
     pub distribution: Option<String>,
     /// time to live of writes: none (default), a duration, or DURATION:WEIGHT,…

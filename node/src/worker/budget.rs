@@ -55,7 +55,7 @@ pub(super) const LEAVING_SILENCE_MS: u64 = 200;
 pub(super) const SESSIONS_PER_TICK: usize = 2048;
 
 /// Work units of one slice of the engine's background work (50 µs at most).
-pub(super) const SHARD_STEP: u32 = 128;
+pub(super) const SHARD_STEP: u32 = 64;
 
 /// Entries that one slice of a recount looks at.
 pub(super) const VERIFY_STEP: u32 = 64;
