@@ -9,12 +9,15 @@
 //! is stated in `buffers` (received data) and `ring` (data being sent).
 
 mod buffers;
+mod error;
 mod listen;
+mod operation;
 mod ring;
 mod socket;
 mod waker;
 
 pub use buffers::Chunk;
+pub use error::RingError;
 pub use listen::{ListenError, bind_exclusive, bind_shared};
-pub use ring::{Completion, Ring, RingConfig, RingError, SocketId};
+pub use ring::{Completion, Ring, RingConfig, SocketId};
 pub use waker::Waker;

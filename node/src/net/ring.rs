@@ -19,8 +19,6 @@
     reason = "io_uring submission queue entries carry raw addresses"
 )]
 
-use std::error::Error;
-use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -30,6 +28,8 @@ use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use socket2::SockRef;
 
 use super::buffers::{Chunk, ProvidedBuffers};
+use super::error::RingError;
+use super::operation::Operation;
 use super::socket::{Socket, SocketTable};
 use super::waker::Waker;
 
@@ -99,63 +99,6 @@ pub enum Completion {
     },
     /// The timer of [`Ring::arm_tick`] fired.
     Tick,
-}
-
-/// Why a ring could not be made.
-#[derive(Debug)]
-pub struct RingError {
-    /// The step that failed.
-    pub step: &'static str,
-    /// What the kernel answered.
-    pub source: io::Error,
-}
-
-impl fmt::Display for RingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "io_uring: {} failed: {}", self.step, self.source)
-    }
-}
-
-impl Error for RingError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
-    }
-}
-
-/// Kinds of operations, in the top byte of their user data; the index is in the low 32 bits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u64)]
-enum Operation {
-    Accept = 1,
-    Receive = 2,
-    Send = 3,
-    CancelReceive = 4,
-    Tick = 5,
-    CancelAccept = 6,
-    CancelSend = 7,
-    /// The waker's eventfd was written to.
-    Wake = 8,
-}
-
-impl Operation {
-    fn user_data(self, index: u32) -> u64 {
-        (self as u64) << 56 | u64::from(index)
-    }
-
-    fn parse(user_data: u64) -> (Option<Self>, u32) {
-        let kind = match user_data >> 56 {
-            1 => Some(Self::Accept),
-            2 => Some(Self::Receive),
-            3 => Some(Self::Send),
-            4 => Some(Self::CancelReceive),
-            5 => Some(Self::Tick),
-            6 => Some(Self::CancelAccept),
-            7 => Some(Self::CancelSend),
-            8 => Some(Self::Wake),
-            _ => None,
-        };
-        (kind, (user_data & u64::from(u32::MAX)) as u32)
-    }
 }
 
 /// A long send goes out in steps of this size, so that its owner can tell a slow peer, which takes
