@@ -26,7 +26,7 @@ use crate::worker::{Links, Listeners, Worker, WorkerConfig, mailboxes};
 
 /// Memory that glommio reserves for its own file I/O on each core, of which there is none.
 const EXECUTOR_IO_BYTES: usize = 64 << 10;
-/// Entries of each of glommio's own rings: they carry the wake-up and nothing else.
+/// Entries of each of glommio's own rings, which carry its timers and nothing of the data path.
 const EXECUTOR_RING_DEPTH: usize = 32;
 /// Runs of free ports that a start with port 0 tries.
 const FREE_PORT_TRIES: u32 = 8;
