@@ -260,6 +260,11 @@ impl Random {
         Self(seed)
     }
 
+    /// The numbers of one seed.
+    pub(crate) fn from_seed(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// Another stream of numbers, for another thread.
     pub(crate) fn fork(&mut self) -> Self {
         Self(self.next())

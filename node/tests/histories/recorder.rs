@@ -1,0 +1,124 @@
+//! Clients that note what they ask and what they are told, and now and then leave without waiting
+//! for the answer.
+
+use std::net::SocketAddr;
+use std::sync::Barrier;
+use std::time::Instant;
+
+use jerboa::Node;
+use jerboa_wire::Request;
+
+use super::checker::Call;
+use super::common::{OwnedReply, Random, Raw};
+
+/// One client in this many calls goes away before it is answered.
+const LEAVES_ONE_IN: usize = 120;
+/// Such calls of one client: each makes the search harder.
+const LEAVES_MAX: usize = 2;
+
+/// One client: a connection, and the clock that all share.
+pub(crate) struct Recorder {
+    pub(crate) client: usize,
+    pub(crate) random: Random,
+    addresses: Vec<SocketAddr>,
+    raw: Raw,
+    started: Instant,
+    left: usize,
+    values: u64,
+}
+
+/// When a call was made, and when and with what it was answered.
+pub(crate) struct Asked {
+    pub(crate) called: u64,
+    pub(crate) answer: Option<(u64, OwnedReply)>,
+}
+
+impl Asked {
+    pub(crate) fn reply(&self) -> Option<&OwnedReply> {
+        self.answer.as_ref().map(|(_, reply)| reply)
+    }
+
+    pub(crate) fn call<O>(&self, client: usize, operation: O) -> Call<O> {
+        Call {
+            client,
+            called: self.called,
+            returned: self.answer.as_ref().map(|(at, _)| *at),
+            operation,
+        }
+    }
+}
+
+impl Recorder {
+    /// Asks, and waits for the answer, mostly.
+    pub(crate) fn ask(&mut self, request: Request<'_>) -> Asked {
+        let leaves = self.left < LEAVES_MAX && self.random.below(LEAVES_ONE_IN) == 0;
+        let called = self.now();
+        if leaves {
+            self.left += 1;
+            self.raw.send(request);
+            let at = self.random.below(self.addresses.len());
+            self.raw = Raw::connect(self.addresses[at]);
+            return Asked {
+                called,
+                answer: None,
+            };
+        }
+        let reply = self.raw.call(request);
+        Asked {
+            called,
+            answer: Some((self.now(), reply)),
+        }
+    }
+
+    /// A value that nobody else writes, and nobody writes twice.
+    pub(crate) fn value(&mut self) -> u64 {
+        self.values += 1;
+        (self.client as u64 + 1) * 1_000_000 + self.values
+    }
+
+    fn now(&self) -> u64 {
+        self.started.elapsed().as_nanos() as u64
+    }
+}
+
+/// Runs `clients` at the same time, each on a port of its own choice, and puts what they noted into
+/// one history.
+pub(crate) fn record<O: Send>(
+    node: &Node,
+    random: &mut Random,
+    clients: usize,
+    script: impl Fn(&mut Recorder) -> Vec<Call<O>> + Sync,
+) -> Vec<Call<O>> {
+    let mut addresses = vec![node.addresses().any_core];
+    addresses.extend(&node.addresses().cores);
+    let started = Instant::now();
+    let together = Barrier::new(clients);
+    let (script, together) = (&script, &together);
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..clients)
+            .map(|client| {
+                let mut recorder = Recorder {
+                    client,
+                    random: random.fork(),
+                    raw: Raw::connect(addresses[client % addresses.len()]),
+                    addresses: addresses.clone(),
+                    started,
+                    left: 0,
+                    values: 0,
+                };
+                scope.spawn(move || {
+                    together.wait();
+                    script(&mut recorder)
+                })
+            })
+            .collect();
+        running
+            .into_iter()
+            .flat_map(|client| {
+                client
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    })
+}
