@@ -31,7 +31,10 @@ const OPTIONS: [(&str, &str); 6] = [
     ("quick", "a smoke run: 200k entries"),
     ("entries", "how many"),
     ("permille", "how close the limit is searched"),
-    ("only", "0: this engine alone"),
+    (
+        "only",
+        "only the store of this number, from 0 for this engine",
+    ),
     ("child-limit", "(used by the benchmark itself)"),
     ("ttl", "only with a time to live"),
 ];
@@ -88,8 +91,8 @@ fn main() {
         engine::child(&load, arguments.number("child-limit", 0));
         return;
     }
-    let permille = arguments.number("permille", if quick { 20 } else { 5 });
-    let only_ours = arguments.has("only");
+    let permille = arguments.number("permille", if quick { 20 } else { 3 });
+    let only = arguments.number("only", u64::MAX) as usize;
     let mut report = Report::new(entries);
     let loads: &[bool] = if arguments.has("ttl") {
         &[true]
@@ -98,23 +101,22 @@ fn main() {
     };
     for with_ttl in loads.iter().copied() {
         let load = Load { entries, with_ttl };
-        for (name, attempt) in STORES {
-            if only_ours && name != "jerboa" {
+        for (place, (name, attempt)) in STORES.into_iter().enumerate() {
+            if only < STORES.len() && place != only {
                 continue;
             }
-            let found = smallest_limit(entries * 75, entries * 256, permille, &mut |limit| {
-                attempt(&load, limit)
+            let found = smallest_limit(entries * 256, permille, &mut |limit| {
+                let trial = attempt(&load, limit);
+                eprintln!("{name} within {limit} bytes: {trial:?}");
+                trial
             });
             match found {
-                Some((limit_bytes, trial)) => {
-                    eprintln!("{name}: {trial:?} within {limit_bytes} bytes");
-                    report.add(Row {
-                        name,
-                        with_ttl,
-                        limit_bytes,
-                        trial,
-                    });
-                }
+                Some((limit_bytes, trial)) => report.add(Row {
+                    name,
+                    with_ttl,
+                    limit_bytes,
+                    trial,
+                }),
                 None => eprintln!("{name}: not measured, it did not start"),
             }
         }

@@ -38,30 +38,42 @@ pub(crate) fn attempt(load: &Load, limit_bytes: u64) -> Option<Trial> {
         out.extend_from_slice(b"\r\n");
         connection.flush(false)?;
     }
-    let (items, evictions) = statistics(&mut connection)?;
+    connection.pending.extend_from_slice(b"stats\r\n");
+    let [items, evictions] = statistics(&mut connection, ["curr_items", "evictions"])?;
+    connection.pending.extend_from_slice(b"stats slabs\r\n");
+    // What the limit is compared with: whole pages of the slabs.
+    let [slab_bytes] = statistics(&mut connection, ["total_malloced"])?;
     Some(Trial {
         holds_all: items == load.entries && evictions == 0,
         resident_bytes: server.resident_bytes(),
-        booked_bytes: None,
+        booked_bytes: Some(slab_bytes),
     })
 }
 
-/// Entries held and entries evicted.
-fn statistics(connection: &mut Connection) -> Option<(u64, u64)> {
-    connection.pending.extend_from_slice(b"stats\r\n");
+/// The numbers with these names, of the answer to what is pending.
+fn statistics<const N: usize>(connection: &mut Connection, names: [&str; N]) -> Option<[u64; N]> {
     connection.flush(true)?;
-    let (mut items, mut evictions) = (None, None);
+    let mut found = [None; N];
     loop {
         let mut line = String::new();
         connection.reader.read_line(&mut line).ok()?;
+        // A set that was refused answers in spite of `noreply`: such lines are passed over.
+        if line.trim() == "END" {
+            break;
+        }
+        if line.is_empty() {
+            return None;
+        }
         let mut words = line.split_whitespace().skip(1);
-        match (words.next(), words.next()) {
-            (Some("curr_items"), Some(count)) => items = count.parse().ok(),
-            (Some("evictions"), Some(count)) => evictions = count.parse().ok(),
-            // A set that was refused answers in spite of `noreply`.
-            _ if line.trim() == "END" => return Some((items?, evictions?)),
-            _ if line.is_empty() => return None,
-            _ => {}
+        if let (Some(name), Some(number)) = (words.next(), words.next())
+            && let Some(place) = names.iter().position(|one| *one == name)
+        {
+            found[place] = number.parse().ok();
         }
     }
+    let mut numbers = [0; N];
+    for (number, found) in numbers.iter_mut().zip(found) {
+        *number = found?;
+    }
+    Some(numbers)
 }

@@ -44,11 +44,11 @@ pub(crate) fn attempt(load: &Load, limit_bytes: u64) -> Option<Trial> {
         connection.flush(false)?;
     }
     connection.pending.extend_from_slice(b"CLIENT REPLY ON\r\n");
-    let (keys, evicted) = statistics(&mut connection)?;
+    let [keys, evicted, used_bytes] = statistics(&mut connection)?;
     Some(Trial {
         holds_all: keys == load.entries && evicted == 0,
         resident_bytes: server.resident_bytes(),
-        booked_bytes: None,
+        booked_bytes: Some(used_bytes),
     })
 }
 
@@ -59,21 +59,23 @@ fn bulk(out: &mut Vec<u8>, word: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// Keys held and keys evicted.
-fn statistics(connection: &mut Connection) -> Option<(u64, u64)> {
+/// Keys held, keys evicted, and the memory that Redis counts as used.
+fn statistics(connection: &mut Connection) -> Option<[u64; 3]> {
     // The first reply is to the command that turned replies on again.
     connection
         .pending
-        .extend_from_slice(b"INFO stats\r\nDBSIZE\r\n");
+        .extend_from_slice(b"INFO stats\r\nINFO memory\r\nDBSIZE\r\n");
     connection.flush(true)?;
-    let mut evicted = None;
+    let (mut evicted, mut used_bytes) = (None, None);
     loop {
         let mut line = String::new();
         connection.reader.read_line(&mut line).ok()?;
         if let Some(count) = line.strip_prefix("evicted_keys:") {
             evicted = count.trim().parse().ok();
+        } else if let Some(bytes) = line.strip_prefix("used_memory:") {
+            used_bytes = bytes.trim().parse().ok();
         } else if let Some(count) = line.strip_prefix(':') {
-            return Some((count.trim().parse().ok()?, evicted?));
+            return Some([count.trim().parse().ok()?, evicted?, used_bytes?]);
         } else if line.is_empty() {
             return None;
         }

@@ -11,15 +11,16 @@ pub(crate) struct Trial {
     pub(crate) booked_bytes: Option<u64>,
 }
 
-/// Halves the range between `low`, at which it never holds, and `high` until it is as close as
-/// `permille` of the limit says. `high` is doubled first until it holds.
+/// Begins at `generous`, doubled until it holds; then feels its way from what the store's own books
+/// say in growing steps until one attempt holds and one does not, and halves what lies between
+/// them until it is within `permille` of the limit. A store whose books are right needs four
+/// attempts.
 pub(crate) fn smallest_limit(
-    low: u64,
-    high: u64,
+    generous: u64,
     permille: u64,
     attempt: &mut dyn FnMut(u64) -> Option<Trial>,
 ) -> Option<(u64, Trial)> {
-    let (mut low, mut high) = (low, high);
+    let (mut low, mut high) = (0, generous);
     let mut best = attempt(high)?;
     for _ in 0..4 {
         if best.holds_all {
@@ -31,14 +32,26 @@ pub(crate) fn smallest_limit(
     if !best.holds_all {
         return None;
     }
+    let mut step = high * permille.max(1) / 1000;
+    let mut at = high / 2;
+    if let Some(booked) = best.booked_bytes {
+        step = booked * permille.max(1) / 1000;
+        at = booked + step;
+    }
+    let (mut held, mut failed) = (false, low > 0);
     while (high - low) * 1000 > high * permille.max(1) {
-        let middle = low.midpoint(high);
-        let trial = attempt(middle)?;
-        if trial.holds_all {
-            (high, best) = (middle, trial);
-        } else {
-            low = middle;
+        if at <= low || at >= high || (held && failed) {
+            at = low.midpoint(high);
         }
+        let trial = attempt(at)?;
+        if trial.holds_all {
+            (high, best, held) = (at, trial, true);
+            at = at.saturating_sub(step);
+        } else {
+            (low, failed) = (at, true);
+            at += step;
+        }
+        step *= 2;
     }
     Some((high, best))
 }

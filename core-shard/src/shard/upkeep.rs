@@ -17,6 +17,9 @@ const WRITE_SLICE: u32 = 16;
 const WRITE_SLICE_URGENT: u32 = 64;
 /// How often a write that finds nothing free tries to reclaim before it gives up.
 const URGENT_ROUNDS: usize = 4;
+/// Of the two margins of free segments above the reserve, the most segments in each: what is kept
+/// ready holds no entries, and a few segments are many thousands of writes ahead.
+const READY_MAX: usize = 4;
 /// How often open segments are looked over for expired ones.
 const OVERDUE_INTERVAL_MS: u64 = 50;
 
@@ -43,7 +46,8 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     pub(super) fn new(segments: usize) -> Self {
-        let free_low = RESERVE + 1 + segments / 128;
+        let share = |parts: usize| (segments / parts).clamp(1, READY_MAX);
+        let free_low = RESERVE + share(128);
         Self {
             moving: None,
             drained_bytes: 0,
@@ -55,7 +59,7 @@ impl Upkeep {
             destroy_position: 0,
             overdue_checked_ms: 0,
             free_low,
-            free_target: free_low + (segments / 64).max(1),
+            free_target: free_low + share(64),
         }
     }
 }
