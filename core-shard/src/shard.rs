@@ -17,6 +17,8 @@ mod limits;
 mod lookup;
 mod read;
 mod reclaim;
+#[cfg(test)]
+mod room_test;
 mod store;
 mod sweep;
 mod upkeep;
@@ -31,6 +33,7 @@ use crate::error::ShardError;
 use crate::hash::KeyHash;
 use crate::index::scan::Scan;
 use crate::index::slot::SEGMENTS_MAX;
+use crate::index::split::FIRST_TABLE_BYTES;
 use crate::index::{Index, Partition};
 use crate::limits::Limits;
 use crate::map::{MapId, MapUsage, Maps};
@@ -213,7 +216,9 @@ fn layout(config: &ShardConfig) -> Result<(u32, usize), ShardSetupError> {
     // The tables of all partitions: others may be handed over later.
     let partitions = usize::from(config.partition_count) * (size_of::<Partition>() + 2);
     let configured_bytes = config.memory_bytes;
-    let needed_bytes = partitions + (SEGMENTS_MIN << SEGMENT_SHIFT_MIN) + (1 << SEGMENT_SHIFT_MIN);
+    let tables = usize::from(config.partition_count) * FIRST_TABLE_BYTES;
+    let segments_min = SEGMENTS_MIN + tables.div_ceil(1 << SEGMENT_SHIFT_MIN);
+    let needed_bytes = partitions + ((segments_min + 1) << SEGMENT_SHIFT_MIN);
     let Some(left) = configured_bytes.checked_sub(partitions) else {
         return Err(ShardSetupError::TooLittleMemory {
             configured_bytes,
@@ -223,7 +228,7 @@ fn layout(config: &ShardConfig) -> Result<(u32, usize), ShardSetupError> {
     let wanted = (left / SEGMENTS_WANTED).max(1).ilog2();
     let shift = wanted.clamp(SEGMENT_SHIFT_MIN, SEGMENT_SHIFT_MAX);
     let count = left / ((1 << shift) + Segments::table_bytes_each());
-    if count < SEGMENTS_MIN {
+    if count < segments_min {
         return Err(ShardSetupError::TooLittleMemory {
             configured_bytes,
             needed_bytes,

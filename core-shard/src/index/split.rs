@@ -7,12 +7,14 @@ use super::{Index, LAST, SlotPlace, chunk_of, chunk_order, position_among};
 use crate::entry;
 use crate::hash::KeyHash;
 use crate::index::slot::{Kind, Slot};
-use crate::mem::{Bucket, Region};
+use crate::mem::{BUCKET_BYTES, Bucket, Region};
 use crate::segment::Segments;
 
 /// Entries for each two buckets above which a partition grows.
 const USED_PER_TWO_BUCKETS: u64 = 11;
 const FIRST_BUCKETS: u32 = 4;
+/// What a partition's first table takes.
+pub(crate) const FIRST_TABLE_BYTES: usize = FIRST_BUCKETS as usize * BUCKET_BYTES;
 
 /// The bucket whose entries are divided when a table of `buckets` grows by one.
 pub(crate) fn split_source(buckets: u32) -> u32 {

@@ -268,7 +268,7 @@ impl Shard {
                 self.counters.entries_moved += 1;
                 true
             }
-            None if moving.reason == Reason::Eviction && !keeps => {
+            None if moving.reason != Reason::Compaction && !keeps => {
                 self.evict(candidate, place, Slot::EMPTY);
                 true
             }
@@ -305,26 +305,44 @@ impl Shard {
         }
     }
 
-    /// Makes the oldest segments unfindable until `needed` are free or none is left: the last
-    /// resort of a write.
-    pub(super) fn drop_oldest(&mut self, needed: usize) {
-        for _ in 0..self.segments.count() {
+    /// Frees the oldest segments until `needed` are free or none is left: the last resort of a
+    /// write. They become unfindable whole, which takes constant time, but for those that hold
+    /// something that may not go.
+    pub(super) fn drop_oldest(&mut self, needed: usize, now_ms: u64) {
+        if let Some(moving) = self.upkeep.moving.take() {
+            self.segments.stop_moving(moving.segment);
+        }
+        // Each round frees a segment, or empties one that then waits, or gives up one.
+        for _ in 0..3 * self.segments.count() {
             if self.segments.free_count() >= needed {
                 return;
             }
             if self.segments.first_draining().is_some() {
                 self.drain_slice(u32::MAX);
-                continue;
-            }
-            let Some(segment) = self.choose_evicted(true) else {
-                return;
-            };
-            if self.segments.at(segment).tombstones {
+            } else if self.segments.has_quarantined() {
+                self.clean_slice(u32::MAX);
+            } else if !self.drop_one(now_ms) {
                 return;
             }
-            self.counters.evicted += u64::from(self.segments.at(segment).live_entries);
+        }
+    }
+
+    /// Frees the oldest segment. False if there is none.
+    fn drop_one(&mut self, now_ms: u64) -> bool {
+        let free = self.segments.free_count();
+        let Some(segment) = self.choose_evicted(true) else {
+            // The last one may have been empty.
+            return self.segments.free_count() > free;
+        };
+        let books = self.segments.at(segment);
+        if books.tombstones || self.limit_work.regroup.is_some() {
+            self.begin(segment, Reason::Forced);
+            while self.upkeep.moving.is_some() && self.move_on(BATCH, now_ms).is_some() {}
+        } else {
+            self.counters.evicted += u64::from(books.live_entries);
             self.counters.segments_evicted += 1;
             self.retire(segment);
         }
+        true
     }
 }

@@ -38,6 +38,39 @@ impl Shard {
         existing: Option<Found>,
         now_ms: u64,
     ) -> Result<(), ShardError> {
+        match self.store_if_room(at, (key, value), stamp, existing, now_ms) {
+            Err(ShardError::OutOfMemory) => self.store_by_force(at, (key, value), stamp, now_ms),
+            outcome => outcome,
+        }
+    }
+
+    /// Stores what found no room, although room had been made for it: the index may have taken a
+    /// segment for itself meanwhile. Other entries go until there is one.
+    #[cold]
+    fn store_by_force(
+        &mut self,
+        at: Address,
+        (key, value): (&[u8], &[u8]),
+        stamp: Stamp,
+        now_ms: u64,
+    ) -> Result<(), ShardError> {
+        if !self.make_room_by_force(value.len(), now_ms) {
+            return Err(ShardError::OutOfMemory);
+        }
+        // What was found before may have gone too.
+        let existing = self.find(at, key);
+        self.store_if_room(at, (key, value), stamp, existing, now_ms)
+    }
+
+    #[inline]
+    fn store_if_room(
+        &mut self,
+        at: Address,
+        (key, value): (&[u8], &[u8]),
+        stamp: Stamp,
+        existing: Option<Found>,
+        now_ms: u64,
+    ) -> Result<(), ShardError> {
         let large = self.is_large(value.len());
         let value_bytes = if large {
             self.list_bytes(value.len())

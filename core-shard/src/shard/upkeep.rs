@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use super::Shard;
 use super::reclaim::Moving;
+use crate::config::FullPolicy;
 use crate::segment::RESERVE;
 
 /// Entries or buckets of one slice at most: about 30 µs.
@@ -20,6 +21,8 @@ const URGENT_ROUNDS: usize = 4;
 /// Of the two margins of free segments above the reserve, the most segments in each: what is kept
 /// ready holds no entries, and a few segments are many thousands of writes ahead.
 const READY_MAX: usize = 4;
+/// Segments that the index may take for one write: a partition's first table, and a longer chain.
+const INDEX_SEGMENTS: usize = 2;
 /// How often open segments are looked over for expired ones.
 const OVERDUE_INTERVAL_MS: u64 = 50;
 
@@ -120,15 +123,7 @@ impl Shard {
 
     #[cold]
     fn make_room_now(&mut self, bytes: usize, now_ms: u64) {
-        let mut needed = RESERVE + 1;
-        if self.is_large(bytes) {
-            needed += 1 + self
-                .segments
-                .segments_for_blocks(self.blocks_needed(bytes) as u64);
-        }
-        if needed > self.segments.count() {
-            return;
-        }
+        let needed = self.segments_needed(bytes);
         if self.segments.free_count() >= needed {
             if self.segments.free_count() < self.upkeep.free_low {
                 self.sweep(now_ms, WRITE_SLICE);
@@ -136,14 +131,59 @@ impl Shard {
             }
             return;
         }
+        if needed > self.segments.count() {
+            return;
+        }
         for _ in 0..URGENT_ROUNDS {
             self.sweep(now_ms, WRITE_SLICE_URGENT);
+            if self.segments.has_quarantined() {
+                self.clean_slice(WRITE_SLICE_URGENT);
+            }
             if self.segments.free_count() >= needed {
                 return;
             }
             self.reclaim_slice(now_ms, WRITE_SLICE_URGENT, true);
         }
-        self.drop_oldest(needed);
+        if needed <= self.segments_attainable() {
+            self.drop_oldest(needed, now_ms);
+        }
+    }
+
+    /// Frees segments for a write of so many bytes that failed for want of them, and for what the
+    /// index may take besides. Whether there is any hope now.
+    pub(super) fn make_room_by_force(&mut self, bytes: usize, now_ms: u64) -> bool {
+        let needed = self.segments_needed(bytes);
+        let attainable = self.segments_attainable();
+        if needed > attainable {
+            return false;
+        }
+        self.drop_oldest((needed + INDEX_SEGMENTS).min(attainable), now_ms);
+        self.segments.free_count() >= needed
+    }
+
+    /// Free segments without which a write of so many bytes may fail.
+    fn segments_needed(&self, bytes: usize) -> usize {
+        let mut needed = RESERVE + 1;
+        if self.is_large(bytes) {
+            let blocks = self.blocks_needed(bytes) as u64;
+            needed += 1 + self.segments.segments_for_blocks(blocks);
+        }
+        needed
+    }
+
+    /// Segments that could be free if everything were evicted that may be.
+    fn segments_attainable(&self) -> usize {
+        let groups = 0..self.segments.groups.len() as u8;
+        let kept = groups.filter(|group| self.group_policy(*group) == FullPolicy::Refuse);
+        let kept_bytes = kept.map(|group| {
+            let pools = self.segments.groups[usize::from(group)].pool_bytes;
+            pools.iter().sum::<u64>()
+        });
+        let segment_bytes = self.segments.bytes_each() as u64;
+        let kept_segments = kept_bytes.sum::<u64>().div_ceil(segment_bytes);
+        let index_segments = u64::from(self.index.chunks.segments_taken);
+        let all = self.segments.count() as u64;
+        all.saturating_sub(kept_segments + index_segments) as usize
     }
 
     /// Frees what has expired. Returns whether there is more.
