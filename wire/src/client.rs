@@ -16,17 +16,30 @@
 mod api;
 mod backoff;
 pub mod blocking;
+mod command;
 mod config;
+mod dmap;
 pub mod engine;
 mod error;
 mod many;
 mod operation;
+mod operations;
+mod options;
 mod outcome;
+mod pipeline;
 mod session;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+pub mod transport;
 
+pub use command::Command;
 pub use config::Config;
+pub use dmap::DMap;
 pub use error::{Error, Outcome};
-pub use operation::{Condition, Expiry, InvalidCall, Operation, PutOptions, Route};
-pub use outcome::{Entry, PutOutcome, Response, Ttl};
+pub use operation::{InvalidCall, Operation, Route};
+pub use options::{Condition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
+pub use outcome::{
+    Appended, Entry, PutOutcome, Replaced, Response, ScanPage, Swap, Ttl, Versioned,
+};
+pub use pipeline::{Answers, Pipeline, Queued};
+pub use transport::{BlockingTransport, Transport};

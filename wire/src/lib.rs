@@ -22,6 +22,7 @@ pub mod routing;
 pub mod scan;
 pub mod stats;
 pub mod status;
+pub mod value;
 
 pub use compare::Comparison;
 pub use flags::{ReplyFlags, RequestFlags};

@@ -5,6 +5,12 @@
 macro_rules! typed_calls {
     ($client:ident, [$($async:ident)?], [$($wait:tt)*]) => {
         impl $client {
+            /// The map of this name. It needs not exist: a map begins with its first entry.
+            #[must_use]
+            pub fn dmap(&self, name: impl AsRef<[u8]>) -> DMap<Self> {
+                DMap::new(self.clone(), name)
+            }
+
             /// The value of a key.
             pub $($async)? fn get(
                 &self,
@@ -137,7 +143,7 @@ macro_rules! typed_calls {
 
             /// Stores many values with one expiry; the version of each, in their order, each
             /// with a result of its own.
-            pub $($async)? fn multi_put<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+            pub $($async)? fn multi_put<K: AsRef<[u8]>, V: Encode>(
                 &self,
                 map: impl AsRef<[u8]>,
                 entries: &[(K, V)],

@@ -8,6 +8,7 @@
 //! Lock order: a socket's writer or reader, then the engine; never the other way round, and no
 //! lock is held while another thread is told anything.
 
+mod dmap;
 mod socket;
 
 use std::collections::HashMap;
@@ -21,12 +22,17 @@ use super::config::Config;
 use super::engine::{Action, CallKey, Completed, ConnectionId, Ended, Engine};
 use super::error::Error;
 use super::many::Split;
-use super::operation::{Expiry, InvalidCall, Operation, PutOptions};
+use super::operation::{InvalidCall, Operation};
+use super::options::{Expiry, PutOptions};
 use super::outcome::{Entry, PutOutcome, Response, Ttl};
+use super::transport::BlockingTransport;
 use crate::limits;
 use crate::opcode::Opcode;
 use crate::routing::{Table, Topology};
+use crate::value::Encode;
 use socket::{Flushed, Heard, Socket};
+
+pub use dmap::DMap;
 
 /// A client for threads: cheap to clone, to be shared by as many as you like.
 #[derive(Clone, Debug)]
@@ -142,6 +148,20 @@ impl Client {
             .collect();
         shared.finish_refresh(deadline);
         answers
+    }
+}
+
+impl BlockingTransport for Client {
+    fn call_all(&self, operations: Vec<Operation>) -> Vec<Result<Response, Error>> {
+        Self::call_all(self, operations)
+    }
+
+    fn table(&self) -> Option<Arc<Table>> {
+        Self::table(self)
+    }
+
+    fn with_timeout(&self, timeout: Duration) -> Self {
+        Self::with_timeout(self, timeout)
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use super::operation::InvalidCall;
 use crate::frame::DecodeErrorKind;
 use crate::status::Status;
+use crate::value::{Unencodable, WrongType};
 
 /// What a failed call may have changed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -13,6 +14,8 @@ pub enum Outcome {
     NothingDone,
     /// A write was on its way and was not answered: it may or may not have been done.
     Unknown,
+    /// Everything that was asked: only the answer cannot be read as what the caller expects.
+    Done,
 }
 
 /// A failed call.
@@ -59,6 +62,11 @@ pub enum Error {
     },
     /// The reply does not fit its request.
     UnexpectedReply,
+    /// The value is not of the type that it was to be read as. The error holds its bytes, also
+    /// where the call has removed or replaced it.
+    WrongType(WrongType),
+    /// The value to store cannot be encoded; nothing was sent.
+    Unencodable(Unencodable),
     /// The client has as many calls under way as it allows; nothing was sent.
     Overloaded,
     /// The client was closed.
@@ -75,7 +83,11 @@ impl Error {
         match self {
             Self::Refused { status, .. } if status.changed_nothing() => Outcome::NothingDone,
             Self::Refused { .. } | Self::UnexpectedReply => Outcome::Unknown,
-            Self::Invalid(_) | Self::Unreachable { .. } | Self::Overloaded => Outcome::NothingDone,
+            Self::Invalid(_)
+            | Self::Unencodable(_)
+            | Self::Unreachable { .. }
+            | Self::Overloaded => Outcome::NothingDone,
+            Self::WrongType(_) => Outcome::Done,
             Self::TimedOut { outcome }
             | Self::ConnectionLost { outcome }
             | Self::Protocol { outcome, .. }
@@ -110,12 +122,26 @@ impl From<InvalidCall> for Error {
     }
 }
 
+impl From<WrongType> for Error {
+    fn from(wrong: WrongType) -> Self {
+        Self::WrongType(wrong)
+    }
+}
+
+impl From<Unencodable> for Error {
+    fn from(unencodable: Unencodable) -> Self {
+        Self::Unencodable(unencodable)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused { status, text } if text.is_empty() => write!(f, "refused: {status}"),
             Self::Refused { status, text } => write!(f, "refused: {status} ({text})"),
             Self::Invalid(invalid) => fmt::Display::fmt(invalid, f),
+            Self::WrongType(wrong) => fmt::Display::fmt(wrong, f),
+            Self::Unencodable(unencodable) => fmt::Display::fmt(unencodable, f),
             Self::TimedOut { .. } => f.write_str("no answer by the deadline"),
             Self::ConnectionLost { .. } => f.write_str("the connection closed before the answer"),
             Self::Unreachable { address, cause } => write!(f, "cannot reach {address}: {cause}"),
@@ -125,7 +151,7 @@ impl fmt::Display for Error {
             Self::Closed { .. } => f.write_str("the client is closed"),
         }?;
         match self.outcome() {
-            Outcome::NothingDone => Ok(()),
+            Outcome::NothingDone | Outcome::Done => Ok(()),
             Outcome::Unknown => f.write_str("; whether it was done is unknown"),
         }
     }

@@ -7,18 +7,20 @@
 use std::collections::HashMap;
 
 use super::error::Error;
-use super::operation::{Expiry, InvalidCall, Operation, PutOptions, check_key};
+use super::operation::{InvalidCall, Operation, check_key};
+use super::options::{Expiry, PutOptions};
 use super::outcome::{PutOutcome, Response};
 use crate::multi;
 use crate::opcode::Opcode;
 use crate::routing::{Owner, Table, slot};
 use crate::status::Status;
+use crate::value::{Decode, Encode};
 
 /// The requests of a multi-key call, and the place of each key in them.
 pub(super) struct Split {
     requests: Vec<Request>,
     /// Keys that were refused before anything was sent.
-    refused: Vec<(usize, InvalidCall)>,
+    refused: Vec<(usize, Error)>,
     count: usize,
 }
 
@@ -41,10 +43,10 @@ const SECTION_BYTES_MAX: usize = 256 * 1024;
 
 impl Split {
     /// Splits keys for `MultiGet` or `MultiDelete`.
-    pub(super) fn keys<K: AsRef<[u8]>>(
+    pub(super) fn keys(
         opcode: Opcode,
         map: &[u8],
-        keys: &[K],
+        keys: &[impl AsRef<[u8]>],
         table: Option<&Table>,
     ) -> Self {
         let mut splitter = Splitter::new(opcode, map, Expiry::Never, table);
@@ -58,15 +60,21 @@ impl Split {
     }
 
     /// Splits entries for `MultiPut`. A large value travels alone, as a put.
-    pub(super) fn entries<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+    pub(super) fn entries(
         map: &[u8],
-        entries: &[(K, V)],
+        entries: &[(impl AsRef<[u8]>, impl Encode)],
         expiry: Expiry,
         table: Option<&Table>,
     ) -> Self {
         let mut splitter = Splitter::new(Opcode::MultiPut, map, expiry, table);
         for (place, (key, value)) in entries.iter().enumerate() {
-            let (key, value) = (key.as_ref(), value.as_ref());
+            let key = key.as_ref();
+            let mut bytes = Vec::new();
+            if let Err(unencodable) = value.encode(&mut bytes) {
+                splitter.split.refused.push((place, unencodable.into()));
+                continue;
+            }
+            let value = &*bytes;
             let bytes = multi::entry_bytes(key, value);
             if bytes > SECTION_BYTES_MAX {
                 let options = PutOptions {
@@ -91,15 +99,18 @@ impl Split {
     }
 
     /// The values of the keys.
-    pub(super) fn fetched(
+    pub(super) fn fetched<V: Decode>(
         self,
         answers: Vec<Result<Response, Error>>,
-    ) -> Assembled<Option<Vec<u8>>> {
+    ) -> Assembled<Option<V>> {
         let mut too_large = Vec::new();
         let mut results = self.assemble(answers, |response, results| {
             let items = multi::Fetched::new(&response.value, response.count);
             results.extend(items.map(|item| match item.status {
-                Status::Ok => Ok(Some(item.value.to_vec())),
+                Status::Ok => match V::decode(item.value.to_vec()) {
+                    Ok(value) => Ok(Some(value)),
+                    Err(wrong) => Err(wrong.into()),
+                },
                 Status::NotFound => Ok(None),
                 status => Err(refused(status)),
             }));
@@ -161,7 +172,7 @@ impl Split {
             }
         };
         for (place, invalid) in self.refused {
-            set(place, Err(invalid.into()));
+            set(place, Err(invalid));
         }
         let mut items = Vec::new();
         for (request, answer) in self.requests.into_iter().zip(answers) {
@@ -227,7 +238,7 @@ impl<'a> Splitter<'a> {
         push: impl FnOnce(&mut Vec<u8>) -> bool,
     ) {
         if let Err(invalid) = check_key(key) {
-            self.split.refused.push((place, invalid));
+            self.split.refused.push((place, invalid.into()));
             return;
         }
         // Without a table everything goes to one core, which asks the others.
@@ -250,7 +261,7 @@ impl<'a> Splitter<'a> {
                     places: Vec::new(),
                 }),
                 Err(invalid) => {
-                    self.split.refused.push((place, invalid));
+                    self.split.refused.push((place, invalid.into()));
                     return;
                 }
             }
@@ -268,7 +279,7 @@ impl<'a> Splitter<'a> {
                 operation,
                 places: vec![place],
             }),
-            Err(invalid) => self.split.refused.push((place, invalid)),
+            Err(invalid) => self.split.refused.push((place, invalid.into())),
         }
     }
 

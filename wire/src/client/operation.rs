@@ -1,12 +1,16 @@
 //! What a caller asks, checked before anything is sent, owned so that it can be sent again.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
+use super::options::{Condition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
+use crate::compare::Comparison;
 use crate::flags::RequestFlags;
 use crate::frame::Request;
 use crate::limits;
+use crate::lock;
 use crate::opcode::Opcode;
+use crate::scan::ScanQuery;
 
 /// One request to be: its parts lie one after the other in `body`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +18,7 @@ pub struct Operation {
     opcode: Opcode,
     flags: RequestFlags,
     arg: u64,
+    version: u64,
     count: u32,
     route: Route,
     map_bytes: u8,
@@ -45,71 +50,16 @@ pub enum InvalidCall {
     ValueTooLarge(usize),
     /// A time to live of zero, or an expiry or time past what can be stored.
     Expiry,
-}
-
-/// When an entry expires.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Expiry {
-    /// Never.
-    #[default]
-    Never,
-    /// After this time, counted by the node from when it stores; in whole milliseconds, rounded
-    /// up.
-    After(Duration),
-    /// At this time.
-    At(SystemTime),
-    /// As before: when the overwritten entry would have.
-    Keep,
-}
-
-/// Under which condition a put stores.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Condition {
-    /// Always.
-    #[default]
-    Always,
-    /// Where the key is absent.
-    IfAbsent,
-    /// Where the key is present.
-    IfPresent,
-}
-
-/// How a value is put. The default stores always, never to expire.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct PutOptions {
-    /// Under which condition.
-    pub condition: Condition,
-    /// Until when.
-    pub expiry: Expiry,
-}
-
-impl PutOptions {
-    /// Stores always, to expire after `duration`.
-    #[must_use]
-    pub const fn expire_after(duration: Duration) -> Self {
-        Self {
-            condition: Condition::Always,
-            expiry: Expiry::After(duration),
-        }
-    }
-
-    /// The same options, for an absent key only.
-    #[must_use]
-    pub const fn if_absent(self) -> Self {
-        Self {
-            condition: Condition::IfAbsent,
-            ..self
-        }
-    }
-
-    /// The same options, for a present key only.
-    #[must_use]
-    pub const fn if_present(self) -> Self {
-        Self {
-            condition: Condition::IfPresent,
-            ..self
-        }
-    }
+    /// A wait for a lock that is longer than a day.
+    Wait,
+    /// A float counter cannot take what is not a finite number.
+    NotFinite,
+    /// A pattern of this many bytes is too long.
+    PatternTooLong(usize),
+    /// A page of a scan may have 1 to 16,384 keys.
+    Count(u32),
+    /// A result is asked of another pipeline than the one that has it.
+    AnotherPipeline,
 }
 
 impl Operation {
@@ -120,6 +70,7 @@ impl Operation {
             opcode,
             flags: RequestFlags::NONE,
             arg: 0,
+            version: 0,
             count: 0,
             route: Route::Any,
             map_bytes: 0,
@@ -145,11 +96,7 @@ impl Operation {
 
     /// Adds `delta` to a counter.
     pub fn count(opcode: Opcode, map: &[u8], key: &[u8], delta: i64) -> Result<Self, InvalidCall> {
-        let arg = delta.cast_unsigned();
-        Ok(Self {
-            arg,
-            ..Self::keyed(opcode, map, key)?
-        })
+        Ok(Self::keyed(opcode, map, key)?.with_arg(delta.cast_unsigned()))
     }
 
     /// Stores a value.
@@ -159,18 +106,22 @@ impl Operation {
         value: &[u8],
         options: PutOptions,
     ) -> Result<Self, InvalidCall> {
-        let (ttl, arg) = expiry(options.expiry, 1)?;
         let condition = match options.condition {
             Condition::Always => RequestFlags::NONE,
             Condition::IfAbsent => RequestFlags::IF_ABSENT,
             Condition::IfPresent => RequestFlags::IF_PRESENT,
         };
         let operation = Self::with_value(Opcode::Put, map, key, value)?;
-        Ok(Self {
-            flags: ttl | condition,
-            arg,
-            ..operation
-        })
+        let mut operation = operation.with_expiry(options.expiry)?;
+        operation.flags = operation.flags | condition;
+        Ok(operation)
+    }
+
+    /// The same put, answered with what stood there before.
+    #[must_use]
+    pub(super) fn returning_old(mut self) -> Self {
+        self.flags = self.flags | RequestFlags::RETURN_OLD;
+        self
     }
 
     /// Sets when a key expires; [`Expiry::Never`] removes its expiry.
@@ -189,14 +140,130 @@ impl Operation {
         })
     }
 
-    /// Many items of one owner: `section` holds `count` of them, `slot` is the first key's.
-    pub(super) fn many(opcode: Opcode, map: &[u8], slot: u16) -> Result<Self, InvalidCall> {
+    /// Adds `delta` to a float counter.
+    pub fn count_float(map: &[u8], key: &[u8], delta: f64) -> Result<Self, InvalidCall> {
+        if !delta.is_finite() {
+            return Err(InvalidCall::NotFinite);
+        }
+        let keyed = Self::keyed(Opcode::IncrFloat, map, key)?;
+        Ok(keyed.with_arg(delta.to_bits()))
+    }
+
+    /// Puts `value` behind what an entry holds.
+    pub fn append(map: &[u8], key: &[u8], value: &[u8]) -> Result<Self, InvalidCall> {
+        Self::with_value(Opcode::Append, map, key, value)
+    }
+
+    /// Stores a value if the entry has this version.
+    pub fn swap_version(
+        map: &[u8],
+        key: &[u8],
+        expected: u64,
+        value: &[u8],
+        expires: Expiry,
+    ) -> Result<Self, InvalidCall> {
+        let operation = Self::with_value(Opcode::Cas, map, key, value)?;
+        let operation = operation.with_expiry(expires)?;
+        Ok(Self {
+            version: expected,
+            ..operation
+        })
+    }
+
+    /// Stores a value if the entry has this one, or with `None` if there is no entry.
+    pub fn swap_value(
+        map: &[u8],
+        key: &[u8],
+        expected: Option<&[u8]>,
+        value: &[u8],
+        expires: Expiry,
+    ) -> Result<Self, InvalidCall> {
+        let comparison = Comparison {
+            expected: expected.unwrap_or_default(),
+            new: value,
+        };
+        let mut section = Vec::new();
+        if !comparison.encode(&mut section) {
+            let bytes = comparison.expected.len() + value.len();
+            return Err(InvalidCall::ValueTooLarge(bytes));
+        }
+        let operation = Self::with_value(Opcode::CasValue, map, key, &section)?;
+        let mut operation = operation.with_expiry(expires)?;
+        if expected.is_none() {
+            operation.flags = operation.flags | RequestFlags::IF_ABSENT;
+        }
+        Ok(operation)
+    }
+
+    /// Takes a lock.
+    pub fn lock(map: &[u8], key: &[u8], options: LockOptions) -> Result<Self, InvalidCall> {
+        let wait_ms = u64::try_from(options.wait.as_nanos().div_ceil(1_000_000));
+        let wait_ms = wait_ms.map_err(|_| InvalidCall::Wait)?;
+        if wait_ms > limits::LOCK_WAIT_MS_MAX {
+            return Err(InvalidCall::Wait);
+        }
+        let wait = lock::encode_wait(wait_ms);
+        let section: &[u8] = if wait_ms == 0 { &[] } else { &wait };
+        let operation = Self::with_value(Opcode::Lock, map, key, section)?;
+        operation.with_expiry(options.lease.map_or(Expiry::Never, Expiry::After))
+    }
+
+    /// Gives a lock back.
+    pub fn unlock(map: &[u8], key: &[u8], token: LockToken) -> Result<Self, InvalidCall> {
+        Ok(Self {
+            version: token.number(),
+            ..Self::keyed(Opcode::Unlock, map, key)?
+        })
+    }
+
+    /// Has a lock expire after `lease`, from now.
+    pub fn lease(
+        map: &[u8],
+        key: &[u8],
+        token: LockToken,
+        lease: Duration,
+    ) -> Result<Self, InvalidCall> {
+        let operation = Self::keyed(Opcode::Lease, map, key)?;
+        Ok(Self {
+            version: token.number(),
+            ..operation.with_expiry(Expiry::After(lease))?
+        })
+    }
+
+    /// The page of a scan that begins at `cursor`.
+    pub fn scan(map: &[u8], cursor: u64, options: &ScanOptions) -> Result<Self, InvalidCall> {
+        let (pattern, count) = (&*options.pattern, options.count);
+        if pattern.len() > limits::PATTERN_BYTES_MAX {
+            return Err(InvalidCall::PatternTooLong(pattern.len()));
+        }
+        if count == 0 || count > limits::MULTI_ITEMS_MAX {
+            return Err(InvalidCall::Count(count));
+        }
+        let mut operation = Self::of_map(Opcode::Scan, map)?;
+        ScanQuery { count, pattern }.encode(&mut operation.body);
+        Ok(operation.with_arg(cursor))
+    }
+
+    /// An operation on a map as a whole.
+    fn of_map(opcode: Opcode, map: &[u8]) -> Result<Self, InvalidCall> {
         let map_bytes =
             u8::try_from(map.len()).map_err(|_| InvalidCall::MapNameTooLarge(map.len()))?;
-        let mut operation = Self::bare(opcode, map);
-        operation.map_bytes = map_bytes;
-        operation.route = Route::Slot(slot);
-        Ok(operation)
+        Ok(Self {
+            map_bytes,
+            ..Self::bare(opcode, map)
+        })
+    }
+
+    fn with_arg(self, arg: u64) -> Self {
+        Self { arg, ..self }
+    }
+
+    /// Many items of one owner: `section` holds `count` of them, `slot` is the first key's.
+    pub(super) fn many(opcode: Opcode, map: &[u8], slot: u16) -> Result<Self, InvalidCall> {
+        Ok(Self {
+            route: Route::Slot(slot),
+            ..Self::of_map(opcode, map)?
+        })
     }
 
     /// Adds an item to [`Self::many`].
@@ -256,6 +323,28 @@ impl Operation {
         self.count
     }
 
+    /// For how long the node itself may let the answer wait: zero but for a lock that is waited
+    /// for. The time limit of a call begins when this is over.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        if self.opcode != Opcode::Lock {
+            return Duration::ZERO;
+        }
+        let wait_ms = lock::decode_wait(self.request().value);
+        Duration::from_millis(wait_ms.unwrap_or(0))
+    }
+
+    /// What gives back the lock that was granted under `token` to this operation when nobody
+    /// wants to know any more; `None` where it asked for none.
+    #[must_use]
+    pub fn give_back(&self, token: LockToken) -> Option<Self> {
+        if self.opcode != Opcode::Lock {
+            return None;
+        }
+        let Request { map, key, .. } = self.request();
+        Self::unlock(map, key, token).ok()
+    }
+
     /// Bytes of the value section.
     #[must_use]
     pub fn value_bytes(&self) -> usize {
@@ -270,6 +359,7 @@ impl Operation {
         Request {
             flags: self.flags,
             arg: self.arg,
+            version: self.version,
             count: self.count,
             map,
             key,
@@ -335,6 +425,23 @@ impl fmt::Display for InvalidCall {
             }
             Self::ValueTooLarge(bytes) => write!(f, "a value of {bytes} bytes is too large"),
             Self::Expiry => f.write_str("the expiry is outside what can be stored"),
+            Self::Wait => f.write_str("a lock can be waited for a day at most"),
+            Self::NotFinite => f.write_str("a float counter takes finite numbers only"),
+            Self::AnotherPipeline => f.write_str("the command is of another pipeline"),
+            Self::PatternTooLong(bytes) => {
+                write!(
+                    f,
+                    "a pattern of {bytes} bytes, {} are allowed",
+                    limits::PATTERN_BYTES_MAX
+                )
+            }
+            Self::Count(count) => {
+                write!(
+                    f,
+                    "{count} keys a page, 1 to {} are allowed",
+                    limits::MULTI_ITEMS_MAX
+                )
+            }
         }
     }
 }
@@ -343,6 +450,8 @@ impl std::error::Error for InvalidCall {}
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::frame::Crc;
 

@@ -3,8 +3,11 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::Error;
+use super::options::LockToken;
 use crate::frame::Reply;
+use crate::multi;
 use crate::status::Status;
+use crate::value::Decode;
 
 /// A reply that owns its value.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,13 +26,64 @@ pub struct Response {
 
 /// A value with its metadata.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Entry {
+pub struct Entry<V = Vec<u8>> {
     /// The value.
-    pub value: Vec<u8>,
+    pub value: V,
     /// Version: greater with every write of the key.
     pub version: u64,
     /// When it expires, in Unix milliseconds.
     pub expires_at_ms: Option<u64>,
+}
+
+/// A value and its version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Versioned<V> {
+    /// The value.
+    pub value: V,
+    /// Version: greater with every write of the key.
+    pub version: u64,
+}
+
+/// What a put did and what stood there before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Replaced<V> {
+    /// What it did.
+    pub outcome: PutOutcome,
+    /// The entry that was replaced, or that kept a put for an absent key from storing; `None`
+    /// where there was none.
+    pub old: Option<Versioned<V>>,
+}
+
+/// What a compare-and-swap did. `C` is what it tells of the entry that it did not expect.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Swap<C> {
+    /// It stored the new value under this version.
+    Stored {
+        /// The entry's version.
+        version: u64,
+    },
+    /// Nothing: the entry is not the expected one, or should not be there.
+    Mismatch(C),
+    /// Nothing: there is no entry.
+    Missing,
+}
+
+/// A value after bytes were put behind it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    /// Bytes of the whole value.
+    pub bytes: u64,
+    /// The entry's version, which grows even where nothing was appended.
+    pub version: u64,
+}
+
+/// Some of the keys of a scan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScanPage {
+    /// Keys. None of them is no sign that the scan is over.
+    pub keys: Vec<Vec<u8>>,
+    /// Where to go on from; `None` where the scan is over.
+    pub next: Option<u64>,
 }
 
 /// What a put did.
@@ -57,7 +111,7 @@ pub enum Ttl {
     Left(Duration),
 }
 
-impl Entry {
+impl<V> Entry<V> {
     /// When it was written, by the clock of the node: the upper 48 bits of the version.
     #[must_use]
     pub fn written_at(&self) -> SystemTime {
@@ -66,7 +120,9 @@ impl Entry {
 }
 
 impl Response {
-    pub(super) fn from_reply(reply: &Reply<'_>) -> Self {
+    /// A copy of a reply.
+    #[must_use]
+    pub fn from_reply(reply: &Reply<'_>) -> Self {
         Self {
             status: reply.status,
             arg: reply.arg,
@@ -78,14 +134,17 @@ impl Response {
 
     /// The response where its status is an outcome; an error where it is one.
     pub(super) fn outcome(self) -> Result<Self, Error> {
-        if !self.status.is_error() {
-            return Ok(self);
+        if self.status.is_error() {
+            return Err(self.refusal());
         }
-        let text = String::from_utf8_lossy(&self.value).into_owned();
-        Err(Error::Refused {
+        Ok(self)
+    }
+
+    fn refusal(self) -> Error {
+        Error::Refused {
             status: self.status,
-            text,
-        })
+            text: String::from_utf8_lossy(&self.value).into_owned(),
+        }
     }
 
     /// True for `Ok`, false for `NotFound`.
@@ -111,17 +170,20 @@ impl Response {
         self.optional()?.ok_or(Error::UnexpectedReply)
     }
 
-    pub(super) fn value(self) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.optional()?.map(|response| response.value))
+    pub(super) fn value<V: Decode>(self) -> Result<Option<V>, Error> {
+        let decoded = self.optional()?.map(|response| V::decode(response.value));
+        Ok(decoded.transpose()?)
     }
 
-    pub(super) fn entry(self) -> Result<Option<Entry>, Error> {
-        let entry = |response: Self| Entry {
-            value: response.value,
+    pub(super) fn entry<V: Decode>(self) -> Result<Option<Entry<V>>, Error> {
+        let Some(response) = self.optional()? else {
+            return Ok(None);
+        };
+        Ok(Some(Entry {
+            value: V::decode(response.value)?,
             version: response.version,
             expires_at_ms: (response.arg != 0).then_some(response.arg),
-        };
-        Ok(self.optional()?.map(entry))
+        }))
     }
 
     pub(super) fn put(self) -> Result<PutOutcome, Error> {
@@ -154,5 +216,91 @@ impl Response {
 
     pub(super) fn text(self) -> Result<String, Error> {
         String::from_utf8(self.done()?.value).map_err(|_| Error::UnexpectedReply)
+    }
+
+    pub(super) fn stored(self) -> Result<u64, Error> {
+        Ok(self.done()?.version)
+    }
+
+    pub(super) fn replaced<V: Decode>(mut self) -> Result<Replaced<V>, Error> {
+        let (version, value) = (self.arg, std::mem::take(&mut self.value));
+        // An error's explanation stands where the value would.
+        if self.status.is_error() {
+            self.value = value;
+            return Err(self.refusal());
+        }
+        let outcome = self.put()?;
+        let old = (version != 0).then(|| V::decode(value)).transpose()?;
+        Ok(Replaced {
+            outcome,
+            old: old.map(|value| Versioned { value, version }),
+        })
+    }
+
+    /// The value that a put which always stores has replaced.
+    pub(super) fn old<V: Decode>(self) -> Result<Option<V>, Error> {
+        Ok(self.replaced()?.old.map(|old| old.value))
+    }
+
+    pub(super) fn appended(self) -> Result<Appended, Error> {
+        let response = self.done()?;
+        Ok(Appended {
+            bytes: response.arg,
+            version: response.version,
+        })
+    }
+
+    pub(super) fn float(self) -> Result<f64, Error> {
+        Ok(f64::from_bits(self.done()?.arg))
+    }
+
+    /// The version of the entry that stood in the way.
+    pub(super) fn swapped_version(self) -> Result<Swap<u64>, Error> {
+        self.swapped(|response| Ok(response.version))
+    }
+
+    /// The entry that stood in the way.
+    pub(super) fn swapped_value<V: Decode>(self) -> Result<Swap<Versioned<V>>, Error> {
+        self.swapped(|response| {
+            let Self { version, value, .. } = response;
+            let value = V::decode(value)?;
+            Ok(Versioned { value, version })
+        })
+    }
+
+    fn swapped<C>(self, read: impl FnOnce(Self) -> Result<C, Error>) -> Result<Swap<C>, Error> {
+        let response = self.outcome()?;
+        Ok(match response.status {
+            Status::Ok => Swap::Stored {
+                version: response.version,
+            },
+            Status::Mismatch | Status::Exists => Swap::Mismatch(read(response)?),
+            Status::NotFound => Swap::Missing,
+            _ => return Err(Error::UnexpectedReply),
+        })
+    }
+
+    pub(super) fn locked(self) -> Result<Option<LockToken>, Error> {
+        let response = self.outcome()?;
+        match response.status {
+            Status::Ok => Ok(Some(LockToken::new(response.version))),
+            Status::LockNotAcquired => Ok(None),
+            _ => Err(Error::UnexpectedReply),
+        }
+    }
+
+    pub(super) fn leased(self) -> Result<SystemTime, Error> {
+        let expires_at_ms = self.done()?.arg;
+        let at = UNIX_EPOCH.checked_add(Duration::from_millis(expires_at_ms));
+        at.ok_or(Error::UnexpectedReply)
+    }
+
+    pub(super) fn page(self) -> Result<ScanPage, Error> {
+        let response = self.done()?;
+        let keys = multi::Keys::new(&response.value, response.count);
+        Ok(ScanPage {
+            keys: keys.map(<[u8]>::to_vec).collect(),
+            next: (response.arg != 0).then_some(response.arg),
+        })
     }
 }

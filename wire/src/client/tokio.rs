@@ -18,14 +18,18 @@ use tokio::time::{Instant, sleep_until};
 
 use super::api::typed_calls;
 use super::config::Config;
+use super::dmap::DMap;
 use super::engine::{Action, Completed, ConnectionId, Engine};
 use super::error::{Error, Outcome};
 use super::many::Split;
-use super::operation::{Expiry, InvalidCall, Operation, PutOptions};
+use super::operation::{InvalidCall, Operation};
+use super::options::{Expiry, PutOptions};
 use super::outcome::{Entry, PutOutcome, Response, Ttl};
+use super::transport::Transport;
 use crate::limits;
 use crate::opcode::Opcode;
 use crate::routing::{Table, Topology};
+use crate::value::Encode;
 
 /// A client for tokio: cheap to clone, to be shared by as many tasks as you like.
 ///
@@ -159,6 +163,20 @@ impl Client {
         drop(engine);
         shared.settle();
         begun
+    }
+}
+
+impl Transport for Client {
+    async fn call_all(&self, operations: Vec<Operation>) -> Vec<Result<Response, Error>> {
+        Self::call_all(self, operations).await
+    }
+
+    fn table(&self) -> Option<Arc<Table>> {
+        Self::table(self)
+    }
+
+    fn with_timeout(&self, timeout: Duration) -> Self {
+        Self::with_timeout(self, timeout)
     }
 }
 

@@ -1,0 +1,135 @@
+//! A map whose operations block the calling thread.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::client::command::Command;
+use crate::client::error::Error;
+use crate::client::many::Split;
+use crate::client::operations::operations;
+use crate::client::options::{Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
+use crate::client::outcome::{
+    Appended, Entry, PutOutcome, Replaced, ScanPage, Swap, Ttl, Versioned,
+};
+use crate::client::pipeline::{Answers, Pipeline};
+use crate::client::transport::BlockingTransport;
+use crate::opcode::Opcode;
+use crate::value::{Decode, Encode};
+
+/// A map by its name: cheap to clone, to be shared by as many threads as you like.
+///
+/// A map exists as long as it has entries; a handle to one that has none is as good as any. The
+/// empty name is the default map.
+#[derive(Clone)]
+pub struct DMap<T> {
+    transport: T,
+    name: Arc<[u8]>,
+}
+
+macro_rules! blocked {
+    ($(
+        $(#[$meta:meta])*
+        fn $operation:ident $(<$($generic:ident: $bound:ident),+>)? (
+            $($argument:ident: $type:ty),*
+        ) -> $result:ty;
+    )+) => {
+        impl<T: BlockingTransport> DMap<T> {$(
+            $(#[$meta])*
+            pub fn $operation $(<$($generic: $bound),+>)? (
+                &self,
+                $($argument: $type),*
+            ) -> Result<$result, Error> {
+                Command::$operation(&self.name, $($argument),*).call_blocking(&self.transport)
+            }
+        )+}
+    };
+}
+
+operations!(blocked);
+
+impl<T: BlockingTransport> DMap<T> {
+    /// The map of this name, whose operations `transport` executes.
+    pub fn new(transport: T, name: impl AsRef<[u8]>) -> Self {
+        Self {
+            transport,
+            name: name.as_ref().into(),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// What executes its operations.
+    #[must_use]
+    pub const fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// The same map with another time limit for its calls.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self {
+            transport: self.transport.with_timeout(timeout),
+            name: Arc::clone(&self.name),
+        }
+    }
+
+    /// An empty pipeline for this map.
+    pub fn pipeline(&self) -> Pipeline {
+        Pipeline::of(Arc::clone(&self.name))
+    }
+
+    /// Executes the commands of a pipeline, one write for each core that owns some of the keys.
+    pub fn execute(&self, pipeline: Pipeline) -> Answers {
+        let (operations, answers) = pipeline.begin();
+        answers.fill(self.transport.call_all(operations))
+    }
+
+    /// The values of many keys, in their order, each with a result of its own.
+    pub fn multi_get<V: Decode>(&self, keys: &[impl AsRef<[u8]>]) -> Vec<Result<Option<V>, Error>> {
+        let table = self.transport.table();
+        let mut split = Split::keys(Opcode::MultiGet, &self.name, keys, table.as_deref());
+        let answers = self.transport.call_all(split.operations());
+        let mut assembled = split.fetched(answers);
+        for place in assembled.too_large {
+            let key = keys.get(place).map_or(&[][..], AsRef::as_ref);
+            let result = self.get(key);
+            if let Some(at) = assembled.results.get_mut(place) {
+                *at = result;
+            }
+        }
+        assembled.results
+    }
+
+    /// Stores many values with one expiry; the version of each, in their order, each with a
+    /// result of its own.
+    pub fn multi_put(
+        &self,
+        entries: &[(impl AsRef<[u8]>, impl Encode)],
+        expiry: Expiry,
+    ) -> Vec<Result<u64, Error>> {
+        let table = self.transport.table();
+        let mut split = Split::entries(&self.name, entries, expiry, table.as_deref());
+        let answers = self.transport.call_all(split.operations());
+        split.stored(answers)
+    }
+
+    /// Removes many keys; for each whether it was there, in their order, each with a result of
+    /// its own.
+    pub fn multi_delete(&self, keys: &[impl AsRef<[u8]>]) -> Vec<Result<bool, Error>> {
+        let table = self.transport.table();
+        let mut split = Split::keys(Opcode::MultiDelete, &self.name, keys, table.as_deref());
+        let answers = self.transport.call_all(split.operations());
+        split.deleted(answers)
+    }
+}
+
+impl<T> fmt::Debug for DMap<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DMap(\"{}\")", self.name.escape_ascii())
+    }
+}

@@ -1,0 +1,120 @@
+//! The list of what can be asked of a map. Each face of the client (awaited, blocking, pipelined)
+//! gets all of it, under the same names and with the same documentation.
+
+/// Hands the list to `$face!`, which makes a method of every line.
+macro_rules! operations {
+    ($face:ident) => {
+        $face! {
+            /// The value of a key; `None` where it is absent. See [`crate::value`] for the types
+            /// that it may be read as.
+            fn get<V: Decode>(key: impl AsRef<[u8]>) -> Option<V>;
+
+            /// The value of a key with its version and expiry.
+            fn get_entry<V: Decode>(key: impl AsRef<[u8]>) -> Option<Entry<V>>;
+
+            /// Stores a value, whatever stood there, never to expire; its version. See
+            /// [`crate::value`] for what can be stored.
+            fn put(key: impl AsRef<[u8]>, value: impl Encode) -> u64;
+
+            /// Stores a value under a condition or to expire. An expiry that has passed is no
+            /// error: the entry is replaced and gone at once.
+            fn put_with(
+                key: impl AsRef<[u8]>,
+                value: impl Encode,
+                options: PutOptions
+            ) -> PutOutcome;
+
+            /// As `put_with`, and tells what stood there before.
+            fn replace<V: Decode>(
+                key: impl AsRef<[u8]>,
+                value: impl Encode,
+                options: PutOptions
+            ) -> Replaced<V>;
+
+            /// Stores a value, never to expire; the value that stood there before.
+            fn get_and_put<V: Decode>(key: impl AsRef<[u8]>, value: impl Encode) -> Option<V>;
+
+            /// Removes a key; the value that it had.
+            fn get_and_delete<V: Decode>(key: impl AsRef<[u8]>) -> Option<V>;
+
+            /// Stores a value if the key is absent, else tells what is there.
+            fn put_if_absent<V: Decode>(
+                key: impl AsRef<[u8]>,
+                value: impl Encode,
+                expiry: Expiry
+            ) -> Swap<Versioned<V>>;
+
+            /// Stores a value if the key has exactly the expected one, else tells what is there.
+            /// With [`Expiry::Never`] the new entry never expires, whatever the old one did.
+            /// Both values travel together: for larger ones compare versions.
+            fn compare_and_swap<V: Decode>(
+                key: impl AsRef<[u8]>,
+                expected: impl Encode,
+                value: impl Encode,
+                expiry: Expiry
+            ) -> Swap<Versioned<V>>;
+
+            /// Stores a value if the entry has the expected version, else tells which it has.
+            /// Versions only grow: an entry that was changed and changed back is noticed.
+            fn compare_and_swap_version(
+                key: impl AsRef<[u8]>,
+                expected: u64,
+                value: impl Encode,
+                expiry: Expiry
+            ) -> Swap<u64>;
+
+            /// Puts bytes behind the value of a key; an absent one counts as empty. The expiry is
+            /// kept.
+            fn append(key: impl AsRef<[u8]>, bytes: impl AsRef<[u8]>) -> Appended;
+
+            /// Removes a key; false where it was absent.
+            fn delete(key: impl AsRef<[u8]>) -> bool;
+
+            /// Whether a key is present.
+            fn exists(key: impl AsRef<[u8]>) -> bool;
+
+            /// Sets when a key expires; false where it is absent. A time that has passed removes
+            /// the key. Value and version stay.
+            fn expire(key: impl AsRef<[u8]>, when: Expiry) -> bool;
+
+            /// Makes a key never expire; false where it is absent or had no expiry.
+            fn persist(key: impl AsRef<[u8]>) -> bool;
+
+            /// The time that a key has left.
+            fn ttl(key: impl AsRef<[u8]>) -> Ttl;
+
+            /// Adds to a counter; the new value. An absent one counts from 0, the expiry is kept.
+            /// `NotANumber` and `Overflow` change nothing.
+            fn incr(key: impl AsRef<[u8]>, delta: i64) -> i64;
+
+            /// Subtracts from a counter; the new value. Else as `incr`.
+            fn decr(key: impl AsRef<[u8]>, delta: i64) -> i64;
+
+            /// Adds to a number that need not be integral; the sum. An absent one counts from 0,
+            /// the expiry is kept. `NotANumber` and `Overflow` change nothing.
+            fn incr_float(key: impl AsRef<[u8]>, delta: f64) -> f64;
+
+            /// Takes the lock of this name; `None` where somebody else has it and the time to
+            /// wait is over. Waiting holds up no other call. If the caller goes away meanwhile,
+            /// the lock is not taken, or given back.
+            fn lock(key: impl AsRef<[u8]>, options: LockOptions) -> Option<LockToken>;
+
+            /// Gives a lock back. `NoSuchLock` where it is not held under this token: it was
+            /// released, it expired, or it is another's.
+            fn unlock(key: impl AsRef<[u8]>, token: LockToken) -> ();
+
+            /// Lets a lock expire after `lease` from now, whatever its expiry was; when that is,
+            /// by the node's clock. `NoSuchLock` as for `unlock`.
+            fn lease(
+                key: impl AsRef<[u8]>,
+                token: LockToken,
+                lease: Duration
+            ) -> SystemTime;
+
+            /// One request of a scan, from a cursor on; 0 is the start. `scan` does all of them.
+            fn scan_page(cursor: u64, options: &ScanOptions) -> ScanPage;
+        }
+    };
+}
+
+pub(super) use operations;
