@@ -28,6 +28,7 @@
 
 mod config;
 mod counters;
+mod destroyed;
 mod entry;
 mod error;
 mod handover;

@@ -35,10 +35,6 @@ pub(crate) struct Limits {
     group_maps: Vec<u16>,
     /// Whether any map has an idle limit.
     pub(crate) any_idle: bool,
-    /// For each map the version up to which its entries are gone; 0 = none is.
-    destroyed: Box<[u64]>,
-    /// Whether any map has such entries.
-    pub(crate) any_destroyed: bool,
 }
 
 impl Limits {
@@ -48,8 +44,6 @@ impl Limits {
             groups: vec![SHARED_GROUP; MAPS_MAX].into(),
             group_maps: Vec::new(),
             any_idle: false,
-            destroyed: vec![0; MAPS_MAX].into(),
-            any_destroyed: false,
         }
     }
 
@@ -90,26 +84,6 @@ impl Limits {
             .by_map
             .iter()
             .any(|limits| limits.idle_ms_max.is_some());
-    }
-
-    /// From now on the entries of a map up to this version are gone.
-    pub(crate) fn destroy(&mut self, map: u16, version: u64) {
-        self.destroyed[usize::from(map)] = version;
-        self.any_destroyed = true;
-    }
-
-    /// No destroyed entry is left in memory.
-    pub(crate) fn forget_destroyed(&mut self) {
-        self.destroyed.fill(0);
-        self.any_destroyed = false;
-    }
-
-    /// Whether an entry went with its map.
-    #[inline(always)]
-    pub(crate) fn is_destroyed(&self, header: &Header) -> bool {
-        self.any_destroyed
-            && !header.deleted
-            && header.version <= self.destroyed[usize::from(header.map)]
     }
 
     /// Whether an entry has reached its map's idle time. Where its last use is not kept, because

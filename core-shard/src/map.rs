@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::entry::MAPS_MAX;
+use crate::entry::{Header, MAPS_MAX};
 use crate::error::ShardError;
 
 /// The longest name of a map.
@@ -32,10 +32,19 @@ pub struct MapUsage {
     pub bytes: u64,
 }
 
-/// All maps, by name and by number. Maps are never forgotten, so their number is bounded.
+impl MapUsage {
+    pub(crate) fn add_entry(&mut self, header: &Header, held_bytes: u64) {
+        self.entries += 1;
+        self.bytes += header.size() as u64 + held_bytes;
+    }
+}
+
+/// All maps, by name and by number, of which there are so many at most.
 pub(crate) struct Maps {
     numbers: BTreeMap<Box<[u8]>, u16>,
-    names: Vec<Box<[u8]>>,
+    /// None: the map was forgotten, and its number is in `free`.
+    names: Vec<Option<Box<[u8]>>>,
+    free: Vec<u16>,
     pub(crate) usage: Vec<MapUsage>,
 }
 
@@ -43,7 +52,8 @@ impl Maps {
     pub(crate) fn new() -> Self {
         Self {
             numbers: BTreeMap::from([(Box::default(), MapId::DEFAULT.0)]),
-            names: vec![Box::default()],
+            names: vec![Some(Box::default())],
+            free: Vec::new(),
             usage: vec![MapUsage::default()],
         }
     }
@@ -62,22 +72,35 @@ impl Maps {
         if name.len() > MAP_NAME_BYTES_MAX {
             return Err(ShardError::MapNameTooLarge);
         }
-        if self.names.len() >= MAPS_MAX {
-            return Err(ShardError::TooManyMaps);
-        }
-        let number = self.names.len() as u16;
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None if self.names.len() >= MAPS_MAX => return Err(ShardError::TooManyMaps),
+            None => {
+                self.names.push(None);
+                self.usage.push(MapUsage::default());
+                self.names.len() as u16 - 1
+            }
+        };
         self.numbers.insert(name.into(), number);
-        self.names.push(name.into());
-        self.usage.push(MapUsage::default());
+        self.names[usize::from(number)] = Some(name.into());
         Ok(MapId(number))
     }
 
+    /// Gives up the name and the number of a map that has no entry in memory.
+    pub(crate) fn forget(&mut self, map: MapId) {
+        debug_assert_eq!(self.usage[usize::from(map.0)], MapUsage::default());
+        if let Some(name) = self.names[usize::from(map.0)].take() {
+            self.numbers.remove(&name);
+            self.free.push(map.0);
+        }
+    }
+
     pub(crate) fn knows(&self, map: MapId) -> bool {
-        usize::from(map.0) < self.names.len()
+        self.name(map).is_some()
     }
 
     pub(crate) fn name(&self, map: MapId) -> Option<&[u8]> {
-        self.names.get(usize::from(map.0)).map(AsRef::as_ref)
+        self.names.get(usize::from(map.0))?.as_deref()
     }
 
     #[inline(always)]
@@ -120,5 +143,11 @@ mod tests {
             .last();
         assert_eq!(refused, Some(Err(ShardError::TooManyMaps)));
         assert_eq!(maps.find_or_add(b"a"), Ok(first), "known names still work");
+
+        maps.forget(first);
+        assert!(!maps.knows(first) && maps.find(b"a").is_none());
+        assert_eq!(maps.find_or_add(b"b"), Ok(first), "its number is free");
+        assert_eq!(maps.name(first), Some(&b"b"[..]));
+        assert_eq!(maps.find_or_add(b"a"), Err(ShardError::TooManyMaps));
     }
 }

@@ -28,6 +28,7 @@ mod write;
 
 use crate::config::{FullPolicy, PageKind, ShardConfig, ShardSetupError};
 use crate::counters::{Counters, Usage};
+use crate::destroyed::Destroyed;
 use crate::entry::{HEADER_BYTES, INLINE_BYTES_MAX, KEY_BYTES_MAX};
 use crate::error::ShardError;
 use crate::hash::KeyHash;
@@ -73,6 +74,7 @@ pub struct Shard {
     tombstones: u64,
     live_bytes: u64,
     limits: Limits,
+    destroyed: Destroyed,
     limit_work: limits::LimitWork,
     upkeep: upkeep::Upkeep,
 }
@@ -105,6 +107,7 @@ impl Shard {
             tombstones: 0,
             live_bytes: 0,
             limits: Limits::new(),
+            destroyed: Destroyed::new(),
             limit_work: limits::LimitWork::default(),
             upkeep: upkeep::Upkeep::new(count),
         })
@@ -133,14 +136,18 @@ impl Shard {
         self.maps.name(map)
     }
 
-    /// What a map holds now.
+    /// What a map holds now. What went with its destruction does not count, although its memory
+    /// comes back little by little.
     #[must_use]
     pub fn map_usage(&self, map: MapId) -> MapUsage {
-        self.maps
-            .usage
-            .get(usize::from(map.0))
-            .copied()
-            .unwrap_or_default()
+        let Some(booked) = self.maps.usage.get(usize::from(map.0)) else {
+            return MapUsage::default();
+        };
+        let left = self.destroyed.left(map.0);
+        MapUsage {
+            entries: booked.entries - left.entries,
+            bytes: booked.bytes - left.bytes,
+        }
     }
 
     /// Hashes a key.

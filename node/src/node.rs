@@ -364,7 +364,7 @@ fn worker_config(config: &Config, core: u16) -> WorkerConfig {
 
 /// A number that nobody outside can guess: the standard library seeds its hash maps from the
 /// operating system's randomness.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()
 }

@@ -17,6 +17,7 @@ mod housekeeping;
 mod intake;
 mod locking;
 mod mailbox;
+mod owned;
 mod replies;
 mod scan;
 mod session;

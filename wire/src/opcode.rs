@@ -115,6 +115,8 @@ pub enum Kind {
     Multi,
     /// About the keys of a map from a cursor on: served by the core that the cursor names.
     Scan,
+    /// About a whole map or the whole node: executed by every core, answered once.
+    Everywhere,
 }
 
 macro_rules! opcodes {
@@ -258,6 +260,13 @@ opcodes! {
     /// Keys of a map from the cursor `arg` on, 0 being the start; see [`crate::scan`]. Reply: the
     /// keys, `count` of them, and `arg` = the cursor to go on from, 0 where the scan is over.
     Scan = 0x40, Scan, Parts::MAP.with(Parts::VALUE).with(Parts::ARG), RequestFlags::NONE;
+    /// Removes every entry of a map. Reply: `arg` = number removed.
+    Destroy = 0x41, Everywhere, Parts::MAP, RequestFlags::NONE;
+    /// The number of entries of a map. Reply: `arg` = that number.
+    Size = 0x42, Everywhere, Parts::MAP, RequestFlags::NONE;
+    /// A key of a map, drawn at random. Reply: `value` = the key, `arg` = the number of entries; or
+    /// `NotFound` where there is none.
+    RandomKey = 0x43, Everywhere, Parts::MAP, RequestFlags::NONE;
 }
 
 impl Opcode {
@@ -266,6 +275,13 @@ impl Opcode {
     #[inline]
     pub const fn as_u8(self) -> u8 {
         self as u8
+    }
+
+    /// Whether every core executes it.
+    #[must_use]
+    #[inline]
+    pub const fn is_everywhere(self) -> bool {
+        matches!(self.shape().kind, Kind::Everywhere)
     }
 
     /// Whether sending the request a second time changes nothing that the first did not: such
@@ -284,7 +300,9 @@ impl Opcode {
             | Self::Exists
             | Self::Ttl
             | Self::MultiGet
-            | Self::Scan => true,
+            | Self::Scan
+            | Self::Size
+            | Self::RandomKey => true,
             Self::Unknown
             | Self::Put
             | Self::Delete
@@ -301,7 +319,8 @@ impl Opcode {
             | Self::Unlock
             | Self::Lease
             | Self::MultiPut
-            | Self::MultiDelete => false,
+            | Self::MultiDelete
+            | Self::Destroy => false,
         }
     }
 }
@@ -335,7 +354,7 @@ mod tests {
         for opcode in Opcode::ALL {
             let shape = opcode.shape();
             match shape.kind {
-                Kind::Connection => {}
+                Kind::Connection | Kind::Everywhere => {}
                 Kind::Key => assert!(shape.parts.contains(KEYED), "{opcode:?}"),
                 Kind::Multi => assert!(shape.parts.contains(MANY), "{opcode:?}"),
                 Kind::Scan => assert!(shape.parts.contains(Parts::MAP), "{opcode:?}"),

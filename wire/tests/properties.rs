@@ -185,6 +185,7 @@ fn carries_value(opcode: Opcode, status: Status) -> bool {
             | Opcode::Ping
             | Opcode::Stats
             | Opcode::Verify
+            | Opcode::RandomKey
     );
     let tells = matches!(
         (opcode, status),

@@ -41,6 +41,7 @@ fn the_opcode_table_is_the_code() {
             Kind::Key => "the key's core",
             Kind::Multi => "the keys' cores",
             Kind::Scan => "the cursor's core",
+            Kind::Everywhere => "every core",
         };
         let parts = Parts::NAMES
             .iter()

@@ -119,7 +119,7 @@ impl Shard {
     }
 
     fn is_over_limit(&self, map: u16, (entries, bytes): (u64, u64)) -> bool {
-        let usage = &self.maps.usage[usize::from(map)];
+        let usage = self.map_usage(MapId(map));
         let limits = self.limits.of(map);
         limits
             .keys_max

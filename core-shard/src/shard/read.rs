@@ -16,7 +16,7 @@ impl Shard {
         let (place, slot, start) = self.find_start(at, key)?;
         let head = entry::head(&self.memory.bytes()[start..]);
         let expired = head.expires_ms != 0 && head.expires_ms <= now_ms;
-        let rare = self.limits.any_idle || self.limits.any_destroyed;
+        let rare = self.limits.any_idle || self.destroyed.any();
         if expired || head.extended || rare {
             return self.get_with_care(at, key, now_ms);
         }
@@ -67,19 +67,22 @@ impl Shard {
         }
         if self.is_over(&found.header, now_ms) {
             let place = self.index.place(at.partition)?;
-            self.remove(place, &found);
-            self.counters.expired += 1;
+            self.remove_over(place, &found);
             return None;
         }
         Some(found)
     }
 
+    /// Removes an entry that is over.
+    pub(super) fn remove_over(&mut self, place: usize, found: &Found) {
+        self.counters.expired += u64::from(!self.destroyed.has(&found.header));
+        self.remove(place, found);
+    }
+
     /// Whether an entry has reached its expiry or its map's idle time, or went with its map.
     #[inline]
     pub(super) fn is_over(&self, header: &Header, now_ms: u64) -> bool {
-        header.expired(now_ms)
-            || self.limits.is_idle(header, now_ms)
-            || self.limits.is_destroyed(header)
+        header.expired(now_ms) || self.limits.is_idle(header, now_ms) || self.destroyed.has(header)
     }
 
     #[inline(always)]

@@ -232,7 +232,7 @@ impl Shard {
             return false;
         };
         if self.is_over(&header, now_ms) {
-            self.counters.expired += 1;
+            self.counters.expired += u64::from(!self.destroyed.has(&header));
             self.discard(candidate, place, Slot::EMPTY);
             return true;
         }

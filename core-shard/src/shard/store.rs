@@ -130,6 +130,11 @@ impl Shard {
         let bytes = &mut self.memory.bytes_mut()[found.start..found.start + old_size];
         let value_at = new.write(bytes);
         bytes[value_at..value_at + value.len()].copy_from_slice(value);
+        if !new.deleted {
+            // What is taken in from elsewhere may be as old as what it replaces.
+            self.destroyed.unbooked(&found.header, old_size as u64);
+            self.destroyed.booked(new.map, new.version, new_size as u64);
+        }
         if new_size != old_size {
             entry::fill_gap(&mut bytes[new_size..]);
             self.segments.resize_live(segment, old_size, new_size);
@@ -329,6 +334,8 @@ impl Shard {
             self.count_tombstone(new.partition, true);
         } else {
             self.maps.add(new.map, 1, size as u64 + held);
+            self.destroyed
+                .booked(new.map, new.version, size as u64 + held);
         }
         if held > 0 {
             let segments = (self.segments.count() as u64 / HELD_SHARE).max(HELD_SEGMENTS);
@@ -359,6 +366,7 @@ impl Shard {
             self.count_tombstone(header.partition, false);
         } else {
             self.maps.sub(header.map, 1, size as u64 + held);
+            self.destroyed.unbooked(header, size as u64 + held);
         }
         self.segments.sub_live(self.segment_of(start), size, held);
     }

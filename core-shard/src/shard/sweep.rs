@@ -17,7 +17,8 @@ impl Shard {
     pub(super) fn retire(&mut self, segment: u32) {
         let books = *self.segments.at(segment);
         self.index.stale_slots += u64::from(self.segments.invalidate(segment));
-        if books.mixed || books.held_bytes > 0 || books.tombstones {
+        let told_one_by_one = books.mixed || self.destroyed.has_of(books.map);
+        if told_one_by_one || books.held_bytes > 0 || books.tombstones {
             self.segments.drain_later(segment);
             return;
         }
@@ -76,6 +77,7 @@ impl Shard {
             self.count_tombstone(header.partition, false);
         } else {
             self.maps.sub(header.map, 1, bytes);
+            self.destroyed.unbooked(header, bytes);
         }
         self.segments
             .sub_live(self.segment_of(start), header.size(), held);

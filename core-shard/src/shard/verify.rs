@@ -22,6 +22,8 @@ struct Referred {
 struct Recount {
     segments: Vec<Referred>,
     maps: Vec<MapUsage>,
+    /// Of `maps`, what went with them.
+    destroyed: Vec<MapUsage>,
     buckets: u64,
     stale_slots: u64,
     tombstones: u64,
@@ -51,6 +53,7 @@ impl Shard {
         let mut recount = Recount {
             segments: vec![Referred::default(); self.segments.count()],
             maps: vec![MapUsage::default(); self.maps.usage.len()],
+            destroyed: vec![MapUsage::default(); self.maps.usage.len()],
             buckets: 0,
             stale_slots: 0,
             tombstones: 0,
@@ -96,8 +99,18 @@ impl Shard {
             equal("entries of a map", map as u64, found.entries, books.entries)?;
             equal("bytes of a map", map as u64, found.bytes, books.bytes)?;
         }
+        self.verify_destroyed(&recount.destroyed)?;
         report.entries -= recount.tombstones;
         Ok(report)
+    }
+
+    fn verify_destroyed(&self, recount: &[MapUsage]) -> Result<(), Corruption> {
+        for (map, found) in recount.iter().enumerate() {
+            let (place, books) = (map as u64, self.destroyed.left(map as u16));
+            equal("destroyed entries", place, found.entries, books.entries)?;
+            equal("destroyed bytes", place, found.bytes, books.bytes)?;
+        }
+        Ok(())
     }
 
     fn verify_index_memory(&self, recount: &Recount) -> Result<(), Corruption> {
@@ -184,9 +197,10 @@ impl Shard {
         referred.bytes += header.size() as u64;
         referred.held_bytes += held_bytes;
         if !header.deleted {
-            let map = &mut recount.maps[usize::from(header.map)];
-            map.entries += 1;
-            map.bytes += header.size() as u64 + held_bytes;
+            recount.maps[usize::from(header.map)].add_entry(&header, held_bytes);
+            if self.destroyed.has(&header) {
+                recount.destroyed[usize::from(header.map)].add_entry(&header, held_bytes);
+            }
         }
         Ok(header.deleted)
     }
@@ -296,15 +310,19 @@ impl Shard {
             State::Draining => {
                 // Its entries are still booked, though no slot leads to them.
                 let mut maps = core::mem::take(&mut recount.maps);
+                let mut destroyed = core::mem::take(&mut recount.destroyed);
                 let walked = self.walk(segment, |header| {
                     recount.tombstones += u64::from(header.deleted);
                     if !header.deleted {
-                        let map = &mut maps[usize::from(header.map)];
-                        map.entries += 1;
-                        map.bytes += header.size() as u64 + self.held_bytes(header);
+                        let held_bytes = self.held_bytes(header);
+                        maps[usize::from(header.map)].add_entry(header, held_bytes);
+                        if self.destroyed.has(header) {
+                            destroyed[usize::from(header.map)].add_entry(header, held_bytes);
+                        }
                     }
                 })?;
                 recount.maps = maps;
+                recount.destroyed = destroyed;
                 recount.segments[segment as usize] = walked;
                 walked
             }

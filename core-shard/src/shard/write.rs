@@ -163,8 +163,7 @@ impl Shard {
         let found = self.find(at, key)?;
         if self.is_over(&found.header, now_ms) {
             let place = self.index.place(at.partition)?;
-            self.remove(place, &found);
-            self.counters.expired += 1;
+            self.remove_over(place, &found);
             return None;
         }
         Some(found)

@@ -3,6 +3,7 @@
 //! Nothing here knows sockets, sessions or other cores: a request whose keys this core owns goes
 //! in, one reply frame is appended to `out`.
 
+mod everywhere;
 pub(super) mod lock;
 mod multi;
 mod scan;

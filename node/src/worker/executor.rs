@@ -6,6 +6,8 @@
 //!   executed either.
 //! * X3 A request leaves this core at most once, and only if it has not been forwarded before.
 
+mod dispatch;
+
 use arrayvec::ArrayVec;
 use jerboa_core_shard::{Address, Shard};
 use jerboa_wire::routing::partition_of;
@@ -16,11 +18,10 @@ use super::budget::{BATCH, WORK_OF_SCAN, WORK_OF_STATS, WORK_PER_CONNECTION};
 use super::buffer::Pool;
 use super::connection::{Surroundings, execute_connection};
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
-use super::gather::{self, Gather};
 use super::locking::{Asked, Locks, asked_for_lock};
-use super::mailbox::{Forward, Outbox, ReturnAddress};
+use super::mailbox::{Outbox, ReturnAddress};
 use super::scan::ScanPlace;
-use super::session::{Door, Session};
+use super::session::Session;
 use super::shared::Shared;
 use super::stats::Counts;
 use super::turn::{Input, Progress};
@@ -134,6 +135,10 @@ impl Executor<'_> {
     fn task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
         if request.opcode == Opcode::Scan {
             return self.scan_task(request);
+        }
+        if request.opcode.is_everywhere() {
+            let map = MapChoice::Unknown;
+            return Task::Other { request, map };
         }
         if request.key.is_empty() || request.opcode == Opcode::Noop {
             let map = if request.count > 0 {
@@ -294,6 +299,9 @@ impl Executor<'_> {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
+        if request.opcode.is_everywhere() {
+            return self.execute_everywhere(socket, request, answering);
+        }
         if request.count > 0 {
             return self.execute_many(socket, request, map, answering);
         }
@@ -353,103 +361,6 @@ impl Executor<'_> {
         }
         self.scatter(socket, request, owner, answering);
     }
-
-    /// Sends the parts of a multi-key request to the owners of their keys, this core included.
-    fn scatter(
-        &mut self,
-        socket: SocketId,
-        request: &Request<'_>,
-        owner: impl Fn(&[u8]) -> u16,
-        answering: &Answering,
-    ) {
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
-            return;
-        };
-        let stale = session.door == Door::OwnCore;
-        let Ok((parts, places)) = gather::split(request, owner) else {
-            return session.reply(|out| answering.status(request, Status::Internal, out));
-        };
-        let head = Answering {
-            stale,
-            ..*answering
-        }
-        .head(request, Status::Ok);
-        let max = self.config.value_bytes_max;
-        let whole = Gather::new(head, answering.crc, max, places, parts.len());
-        let number = session.replies.gather(whole);
-        for (index, part) in (0u16..).zip(parts) {
-            let to = ReturnAddress {
-                core: self.config.core,
-                socket,
-                serial: session.serial,
-                number,
-                part: index,
-            };
-            let forward = Forward {
-                to,
-                owner: part.core,
-                frame: part.frame,
-                stale: false,
-                crc: answering.crc,
-            };
-            self.counts.forwarded += 1;
-            if self.outbox.forward(forward).is_err() {
-                self.counts.busy += 1;
-                let mut reply = Vec::new();
-                answering.status(request, Status::Busy, &mut reply);
-                session
-                    .replies
-                    .fill(number, index, reply, &mut session.output);
-            }
-        }
-    }
-
-    /// Sends a request to the core that owns its key.
-    fn forward(
-        &mut self,
-        socket: SocketId,
-        request: &Request<'_>,
-        core: u16,
-        answering: &Answering,
-    ) {
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
-            return;
-        };
-        // A scan visits all cores: no port is the wrong one for it.
-        let stale = session.door == Door::OwnCore && request.opcode != Opcode::Scan;
-        let mut frame = Vec::new();
-        let hop = Request {
-            hops: jerboa_wire::limits::HOPS_MAX,
-            ..without_wait(request, session)
-        };
-        if hop.encode(&mut frame, answering.crc).is_err() {
-            return session.reply(|out| answering.status(request, Status::Internal, out));
-        }
-        session.asked_for_locks |= request.opcode == Opcode::Lock;
-        let to = ReturnAddress {
-            core: self.config.core,
-            socket,
-            serial: session.serial,
-            number: session.replies.wait(),
-            part: 0,
-        };
-        let forward = Forward {
-            to,
-            owner: core,
-            frame,
-            stale,
-            crc: answering.crc,
-        };
-        self.counts.forwarded += 1;
-        if self.outbox.forward(forward).is_err() {
-            self.counts.busy += 1;
-            let mut reply = Vec::new();
-            answering.status(request, Status::Busy, &mut reply);
-            session
-                .replies
-                .fill(to.number, 0, reply, &mut session.output);
-        }
-    }
 }
 
 /// A peer that has ended its side may still ask for a lock, but not wait for it.
@@ -469,6 +380,7 @@ fn work_of(request: &Request<'_>) -> usize {
     match request.opcode {
         Opcode::Stats => WORK_OF_STATS,
         Opcode::Scan => WORK_OF_SCAN,
+        opcode if opcode.is_everywhere() => WORK_OF_SCAN,
         _ => (request.count as usize).max(1),
     }
 }

@@ -1,8 +1,13 @@
-//! A multi-key request whose keys several cores own: sent out in parts, answered as one.
+//! A request that several cores execute: sent out in parts, answered as one.
 //!
-//! The parts keep the order of their items, so the whole is put together by walking the request's
-//! items once and taking the next item of the owner's part each time. A part that was refused as a
-//! whole gives its status to each of its items: no item is ever left out in silence.
+//! * Many keys: the parts keep the order of their items, so the whole is put together by walking
+//!   the request's items once and taking the next item of the owner's part each time. A part that
+//!   was refused as a whole gives its status to each of its items: no item is ever left out in
+//!   silence.
+//! * No key: every core executes the same request; [`everywhere`] says how their answers are put
+//!   together.
+
+mod everywhere;
 
 use jerboa_wire::frame::{begin_reply, finish_reply};
 use jerboa_wire::{
@@ -16,10 +21,18 @@ pub(super) struct Gather {
     head: Reply<'static>,
     crc: Crc,
     value_bytes_max: u32,
-    /// For every item of the request, the part that it went into.
-    parts_of_items: Vec<u16>,
+    whole: Whole,
     replies: Vec<Option<Vec<u8>>>,
     missing: usize,
+}
+
+/// How the parts make a whole.
+#[derive(Debug)]
+enum Whole {
+    /// For every item of the request, the part that it went into.
+    Items(Vec<u16>),
+    /// Each core has executed all of it.
+    Everywhere,
 }
 
 /// One part of a split request: the core that owns its keys and the frame for it.
@@ -78,7 +91,39 @@ pub(super) fn split(
     Ok((parts, parts_of_items))
 }
 
+/// The parts of a request that each of so many cores executes.
+///
+/// # Errors
+/// Only if it cannot be encoded, which a decoded request rules out.
+pub(super) fn everywhere(request: &Request<'_>, cores: u16) -> Result<Vec<Part>, EncodeError> {
+    let mut frame = Vec::new();
+    let part = Request {
+        hops: limits::HOPS_MAX,
+        ..*request
+    };
+    part.encode(&mut frame, Crc::On)?;
+    Ok((0..cores)
+        .map(|core| Part {
+            core,
+            frame: frame.clone(),
+        })
+        .collect())
+}
+
 impl Gather {
+    /// Waits for as many replies as there are cores.
+    pub(super) fn everywhere(
+        head: Reply<'static>,
+        crc: Crc,
+        value_bytes_max: u32,
+        cores: usize,
+    ) -> Self {
+        Self {
+            whole: Whole::Everywhere,
+            ..Self::new(head, crc, value_bytes_max, Vec::new(), cores)
+        }
+    }
+
     /// Waits for `parts` replies to the parts that [`split`] made.
     pub(super) fn new(
         head: Reply<'static>,
@@ -91,15 +136,18 @@ impl Gather {
             head,
             crc,
             value_bytes_max,
-            parts_of_items,
+            whole: Whole::Items(parts_of_items),
             replies: vec![None; parts],
             missing: parts,
         }
     }
 
-    /// Keys of the request.
+    /// Keys of the request; one for each core where it has none.
     pub(super) fn items(&self) -> usize {
-        self.parts_of_items.len()
+        match &self.whole {
+            Whole::Items(parts_of_items) => parts_of_items.len(),
+            Whole::Everywhere => self.replies.len(),
+        }
     }
 
     /// Parts that it was split into, at least one.
@@ -155,10 +203,16 @@ impl Gather {
     }
 
     fn write(&self, parts: &[Reply<'_>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let begun = begin_reply(&self.head, out, self.crc);
-        let count = self.parts_of_items.len() as u32;
-        let items = self.parts_of_items.iter().map(|part| usize::from(*part));
         let section_max = limits::section_bytes_max(self.value_bytes_max) as usize;
+        let parts_of_items = match &self.whole {
+            Whole::Items(parts_of_items) => parts_of_items,
+            Whole::Everywhere => {
+                return everywhere::write(&self.head, parts, section_max, out, self.crc);
+            }
+        };
+        let begun = begin_reply(&self.head, out, self.crc);
+        let count = parts_of_items.len() as u32;
+        let items = parts_of_items.iter().map(|part| usize::from(*part));
         let mut done: u64 = parts.iter().map(|part| part.arg).sum();
         match self.head.opcode {
             Opcode::MultiPut => {
@@ -181,7 +235,7 @@ impl Gather {
             }
             _ => {
                 let mut fetched: Vec<_> = parts.iter().map(Reply::fetched).collect();
-                let mut left = self.parts_of_items.len();
+                let mut left = parts_of_items.len();
                 for part in items {
                     left -= 1;
                     let room = section_max.saturating_sub(out.len() + left * multi::FETCHED_BYTES);
@@ -216,104 +270,4 @@ fn refusal(part: &Reply<'_>) -> Status {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(keys: &[&[u8]], section: &mut Vec<u8>) -> u32 {
-        for key in keys {
-            assert!(multi::push_key(section, key));
-        }
-        keys.len() as u32
-    }
-
-    fn fetched(statuses: &[(Status, &[u8])]) -> Vec<u8> {
-        let mut out = Vec::new();
-        let begun = begin_reply(
-            &Reply::new(Opcode::MultiGet, Status::Ok, 0),
-            &mut out,
-            Crc::On,
-        );
-        for (status, value) in statuses {
-            multi::push_fetched(&mut out, *status, 9, std::iter::once(*value));
-        }
-        finish_reply(begun, statuses.len() as u32, 0, &mut out).unwrap();
-        out
-    }
-
-    #[test]
-    fn items_come_back_in_request_order_and_a_refused_part_marks_each_of_its_items() {
-        let mut section = Vec::new();
-        let count = request(&[b"a0", b"b1", b"c2", b"d1", b"e0"], &mut section);
-        let request = Request {
-            count,
-            value: &section,
-            ..Request::new(Opcode::MultiGet)
-        };
-        let owner = |key: &[u8]| u16::from(key[1] - b'0');
-        let (parts, places) = split(&request, owner).unwrap();
-        assert_eq!(
-            parts.iter().map(|part| part.core).collect::<Vec<_>>(),
-            [0, 1, 2]
-        );
-        assert_eq!(places, [0, 1, 2, 1, 0]);
-
-        let head = Reply::new(Opcode::MultiGet, Status::Ok, 77);
-        let mut gather = Gather::new(head, Crc::On, 1 << 20, places, parts.len());
-        gather.fill(2, fetched(&[(Status::NotFound, b"")]));
-        gather.fill(0, fetched(&[(Status::Ok, b"first"), (Status::Ok, b"last")]));
-        assert!(gather.finish().is_none());
-        let mut busy = Vec::new();
-        Reply::new(Opcode::MultiGet, Status::Busy, 0)
-            .encode(&mut busy, Crc::On)
-            .unwrap();
-        gather.fill(1, busy);
-        let whole = gather.finish().unwrap();
-        let Ok(Decoded::Frame { frame, .. }) = decode_reply(&whole, &DecodeOptions::default())
-        else {
-            panic!("not a frame");
-        };
-        assert_eq!((frame.request_id, frame.count), (77, 5));
-        let items: Vec<_> = frame
-            .fetched()
-            .map(|item| (item.status, item.value.to_vec()))
-            .collect();
-        assert_eq!(
-            items,
-            [
-                (Status::Ok, b"first".to_vec()),
-                (Status::Busy, vec![]),
-                (Status::NotFound, vec![]),
-                (Status::Busy, vec![]),
-                (Status::Ok, b"last".to_vec()),
-            ]
-        );
-    }
-
-    #[test]
-    fn values_that_do_not_fit_one_reply_are_named_and_the_rest_is_returned() {
-        let mut section = Vec::new();
-        let count = request(&[b"a0", b"b1", b"c0"], &mut section);
-        let request = Request {
-            count,
-            value: &section,
-            ..Request::new(Opcode::MultiGet)
-        };
-        let (_, places) = split(&request, |key| u16::from(key[1] - b'0')).unwrap();
-        let head = Reply::new(Opcode::MultiGet, Status::Ok, 1);
-        // The section limit never goes below 4 MiB, whatever the value limit.
-        let mut gather = Gather::new(head, Crc::On, 4 << 20, places, 2);
-        let large = vec![1; 3 << 20];
-        gather.fill(0, fetched(&[(Status::Ok, &large), (Status::Ok, b"small")]));
-        gather.fill(1, fetched(&[(Status::Ok, &large)]));
-        let whole = gather.finish().unwrap();
-        let options = DecodeOptions {
-            crc: CrcMode::Required,
-            value_bytes_max: 4 << 20,
-        };
-        let Ok(Decoded::Frame { frame, .. }) = decode_reply(&whole, &options) else {
-            panic!("not a frame");
-        };
-        let statuses: Vec<_> = frame.fetched().map(|item| item.status).collect();
-        assert_eq!(statuses, [Status::Ok, Status::ReplyTooLarge, Status::Ok]);
-    }
-}
+mod tests;

@@ -4,11 +4,9 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use jerboa_core_shard::Address;
-use jerboa_wire::routing::partition_of;
 use jerboa_wire::{
-    Crc, CrcMode, DecodeOptions, Decoded, Opcode, Reply, Request, Status, decode_reply,
-    decode_request, limits,
+    Crc, CrcMode, DecodeOptions, Decoded, Opcode, Reply, Status, decode_reply, decode_request,
+    limits,
 };
 use tracing::info;
 
@@ -16,12 +14,11 @@ use super::Worker;
 use super::budget::{
     ANSWERS_HELD_FACTOR, DELIVERIES_PER_TURN, LARGE_REPLY_BYTES, SESSIONS_PER_TICK, SHARD_STEP,
 };
-use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
+use super::execute::{Answering, Execution, encode};
 use super::locking::{Asked, asked_for_lock};
 use super::mailbox::{Answer, Forward, Grant, Message, Order};
-use super::scan::ScanPlace;
+use super::owned::{execute_owned, owned_key};
 use super::session::Life;
-use super::shared::Shared;
 use crate::net::SocketId;
 
 impl Worker {
@@ -180,7 +177,6 @@ impl Worker {
         match decode_request(&forward.frame, &options) {
             Ok(Decoded::Frame { frame, .. }) => {
                 self.counts.ops += 1;
-                let own = self.config.core;
                 let mut engine = Execution {
                     own_core: self.config.core,
                     shard: &mut self.shard,
@@ -189,7 +185,7 @@ impl Worker {
                     // Answers are bounded by what waits to be picked up, and where they arrive.
                     room: usize::MAX,
                 };
-                match owned_key(&mut engine, &self.shared, own, &frame) {
+                match owned_key(&mut engine, &self.shared, &frame) {
                     Some(at) if frame.opcode == Opcode::Lock => {
                         let asked =
                             asked_for_lock(&mut engine, &mut self.locks, &frame, at, forward.to);
@@ -204,9 +200,8 @@ impl Worker {
                         self.locks.changed(&frame, at);
                     }
                     None => {
-                        execute_owned(&mut engine, &self.shared, own, &frame, &mut reply);
-                        let map = choose_map(&mut self.shard, &frame);
-                        self.locks.changed_many(&frame, map);
+                        let locks = &mut self.locks;
+                        execute_owned(&mut engine, locks, &self.shared, &frame, &mut reply);
                     }
                 }
             }
@@ -250,9 +245,20 @@ impl Worker {
             self.stepped_ms = now_ms;
             self.shard_busy = self.shard.step(now_ms, SHARD_STEP);
             self.shard_busy |= self.verification.step(&self.shard);
+            self.forget_vacant_maps();
         }
         if now_ms != self.published_ms {
             self.publish(now_ms);
+        }
+    }
+
+    /// The names of destroyed maps are free once nothing is left of them: between two turns no
+    /// address is kept but in the lines for locks.
+    fn forget_vacant_maps(&mut self) {
+        while let Some(map) = self.shard.next_vacant_map() {
+            if !self.locks.has_lines_of(map) {
+                self.shard.forget_map(map);
+            }
         }
     }
 
@@ -379,66 +385,4 @@ fn unkept(reply: &[u8], crc: Crc) -> Option<Vec<u8>> {
         encode(&busy, &mut out, crc);
         out
     })
-}
-
-/// Where the key of a forwarded request is, if it has one of the core `own` in a map that is there.
-fn owned_key(
-    engine: &mut Execution<'_>,
-    shared: &Shared,
-    own: u16,
-    request: &Request<'_>,
-) -> Option<Address> {
-    if request.key.is_empty() || request.count > 0 {
-        return None;
-    }
-    let partition = partition_of(request.key, shared.partition_count);
-    if shared.core_of_partition[usize::from(partition)] != own {
-        return None;
-    }
-    match choose_map(engine.shard, request) {
-        MapChoice::Known(map) => Some(engine.shard.address(map, partition, request.key)),
-        MapChoice::Unknown | MapChoice::Refused(_) => None,
-    }
-}
-
-/// Executes a forwarded request whose keys must be those of the core `own`.
-fn execute_owned(
-    engine: &mut Execution<'_>,
-    shared: &Shared,
-    own: u16,
-    request: &Request<'_>,
-    out: &mut Vec<u8>,
-) {
-    if request.opcode == Opcode::Scan {
-        let place = ScanPlace::of_cursor(request.arg, shared);
-        if place.is_some_and(|place| place.core(shared) != own) {
-            return engine.answering.status(request, Status::NotOwner, out);
-        }
-        let map = choose_map(engine.shard, request);
-        return engine.scan(request, map, shared, out);
-    }
-    let partition = |key: &[u8]| partition_of(key, shared.partition_count);
-    let owned = |key: &[u8]| shared.core_of_partition[usize::from(partition(key))] == own;
-    let mine = match request.opcode {
-        Opcode::MultiPut => request.entries().all(|entry| owned(entry.key)),
-        _ if request.count > 0 => request.keys().all(owned),
-        _ => owned(request.key),
-    };
-    if !mine {
-        return engine.answering.status(request, Status::NotOwner, out);
-    }
-    let map = choose_map(engine.shard, request);
-    if request.count > 0 {
-        return engine.many(request, map, partition, out);
-    }
-    match map {
-        MapChoice::Known(map) => {
-            let at = engine
-                .shard
-                .address(map, partition(request.key), request.key);
-            engine.key(request, at, out);
-        }
-        MapChoice::Unknown => engine.answering.status(request, Status::NotFound, out),
-        MapChoice::Refused(status) => engine.answering.status(request, status, out),
-    }
 }

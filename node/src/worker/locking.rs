@@ -7,7 +7,7 @@
 //! No orphans: a connection that ends takes its waiters out of the lines of all cores, and a lock
 //! that was given to it and cannot have reached it goes back to the core that owns it.
 
-use jerboa_core_shard::Address;
+use jerboa_core_shard::{Address, MapId};
 use jerboa_wire::{
     CrcMode, DecodeOptions, Decoded, Opcode, Reply, Request, RequestFlags, Status, decode_reply,
     lock,
@@ -52,6 +52,11 @@ impl Locks {
         self.waiters.len()
     }
 
+    /// Whether somebody waits for a lock of a map.
+    pub(super) fn has_lines_of(&self, map: MapId) -> bool {
+        self.waiters.has_lines_of(map)
+    }
+
     /// Whether a line is to be served before the next event.
     pub(super) fn have_work(&self) -> bool {
         self.waiters.is_touched()
@@ -62,6 +67,15 @@ impl Locks {
     pub(super) fn changed(&mut self, request: &Request<'_>, at: Address) {
         if !self.waiters.is_empty() && !request.opcode.is_read() {
             self.waiters.touch(at.map, request.key);
+        }
+    }
+
+    /// The same for a request on a whole map.
+    pub(super) fn changed_map(&mut self, request: &Request<'_>, map: MapChoice) {
+        if let MapChoice::Known(map) = map
+            && !request.opcode.is_read()
+        {
+            self.waiters.touch_map(map);
         }
     }
 

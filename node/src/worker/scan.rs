@@ -46,6 +46,23 @@ impl ScanPlace {
         1 + (u64::from(self.partition) << POSITION_BITS | self.position)
     }
 
+    /// A place on a core, by a random number.
+    pub(super) fn random_on(core: u16, random: u64, shared: &Shared) -> Option<Self> {
+        let owners = &shared.core_of_partition;
+        let drawn = (random >> (POSITION_BITS - 1)) as usize % owners.len().max(1);
+        let mut from_there_on = (drawn..owners.len()).chain(0..drawn);
+        let partition = from_there_on.find(|partition| owners[*partition] == core)?;
+        Some(Self {
+            partition: partition as u16,
+            position: random & ((1 << (POSITION_BITS - 1)) - 1),
+        })
+    }
+
+    /// The start of a core's first partition.
+    pub(super) fn first_on(core: u16, shared: &Shared) -> Option<Self> {
+        first_from_core(core, shared).filter(|place| place.core(shared) == core)
+    }
+
     /// The core whose partition it is.
     pub(super) fn core(self, shared: &Shared) -> u16 {
         shared.core_of_partition[usize::from(self.partition)]

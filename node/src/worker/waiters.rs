@@ -118,6 +118,11 @@ impl Waiters {
         self.line_of(at.map, key).is_some()
     }
 
+    /// Whether somebody waits for a key of a map.
+    pub(super) fn has_lines_of(&self, map: MapId) -> bool {
+        self.lines_of_maps.contains_key(&map)
+    }
+
     fn line_of(&self, map: MapId, key: &[u8]) -> Option<u32> {
         self.lines_of_maps.get(&map)?.get(key).copied()
     }
@@ -170,6 +175,19 @@ impl Waiters {
     /// Something changed the entry of a key: its line is looked at.
     pub(super) fn touch(&mut self, map: MapId, key: &[u8]) {
         if let Some(line) = self.line_of(map, key) {
+            self.touch_line(line);
+        }
+    }
+
+    /// Something changed that may concern every line of a map.
+    pub(super) fn touch_map(&mut self, map: MapId) {
+        let lines = self.lines_of_maps.get(&map);
+        let lines: Vec<u32> = lines
+            .into_iter()
+            .flat_map(HashMap::values)
+            .copied()
+            .collect();
+        for line in lines {
             self.touch_line(line);
         }
     }

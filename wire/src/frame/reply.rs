@@ -317,6 +317,7 @@ const fn carries_value(opcode: Opcode) -> bool {
             | Opcode::Topology
             | Opcode::Stats
             | Opcode::Verify
+            | Opcode::RandomKey
     )
 }
 
