@@ -16,11 +16,13 @@ pub(crate) mod chunks;
 pub(crate) mod scan;
 pub(crate) mod slot;
 pub(crate) mod split;
+pub(crate) mod tag;
 
 use crate::mem::{Bucket, Region};
 use crate::segment::Segments;
 use chunks::Chunks;
 use slot::{Kind, Slot};
+use split::Due;
 
 const NOT_OWNED: u16 = u16::MAX;
 /// Buckets of a partition's first chunks; eight chunks on, they are twice as large.
@@ -81,6 +83,22 @@ impl Partition {
         position_among(self.buckets, hash)
     }
 
+    /// How many of a hash's lowest bits the hashes of a bucket have in common.
+    #[inline(always)]
+    pub(crate) fn level_of(&self, position: u32) -> u32 {
+        level_among(self.buckets, position)
+    }
+
+    /// The bucket that a hash belongs to, and its tag there. The partition must have a table.
+    #[inline(always)]
+    fn home_of(&self, hash: u64) -> Home {
+        let position = self.position_of(hash);
+        Home {
+            bucket: self.bucket(position),
+            tag: tag::tag_of(hash, self.level_of(position)),
+        }
+    }
+
     /// Buckets of all its chunks, those included that it has not grown into yet.
     pub(crate) fn chunk_buckets(&self) -> u64 {
         let Some(last) = self.buckets.checked_sub(1) else {
@@ -109,6 +127,15 @@ pub(crate) fn position_among(buckets: u32, hash: u64) -> u32 {
     } else {
         position & (mask >> 1)
     }
+}
+
+/// How many of a hash's lowest bits tell that it belongs to this one of `buckets` buckets.
+#[inline(always)]
+fn level_among(buckets: u32, position: u32) -> u32 {
+    let level = buckets.ilog2();
+    let whole = 1 << level;
+    let is_split = position & (whole - 1) < buckets - whole;
+    level + u32::from(is_split)
 }
 
 /// The chunk of a bucket, and the bucket's place in it. Chunk c has `4 << (c / 8)` buckets.
@@ -141,6 +168,7 @@ pub(crate) struct Index {
     pub(crate) ghosts_made: u64,
     /// Slots of the bucket that is being split.
     scratch: Vec<u64>,
+    due: Due,
 }
 
 impl Index {
@@ -152,6 +180,7 @@ impl Index {
             stale_slots: 0,
             ghosts_made: 0,
             scratch: Vec::with_capacity(256),
+            due: Due::default(),
         };
         for number in owned {
             index.add(*number);
@@ -228,11 +257,11 @@ impl Index {
         })
     }
 
-    /// The first bucket of the chain that a hash belongs to.
+    /// The first bucket of the chain that a hash belongs to, and the tag it has there.
     #[inline(always)]
-    pub(crate) fn bucket_of(&self, number: u16, hash: u64) -> Option<u32> {
+    pub(crate) fn home_of(&self, number: u16, hash: u64) -> Option<Home> {
         let partition = &self.partitions[self.place(number)?];
-        (partition.buckets > 0).then(|| partition.bucket(partition.position_of(hash)))
+        (partition.buckets > 0).then(|| partition.home_of(hash))
     }
 
     /// The same, also for a partition that is being dropped.
@@ -328,6 +357,14 @@ fn last_link(memory: &Region, first: u32) -> Option<(u32, u32)> {
     Some((before, last))
 }
 
+/// Where a hash belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Home {
+    /// The first bucket of the chain.
+    pub(crate) bucket: u32,
+    pub(crate) tag: u16,
+}
+
 /// A slot's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlotPlace {
@@ -360,6 +397,12 @@ mod tests {
                 let after = position_among(buckets + 1, hash);
                 assert!(before < buckets);
                 assert!(after == before || (before == split && after == buckets));
+                let level = level_among(buckets, before);
+                assert_eq!(
+                    u64::from(before),
+                    hash & ((1 << level) - 1),
+                    "what the level says"
+                );
             }
         }
     }

@@ -42,6 +42,25 @@ impl Scan {
             Self::Sse2 => unsafe { sse2(bucket, tag) },
         }
     }
+
+    /// One bit for each slot that is empty.
+    #[inline(always)]
+    pub(crate) fn empty(self, bucket: &Bucket) -> u32 {
+        match self {
+            Self::Scalar => scalar_empty(bucket),
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            // SAFETY: `new` chooses this only where the processor has the instructions.
+            Self::Sse2 => unsafe { sse2_empty(bucket) },
+        }
+    }
+}
+
+fn scalar_empty(bucket: &Bucket) -> u32 {
+    let mut empty = 0;
+    for (position, slot) in bucket.0.iter().enumerate() {
+        empty |= u32::from(*slot == 0) << position;
+    }
+    empty
 }
 
 fn scalar(bucket: &Bucket, tag: u16) -> u32 {
@@ -74,6 +93,27 @@ fn sse2(bucket: &Bucket, tag: u16) -> u32 {
     _mm_movemask_epi8(narrowed).cast_unsigned()
 }
 
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[inline]
+#[target_feature(enable = "sse2")]
+fn sse2_empty(bucket: &Bucket) -> u32 {
+    use core::arch::x86_64::{
+        _mm_cmpeq_epi32, _mm_movemask_epi8, _mm_packs_epi16, _mm_packs_epi32, _mm_set_epi64x,
+        _mm_setzero_si128,
+    };
+    let [a, b, c, d, e, f, g, h] = bucket.0.map(u64::cast_signed);
+    let zero = _mm_setzero_si128();
+    let halves = |low: i64, high: i64| _mm_cmpeq_epi32(_mm_set_epi64x(high, low), zero);
+    let first = _mm_packs_epi32(halves(a, b), halves(c, d));
+    let second = _mm_packs_epi32(halves(e, f), halves(g, h));
+    let both = _mm_movemask_epi8(_mm_packs_epi16(first, second)).cast_unsigned();
+    // Two bits for each slot, of its lower and its upper half.
+    let pairs = both & (both >> 1) & 0x5555;
+    let fours = (pairs | (pairs >> 1)) & 0x3333;
+    let eights = (fours | (fours >> 2)) & 0x0F0F;
+    (eights | (eights >> 4)) & 0xFF
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -93,6 +133,8 @@ mod tests {
             let found = Scan::new(TagScan::Auto).matches(&bucket, tag);
             prop_assert_eq!(found, scalar(&bucket, tag));
             prop_assert!(found & (1 << same) != 0);
+            let empty = Scan::new(TagScan::Auto).empty(&bucket);
+            prop_assert_eq!(empty, scalar_empty(&bucket));
         }
     }
 }

@@ -56,11 +56,6 @@ impl Slot {
     pub(crate) const EMPTY: Self = Self(0);
 
     #[inline(always)]
-    pub(crate) fn tag_of(hash: u64) -> u16 {
-        (hash >> TAG_SHIFT) as u16
-    }
-
-    #[inline(always)]
     pub(crate) fn entry(tag: u16, frequency: u8, at: Location) -> Self {
         debug_assert!(at.generation != 0, "I1");
         Self(
@@ -83,6 +78,12 @@ impl Slot {
     #[inline(always)]
     pub(crate) fn tag(self) -> u16 {
         (self.0 >> TAG_SHIFT) as u16
+    }
+
+    /// The slot with another tag.
+    pub(crate) fn with_tag(self, tag: u16) -> Self {
+        let rest = self.0 & !(0xFFFF << TAG_SHIFT);
+        Self(rest | (u64::from(tag) << TAG_SHIFT))
     }
 
     #[inline(always)]

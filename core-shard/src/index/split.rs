@@ -1,12 +1,15 @@
 //! Growth: one bucket is split in two, so that no write ever waits for a whole table.
 //!
-//! A split reads the keys of about six entries to hash them again. Their memory is asked for all
-//! at once, so that the split costs about one cache miss.
+//! A split is due when a partition has too many entries, and is done two due splits later: what it
+//! needs is asked for meanwhile, so that it waits for no memory. It divides the slots by their tags
+//! (`tag.rs`); at few levels the tags have to change, and it reads the keys to hash them again.
 
-use super::{Index, LAST, SlotPlace, chunk_of, chunk_order, position_among};
+use super::{Index, LAST, SlotPlace, chunk_of, chunk_order};
 use crate::entry;
 use crate::hash::KeyHash;
+use crate::index::PartitionState;
 use crate::index::slot::{Kind, Slot};
+use crate::index::tag::{dividing_bit, tag_of, tags_change};
 use crate::mem::{BUCKET_BYTES, Bucket, Region};
 use crate::segment::Segments;
 
@@ -15,6 +18,16 @@ const USED_PER_TWO_BUCKETS: u64 = 11;
 const FIRST_BUCKETS: u32 = 4;
 /// What a partition's first table takes.
 pub(crate) const FIRST_TABLE_BYTES: usize = FIRST_BUCKETS as usize * BUCKET_BYTES;
+/// Splits that are due and not done, at most.
+const DUE_MAX: usize = 2;
+
+/// Partitions with a split due, the first one first; and the bucket that the last one will divide.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Due {
+    places: [u16; DUE_MAX],
+    count: usize,
+    last_source: u32,
+}
 
 /// The bucket whose entries are divided when a table of `buckets` grows by one.
 pub(crate) fn split_source(buckets: u32) -> u32 {
@@ -50,8 +63,51 @@ impl Index {
         u64::from(partition.used) * 2 > u64::from(partition.buckets) * USED_PER_TWO_BUCKETS
     }
 
+    /// Notes that a partition has a split due, and does the one that is due longest. Whether a
+    /// bucket was split.
+    pub(crate) fn grow(
+        &mut self,
+        memory: &mut Region,
+        segments: &mut Segments,
+        place: usize,
+        hasher: &KeyHash,
+    ) -> bool {
+        // The bucket asked for at the last call is there; its overflow bucket is asked for now.
+        let last = memory.buckets().get(self.due.last_source as usize);
+        if let Some(next) = last.and_then(|bucket| Slot(bucket.0[LAST]).linked()) {
+            memory.prefetch(next as usize * BUCKET_BYTES);
+        }
+        let due = &self.due.places[..self.due.count];
+        let before = due.iter().filter(|one| usize::from(**one) == place).count();
+        self.prefetch_split(memory, place, before as u32);
+        if self.due.count < DUE_MAX {
+            self.due.places[self.due.count] = place as u16;
+            self.due.count += 1;
+            return false;
+        }
+        let first = usize::from(self.due.places[0]);
+        self.due.places.rotate_left(1);
+        self.due.places[DUE_MAX - 1] = place as u16;
+        // It may have been given up or have lost entries meanwhile.
+        let owned = self.partitions[first].state == PartitionState::Owned;
+        owned && self.wants_split(first) && self.split(memory, segments, first, hasher)
+    }
+
+    /// Asks for the two buckets that a split will touch, after `before` others of the partition.
+    fn prefetch_split(&mut self, memory: &Region, place: usize, before: u32) {
+        let partition = &self.partitions[place];
+        let buckets = partition.buckets + before;
+        let source = partition.bucket(split_source(buckets));
+        memory.prefetch(source as usize * BUCKET_BYTES);
+        let (chunk, within) = chunk_of(buckets);
+        if let (Some(first), 1..) = (partition.chunks.get(chunk), within) {
+            memory.prefetch((first + within) as usize * BUCKET_BYTES);
+        }
+        self.due.last_source = source;
+    }
+
     /// Splits the next bucket of a partition. False if there is no memory, or no larger table.
-    pub(crate) fn split(
+    fn split(
         &mut self,
         memory: &mut Region,
         segments: &mut Segments,
@@ -72,10 +128,12 @@ impl Index {
         let source = self.partitions[place].bucket(split_source(buckets));
         let target = self.partitions[place].chunks[chunk] + within;
         self.partitions[place].buckets = buckets + 1;
+        let level = buckets.ilog2();
         self.collect(memory, segments, place, source);
         memory.buckets_mut()[source as usize] = Bucket::EMPTY;
         memory.buckets_mut()[target as usize] = Bucket::EMPTY;
-        self.distribute(memory, segments, (place, buckets), [source, target], hasher);
+        let targets = [source, target];
+        self.distribute(memory, segments, place, targets, (level, hasher));
         true
     }
 
@@ -83,19 +141,23 @@ impl Index {
     /// overflow buckets.
     fn collect(&mut self, memory: &mut Region, segments: &Segments, place: usize, first: u32) {
         self.scratch.clear();
+        let mut entries = 0;
         let mut bucket_number = first;
         loop {
             let bucket = memory.buckets()[bucket_number as usize];
             for slot in bucket.0 {
-                if matches!(Slot(slot).kind(), Kind::Entry(_) | Kind::Ghost(_)) {
-                    if let Some(at) = segments.resolve(Slot(slot)) {
-                        memory.prefetch(at);
-                        self.scratch.push(slot);
-                    } else if segments.is_stale(Slot(slot)) {
+                match Slot(slot).kind() {
+                    Kind::Empty | Kind::Link(_) => {}
+                    Kind::Ghost(_) => self.scratch.push(slot),
+                    Kind::Entry(_) if segments.is_stale(Slot(slot)) => {
                         self.partitions[place].used -= 1;
                         self.stale_slots -= 1;
-                    } else {
+                    }
+                    Kind::Entry(_) => {
                         self.scratch.push(slot);
+                        let last = self.scratch.len() - 1;
+                        self.scratch.swap(entries, last);
+                        entries += 1;
                     }
                 }
             }
@@ -108,38 +170,38 @@ impl Index {
             };
             bucket_number = next;
         }
-        let is_ghost = |slot: &u64| matches!(Slot(*slot).kind(), Kind::Ghost(_));
-        self.scratch.sort_unstable_by_key(is_ghost);
     }
 
-    /// Puts the slots of `scratch` into the two chains. A ghost's full hash is not known: it stays
-    /// with the source if there is room.
+    /// Puts the slots of `scratch`, which were at a level, into the two chains of the next one. A
+    /// ghost stays where there is room for it.
     fn distribute(
         &mut self,
         memory: &mut Region,
         segments: &mut Segments,
-        (place, buckets): (usize, u32),
-        [source, target]: [u32; 2],
-        hasher: &KeyHash,
+        place: usize,
+        targets: [u32; 2],
+        (level, hasher): (u32, &KeyHash),
     ) {
-        let mut free = [source, target].map(|bucket| SlotPlace {
+        let changes = tags_change(level);
+        let mut free = targets.map(|bucket| SlotPlace {
             bucket,
             position: 0,
         });
         let scratch = core::mem::take(&mut self.scratch);
-        for slot in &scratch {
-            let Some(at) = segments.resolve(Slot(*slot)) else {
-                if free[0].position <= LAST {
-                    memory.buckets_mut()[free[0].bucket as usize].0[free[0].position] = *slot;
-                    free[0].position += 1;
+        if changes {
+            for slot in &scratch {
+                if let Some(at) = segments.resolve(Slot(*slot)) {
+                    memory.prefetch(at);
                 }
+            }
+        }
+        for slot in scratch.iter().copied().map(Slot) {
+            let to = &mut free[usize::from(slot.tag() >> dividing_bit(level) & 1)];
+            let is_ghost = matches!(slot.kind(), Kind::Ghost(_));
+            if is_ghost && (changes || to.position > LAST) {
+                // Its new tag is not known, or there is no room.
                 continue;
-            };
-            let bytes = &memory.bytes()[at..];
-            let header = entry::read(bytes);
-            let key = &bytes[header.key_at..header.value_at()];
-            let moves = position_among(buckets + 1, hasher.hash(header.map, key)) == buckets;
-            let to = &mut free[usize::from(moves)];
+            }
             if to.position > LAST {
                 // The source's overflow buckets were freed just now and always suffice.
                 match self.extend_chain(memory, segments, place, to.bucket) {
@@ -147,9 +209,21 @@ impl Index {
                     None => debug_assert!(false, "two chains need no more buckets than one"),
                 }
             }
-            memory.buckets_mut()[to.bucket as usize].0[to.position] = *slot;
+            let slot = match segments.resolve(slot) {
+                Some(at) if changes => slot.with_tag(new_tag(memory, at, level + 1, hasher)),
+                _ => slot,
+            };
+            memory.buckets_mut()[to.bucket as usize].0[to.position] = slot.0;
             to.position += 1;
         }
         self.scratch = scratch;
     }
+}
+
+/// The tag at a level of the entry that begins at `at`.
+fn new_tag(memory: &Region, at: usize, level: u32, hasher: &KeyHash) -> u16 {
+    let bytes = &memory.bytes()[at..];
+    let header = entry::read(bytes);
+    let key = &bytes[header.key_at..header.value_at()];
+    tag_of(hasher.hash(header.map, key), level)
 }

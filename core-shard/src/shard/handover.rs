@@ -12,7 +12,7 @@ use crate::entry;
 use crate::error::ShardError;
 use crate::handover::{ExportCursor, ExportedEntry, ImportOutcome, ImportedEntry};
 use crate::index::slot::{Kind, Slot};
-use crate::index::{LAST, Partition, PartitionState, SlotPlace};
+use crate::index::{LAST, PartitionState, SlotPlace};
 use crate::mem::Bucket;
 use crate::operation::Address;
 
@@ -97,7 +97,7 @@ impl Shard {
             }
             let position = partition.position_of(cursor.hash());
             self.visit_chain(partition.bucket(position), now_ms, &mut visit);
-            cursor.step_over(partition.hash_bits(position));
+            cursor.step_over(partition.level_of(position));
         }
         Ok(())
     }
@@ -247,14 +247,5 @@ impl Shard {
         if all {
             self.memory.buckets_mut()[first as usize] = Bucket::EMPTY;
         }
-    }
-}
-
-impl Partition {
-    /// How many of a hash's lowest bits the hashes of a bucket have in common.
-    fn hash_bits(&self, position: u32) -> u32 {
-        let level = self.buckets.ilog2();
-        let split = position < self.buckets - (1 << level) || position >= 1 << level;
-        level + u32::from(split)
     }
 }

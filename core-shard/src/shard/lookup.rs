@@ -3,7 +3,7 @@
 use super::Shard;
 use crate::entry::{self, Header};
 use crate::index::slot::{Kind, Location, Slot};
-use crate::index::{LAST, SlotPlace};
+use crate::index::{Home, LAST, SlotPlace};
 use crate::mem::BUCKET_BYTES;
 use crate::operation::Address;
 
@@ -32,6 +32,9 @@ pub(super) enum Vacancy {
 /// not, so its last byte is prefetched too: 5 % less processor time for a get over sockets.
 const SMALL_ENTRY_BYTES: usize = 100;
 
+/// The number of no bucket: an arena has fewer.
+const NO_BUCKET: u32 = u32::MAX;
+
 /// How many operations are prefetched at once.
 const PREFETCH_MAX: usize = 32;
 
@@ -41,21 +44,26 @@ impl Shard {
     /// tag was not found, and their entries. At most 32 addresses; others are ignored.
     pub fn prefetch(&self, batch: &[Address]) {
         let batch = &batch[..batch.len().min(PREFETCH_MAX)];
-        let mut buckets = [u32::MAX; PREFETCH_MAX];
-        for (at, bucket) in batch.iter().zip(&mut buckets) {
-            if let Some(number) = self.index.bucket_of(at.partition, at.hash) {
-                *bucket = number;
-                self.memory.prefetch(number as usize * BUCKET_BYTES);
+        let nowhere = Home {
+            bucket: NO_BUCKET,
+            tag: 0,
+        };
+        let mut homes = [nowhere; PREFETCH_MAX];
+        for (at, bucket) in batch.iter().zip(&mut homes) {
+            if let Some(home) = self.index.home_of(at.partition, at.hash) {
+                *bucket = home;
+                self.memory.prefetch(home.bucket as usize * BUCKET_BYTES);
             }
         }
+        let homes = &mut homes[..batch.len()];
         let mut any_overflow = false;
-        for (at, bucket) in batch.iter().zip(&mut buckets) {
-            *bucket = self.prefetch_entry(*at, *bucket);
-            any_overflow |= *bucket != u32::MAX;
+        for home in homes.iter_mut() {
+            home.bucket = self.prefetch_entry(*home);
+            any_overflow |= home.bucket != NO_BUCKET;
         }
         if any_overflow {
-            for (at, bucket) in batch.iter().zip(buckets) {
-                self.prefetch_entry(*at, bucket);
+            for home in homes {
+                self.prefetch_entry(*home);
             }
         }
     }
@@ -63,21 +71,21 @@ impl Shard {
     /// Prefetches the entry that the first equal tag of a bucket points to. If there is none, the
     /// overflow bucket is prefetched instead and its number returned.
     #[inline(always)]
-    fn prefetch_entry(&self, at: Address, number: u32) -> u32 {
-        let Some(bucket) = self.memory.buckets().get(number as usize) else {
-            return u32::MAX;
+    fn prefetch_entry(&self, home: Home) -> u32 {
+        let Some(bucket) = self.memory.buckets().get(home.bucket as usize) else {
+            return NO_BUCKET;
         };
-        let matches = self.scan.matches(bucket, Slot::tag_of(at.hash));
+        let matches = self.scan.matches(bucket, home.tag);
         if let Some(slot) = bucket.0.get(matches.trailing_zeros() as usize) {
             if let Some(start) = self.segments.resolve(Slot(*slot)) {
                 self.memory.prefetch(start);
                 self.memory.prefetch(start + BUCKET_BYTES);
                 self.memory.prefetch(start + SMALL_ENTRY_BYTES - 1);
             }
-            return u32::MAX;
+            return NO_BUCKET;
         }
         let Some(next) = Slot(bucket.0[LAST]).linked() else {
-            return u32::MAX;
+            return NO_BUCKET;
         };
         self.memory.prefetch(next as usize * BUCKET_BYTES);
         next
@@ -86,8 +94,8 @@ impl Shard {
     /// The slot of a key, and where its entry begins, expired or not.
     #[inline(always)]
     pub(super) fn find_start(&self, at: Address, key: &[u8]) -> Option<(SlotPlace, Slot, usize)> {
-        let tag = Slot::tag_of(at.hash);
-        let mut number = self.index.bucket_of(at.partition, at.hash)?;
+        let home = self.index.home_of(at.partition, at.hash)?;
+        let (mut number, tag) = (home.bucket, home.tag);
         loop {
             let bucket = &self.memory.buckets()[number as usize];
             let mut matches = self.scan.matches(bucket, tag);
@@ -147,34 +155,25 @@ impl Shard {
         }
     }
 
-    /// Where a new slot with this hash may go, and whether a ghost remembers the key. The
-    /// partition must have a table.
+    /// Where a new slot with this home may go, and whether a ghost remembers the key.
     #[inline]
-    pub(super) fn find_vacancy(&self, at: Address) -> Option<(Vacancy, bool)> {
-        let number = self.index.bucket_of(at.partition, at.hash)?;
-        let bucket = &self.memory.buckets()[number as usize];
+    pub(super) fn find_vacancy(&self, home: Home) -> (Vacancy, bool) {
+        let bucket = &self.memory.buckets()[home.bucket as usize];
         // Mostly there is an empty slot, and no equal tag that might be a ghost's.
-        let empty = bucket.0.iter().position(|slot| *slot == 0);
-        match empty {
-            Some(position)
-                if Slot(bucket.0[LAST]).linked().is_none()
-                    && self.scan.matches(bucket, Slot::tag_of(at.hash)) == 0 =>
-            {
-                Some((
-                    Vacancy::Unused(SlotPlace {
-                        bucket: number,
-                        position,
-                    }),
-                    false,
-                ))
-            }
-            _ => self.find_vacancy_in_chain(at, number),
+        let empty = self.scan.empty(bucket);
+        let linked = Slot(bucket.0[LAST]).linked().is_some();
+        if empty == 0 || linked || self.scan.matches(bucket, home.tag) != 0 {
+            return self.find_vacancy_in_chain(home);
         }
+        let place = SlotPlace {
+            bucket: home.bucket,
+            position: empty.trailing_zeros() as usize & LAST,
+        };
+        (Vacancy::Unused(place), false)
     }
 
-    fn find_vacancy_in_chain(&self, at: Address, first: u32) -> Option<(Vacancy, bool)> {
-        let tag = Slot::tag_of(at.hash);
-        let mut number = first;
+    fn find_vacancy_in_chain(&self, home: Home) -> (Vacancy, bool) {
+        let (mut number, tag) = (home.bucket, home.tag);
         let mut unused = None;
         let mut stale = None;
         let mut oldest_ghost: Option<(u64, SlotPlace)> = None;
@@ -189,7 +188,7 @@ impl Shard {
                 match slot.kind() {
                     Kind::Empty if unused.is_none() => unused = Some(place),
                     Kind::Ghost(made) if slot.tag() == tag && self.ghost_counts(made) => {
-                        return Some((Vacancy::Unused(place), true));
+                        return (Vacancy::Unused(place), true);
                     }
                     Kind::Ghost(made) if oldest_ghost.is_none_or(|(oldest, _)| made < oldest) => {
                         oldest_ghost = Some((made, place));
@@ -211,7 +210,7 @@ impl Shard {
             (None, Some(place), _) => Vacancy::Stale(place),
             (None, None, None) => Vacancy::Full(number),
         };
-        Some((vacancy, false))
+        (vacancy, false)
     }
 
     /// Ghosts count for as many evictions as there are entries.

@@ -205,9 +205,9 @@ impl Shard {
 
     fn candidate(&self, start: usize, header: Header) -> Candidate {
         let (hash, location) = self.identify(start, &header);
-        if let Some(bucket) = self.index.bucket_of(header.partition, hash) {
+        if let Some(home) = self.index.home_of(header.partition, hash) {
             self.memory
-                .prefetch(bucket as usize * crate::mem::BUCKET_BYTES);
+                .prefetch(home.bucket as usize * crate::mem::BUCKET_BYTES);
         }
         Candidate {
             start,

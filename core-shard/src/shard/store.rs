@@ -150,10 +150,10 @@ impl Shard {
 
     /// Changes version and expiry. The entry moves if its segment does not suit the new expiry;
     /// where there is no room, its segment lives longer instead.
-    pub(super) fn restamp(&mut self, at: Address, found: &Found, stamp: Stamp, now_ms: u64) {
+    pub(super) fn restamp(&mut self, found: &Found, stamp: Stamp, now_ms: u64) {
         if !self.may_stay(found.start, stamp.expires_ms, now_ms)
             && self
-                .move_to_class(at, found, stamp.expires_ms, now_ms)
+                .move_to_class(found, stamp.expires_ms, now_ms)
                 .is_some_and(|moved| {
                     let bytes = &mut self.memory.bytes_mut()[moved..];
                     entry::restamp(bytes, stamp.version, stamp.expires_ms);
@@ -169,13 +169,7 @@ impl Shard {
     }
 
     /// Moves an entry to the open segment for another expiry; where it begins then.
-    fn move_to_class(
-        &mut self,
-        at: Address,
-        found: &Found,
-        expires_ms: u64,
-        now_ms: u64,
-    ) -> Option<usize> {
+    fn move_to_class(&mut self, found: &Found, expires_ms: u64, now_ms: u64) -> Option<usize> {
         let books = self.segments.at(self.segment_of(found.start));
         let place = Place {
             group: books.group,
@@ -184,7 +178,7 @@ impl Shard {
         };
         let size = found.header.size();
         let location = self.segments.append(place, size, expires_ms, now_ms)?;
-        let slot = Slot::entry(Slot::tag_of(at.hash), found.slot.frequency(), location);
+        let slot = Slot::entry(found.slot.tag(), found.slot.frequency(), location);
         Some(self.relocate(found.start, &found.header, location, (found.place, slot)))
     }
 
@@ -224,7 +218,7 @@ impl Shard {
         let pool = self.segments.at(self.segment_of(found.start)).pool;
         let location = self.append(pool, new, value.len(), now_ms)?;
         let frequency = (found.slot.frequency() + 1).min(FREQUENCY_MAX);
-        let slot = Slot::entry(Slot::tag_of(at.hash), frequency, location);
+        let slot = Slot::entry(found.slot.tag(), frequency, location);
         self.unbook(found.start, &found.header);
         self.memory.buckets_mut()[found.place.bucket as usize].0[found.place.position] = slot.0;
         self.write_entry(at, new, value, location);
@@ -245,7 +239,9 @@ impl Shard {
         {
             return Err(ShardError::OutOfMemory);
         }
-        let (vacancy, remembered) = self.find_vacancy(at).ok_or(ShardError::NotOwned)?;
+        let home = self.index.home_of(at.partition, at.hash);
+        let home = home.ok_or(ShardError::NotOwned)?;
+        let (vacancy, remembered) = self.find_vacancy(home);
         let slot_place = match vacancy {
             Vacancy::Unused(slot_place) | Vacancy::Stale(slot_place) => slot_place,
             Vacancy::Full(last) => self
@@ -260,7 +256,7 @@ impl Shard {
         } else {
             self.index.partitions[place].used += 1;
         }
-        let slot = Slot::entry(Slot::tag_of(at.hash), 0, location);
+        let slot = Slot::entry(home.tag, 0, location);
         self.memory.buckets_mut()[slot_place.bucket as usize].0[slot_place.position] = slot.0;
         self.write_entry(at, new, value, location);
         if self.index.wants_split(place) {
@@ -271,7 +267,7 @@ impl Shard {
 
     fn grow(&mut self, place: usize) {
         let (memory, segments) = (&mut self.memory, &mut self.segments);
-        if self.index.split(memory, segments, place, &self.hasher) {
+        if self.index.grow(memory, segments, place, &self.hasher) {
             self.counters.bucket_splits += 1;
         }
     }

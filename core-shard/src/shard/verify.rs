@@ -6,6 +6,7 @@ use crate::counters::VerifyReport;
 use crate::entry::{self, Record};
 use crate::error::Corruption;
 use crate::index::slot::{Kind, Slot};
+use crate::index::tag::tag_of;
 use crate::index::{LAST, Partition, PartitionState};
 use crate::map::MapUsage;
 use crate::segment::State;
@@ -224,7 +225,7 @@ impl Shard {
         let (hash, _) = self.identify(start, &header);
         let expected = u64::from(partition.position_of(hash));
         equal("bucket of an entry", at, u64::from(position), expected)?;
-        let tag = u64::from(Slot::tag_of(hash));
+        let tag = u64::from(tag_of(hash, partition.level_of(position)));
         equal("tag of an entry", at, u64::from(slot.tag()), tag)?;
         for place in 0..Self::blocks_of(&header) {
             let block = self.block_at(start, &header, place);

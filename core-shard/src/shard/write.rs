@@ -93,7 +93,7 @@ impl Shard {
             last_use_ms,
             deleted: false,
         };
-        self.restamp(at, &found, stamp, now_ms);
+        self.restamp(&found, stamp, now_ms);
         ExpiryOutcome::Updated { version }
     }
 
