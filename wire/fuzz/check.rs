@@ -6,10 +6,11 @@
 //!   same, and none means something that was not in the bytes.
 //! * A refused frame that claims to be in step lies within the bytes.
 
+use jerboa_wire::event::Event;
 use jerboa_wire::routing::{Topology, hash_tag, slot};
 use jerboa_wire::{
-    Crc, CrcMode, DecodeError, DecodeOptions, Decoded, Hello, HelloReply, Opcode, Reply, Request,
-    decode_reply, decode_request, limits, stats,
+    Crc, CrcMode, DecodeError, DecodeOptions, Decoded, Hello, HelloReply, Message, Opcode, Reply,
+    Request, Status, decode_reply, decode_request, limits, stats,
 };
 
 /// Checks the bytes as they are, and once more as a frame whose checksum and lengths are right,
@@ -60,7 +61,13 @@ fn check_request(request: &Request<'_>, bytes: &[u8]) {
         .expect("what decodes encodes");
     assert_eq!(again, bytes, "{request:?}");
     let items = match request.opcode {
-        Opcode::MultiGet | Opcode::MultiDelete => request.keys().count(),
+        Opcode::MultiGet
+        | Opcode::MultiDelete
+        | Opcode::Subscribe
+        | Opcode::Unsubscribe
+        | Opcode::PatternSubscribe
+        | Opcode::PatternUnsubscribe
+        | Opcode::Subscribers => request.keys().count(),
         Opcode::MultiPut => request.entries().count(),
         _ => 0,
     };
@@ -80,10 +87,14 @@ fn check_reply(reply: &Reply<'_>, bytes: &[u8]) {
         Opcode::MultiGet => reply.fetched().count(),
         Opcode::MultiPut => reply.stored().count(),
         Opcode::MultiDelete => reply.deleted().count(),
-        Opcode::Scan => reply.scanned().count(),
+        Opcode::Scan | Opcode::Channels => reply.scanned().count(),
+        Opcode::Subscribers => reply.subscribers().count(),
         _ => 0,
     };
     assert_eq!(items, reply.count as usize, "{reply:?}");
+    if reply.opcode == Opcode::Message && reply.status == Status::Ok {
+        assert!(reply.message().is_some(), "{reply:?}");
+    }
 }
 
 fn check_incomplete(needed: usize, bytes: &[u8]) {
@@ -109,6 +120,16 @@ fn check_error(error: &DecodeError, bytes: &[u8]) {
 }
 
 fn check_payloads(bytes: &[u8]) {
+    if let Some(event) = Event::decode(bytes) {
+        let mut again = Vec::new();
+        assert!(event.encode(&mut again));
+        assert_eq!(again, bytes);
+    }
+    if let Some(message) = Message::decode(bytes) {
+        let mut again = Vec::new();
+        assert!(message.encode(&mut again));
+        assert_eq!(again, bytes);
+    }
     if let Some(hello) = Hello::decode(bytes) {
         assert_eq!(hello.encode(), bytes);
     }

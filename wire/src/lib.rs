@@ -8,9 +8,11 @@
 #![deny(clippy::indexing_slicing, clippy::expect_used)]
 #![cfg_attr(not(test), deny(clippy::panic))]
 
+pub mod channel;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod compare;
+pub mod event;
 pub mod flags;
 pub mod frame;
 pub mod hello;
@@ -24,6 +26,7 @@ pub mod stats;
 pub mod status;
 pub mod value;
 
+pub use channel::Message;
 pub use compare::Comparison;
 pub use flags::{ReplyFlags, RequestFlags};
 pub use frame::{

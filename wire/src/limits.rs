@@ -55,6 +55,9 @@ pub const LOCK_WAIT_MS_MAX: u64 = 86_400_000;
 /// Longest glob pattern.
 pub const PATTERN_BYTES_MAX: usize = 256;
 
+/// Longest name of a channel. It has at least one byte.
+pub const CHANNEL_BYTES_MAX: usize = 1024;
+
 /// Most times a request may have been forwarded.
 pub const HOPS_MAX: u8 = 1;
 

@@ -1,7 +1,7 @@
 //! The operations, their numbers, and what a request of each may carry.
 //!
 //! Numbers are grouped by family with room to grow: `0x0_` the connection, `0x1_` one key,
-//! `0x2_` many keys, `0x3_` locks, `0x4_` whole maps. A number is never given a second meaning.
+//! `0x2_` many keys, `0x3_` locks, `0x4_` whole maps, `0x5_` channels. A number is never given a second meaning.
 
 use crate::flags::RequestFlags;
 
@@ -117,6 +117,10 @@ pub enum Kind {
     Scan,
     /// About a whole map or the whole node: executed by every core, answered once.
     Everywhere,
+    /// About channels: served by whichever core reads it, which tells the others.
+    Channel,
+    /// No request: the node sends it unasked.
+    Pushed,
 }
 
 macro_rules! opcodes {
@@ -171,6 +175,7 @@ macro_rules! opcodes {
 
 const KEYED: Parts = Parts::MAP.with(Parts::KEY);
 const MANY: Parts = Parts::MAP.with(Parts::VALUE).with(Parts::COUNT);
+const NAMES: Parts = Parts::VALUE.with(Parts::COUNT);
 const TTL: RequestFlags = RequestFlags::TTL_RELATIVE.union(RequestFlags::TTL_ABSOLUTE);
 const PUT: RequestFlags = TTL
     .union(RequestFlags::KEEP_TTL)
@@ -267,6 +272,31 @@ opcodes! {
     /// A key of a map, drawn at random. Reply: `value` = the key, `arg` = the number of entries; or
     /// `NotFound` where there is none.
     RandomKey = 0x43, Everywhere, Parts::MAP, RequestFlags::NONE;
+    /// Subscribes the connection to channels; see [`crate::channel`]. Reply: `arg` = subscriptions of
+    /// the connection, those to patterns included; or `TooManySubscriptions`.
+    Subscribe = 0x50, Channel, NAMES, RequestFlags::NONE;
+    /// Ends subscriptions to channels, without a name all of them. Reply: as `Subscribe`.
+    Unsubscribe = 0x51, Channel, NAMES, RequestFlags::NONE;
+    /// Subscribes the connection to all channels whose names match a pattern. Reply: as `Subscribe`.
+    PatternSubscribe = 0x52, Channel, NAMES, RequestFlags::NONE;
+    /// Ends subscriptions to patterns, without one all of them. Reply: as `Subscribe`.
+    PatternUnsubscribe = 0x53, Channel, NAMES, RequestFlags::NONE;
+    /// Sends the value to whoever is subscribed to the channel `key`. Reply: `arg` = messages that
+    /// were handed to connections.
+    Publish = 0x54, Channel, Parts::KEY.with(Parts::VALUE), RequestFlags::NONE;
+    /// Names of channels with subscribers from the cursor `arg` on; as `Scan`.
+    Channels = 0x55, Channel, Parts::VALUE.with(Parts::ARG), RequestFlags::NONE;
+    /// How many connections are subscribed to each of the channels by name. Reply: one item for
+    /// each name, in order.
+    Subscribers = 0x56, Channel, NAMES, RequestFlags::NONE;
+    /// Reply: `arg` = number of different patterns that connections are subscribed to.
+    Patterns = 0x57, Channel, Parts::NONE, RequestFlags::NONE;
+    /// A message for a subscriber, or with a status the reason why it gets no more; see
+    /// [`crate::channel`].
+    Message = 0x58, Pushed, Parts::NONE, RequestFlags::NONE;
+    /// Which kinds of events the node publishes; see [`crate::event`]. Reply: `arg` = the kinds that
+    /// are on.
+    Events = 0x59, Channel, Parts::ARG, RequestFlags::NONE;
 }
 
 impl Opcode {
@@ -302,7 +332,10 @@ impl Opcode {
             | Self::MultiGet
             | Self::Scan
             | Self::Size
-            | Self::RandomKey => true,
+            | Self::RandomKey
+            | Self::Channels
+            | Self::Subscribers
+            | Self::Patterns => true,
             Self::Unknown
             | Self::Put
             | Self::Delete
@@ -320,7 +353,14 @@ impl Opcode {
             | Self::Lease
             | Self::MultiPut
             | Self::MultiDelete
-            | Self::Destroy => false,
+            | Self::Destroy
+            | Self::Subscribe
+            | Self::Unsubscribe
+            | Self::PatternSubscribe
+            | Self::PatternUnsubscribe
+            | Self::Publish
+            | Self::Message
+            | Self::Events => false,
         }
     }
 }
@@ -354,7 +394,7 @@ mod tests {
         for opcode in Opcode::ALL {
             let shape = opcode.shape();
             match shape.kind {
-                Kind::Connection | Kind::Everywhere => {}
+                Kind::Connection | Kind::Everywhere | Kind::Channel | Kind::Pushed => {}
                 Kind::Key => assert!(shape.parts.contains(KEYED), "{opcode:?}"),
                 Kind::Multi => assert!(shape.parts.contains(MANY), "{opcode:?}"),
                 Kind::Scan => assert!(shape.parts.contains(Parts::MAP), "{opcode:?}"),

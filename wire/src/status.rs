@@ -104,6 +104,8 @@ statuses! {
     UnsupportedProtocol = 0x1F, Client, No, "no protocol version is known to both sides";
     ReplyTooLarge = 0x20, Client, No, "the value does not fit this multi-key reply any more: get it alone";
     NoSuchLock = 0x21, Client, No, "the lock is not held under this token: it was released, it expired, or it is another's";
+    ChannelTooLarge = 0x28, Client, No, "a channel's name is longer than 1,024 bytes, or a pattern longer than 256";
+    ReservedChannel = 0x29, Client, No, "only the node publishes on channels that begin with __jerboa__:";
 
     OutOfMemory = 0x40, Server, Later, "the owning core's memory is full";
     Busy = 0x41, Server, Later, "the owning core's mailbox is full, or its connections hold as much as they may";
@@ -114,6 +116,9 @@ statuses! {
     /// The one error after which the entry's state is unknown.
     Internal = 0x46, Server, No, "the node failed; whether the operation was done is unknown";
     TooManyWaiters = 0x47, Server, Later, "as many requests wait for locks of the owning core as may";
+    TooManySubscriptions = 0x50, Server, No, "the connection or its core has as many subscriptions as it may";
+    /// Pushed, never an answer.
+    SlowSubscriber = 0x51, Server, No, "the subscriber did not take its messages in time: it gets no more, and the connection closes";
 
     BadMagic = 0x60, Bytes, No, "the frame does not begin with 0xB7; the connection closes";
     BadVersion = 0x61, Bytes, No, "the frame's version is not supported; the connection closes";

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use jerboa_wire::opcode::Kind;
 use jerboa_wire::routing::{Member, Migration, Topology};
 use jerboa_wire::{
     Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, HelloReply, Opcode, Reply, ReplyFlags,
@@ -13,6 +14,8 @@ use jerboa_wire::{
 
 #[path = "golden/maps.rs"]
 mod maps;
+#[path = "golden/channels.rs"]
+mod channels;
 
 const FROZEN: &str = include_str!("golden/frames.txt");
 
@@ -169,6 +172,7 @@ fn requests(found: &mut Found) {
     locks(found);
     scans(found);
     maps::frames(found);
+    channels::frames(found);
     let bare = |opcode| Request {
         request_id: 9,
         ..Request::new(opcode)
@@ -498,12 +502,17 @@ fn every_frame_has_the_frozen_bytes() {
 #[test]
 fn every_operation_is_frozen() {
     let frozen = frozen();
-    let named = |number: u8| {
+    let named = |number: u8, reply: bool| {
         frozen
             .values()
-            .any(|frame| frame[2] == number && frame[5] & 0x80 == 0)
+            .any(|frame| frame[2] == number && (frame[5] & 0x80 != 0) == reply)
     };
     for opcode in Opcode::ALL {
-        assert!(named(opcode.as_u8()), "{opcode:?} has no golden request");
+        // What is pushed is never asked for.
+        let pushed = opcode.shape().kind == Kind::Pushed;
+        assert!(
+            named(opcode.as_u8(), pushed),
+            "{opcode:?} has no golden frame"
+        );
     }
 }

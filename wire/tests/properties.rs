@@ -9,8 +9,9 @@
 
 use jerboa_wire::opcode::Kind;
 use jerboa_wire::{
-    Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, Opcode, Reply, ReplyFlags, Request,
-    RequestFlags, ScanQuery, Status, decode_reply, decode_request, limits, lock, multi,
+    Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, Message, Opcode, Reply, ReplyFlags,
+    Request, RequestFlags, ScanQuery, Status, channel, decode_reply, decode_request, limits, lock,
+    multi,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -75,12 +76,18 @@ fn value_of(
                 assert!(multi::push_entry(&mut section, key, value));
             }
         }
-        Opcode::MultiGet | Opcode::MultiDelete => {
+        Opcode::MultiGet
+        | Opcode::MultiDelete
+        | Opcode::Subscribe
+        | Opcode::Unsubscribe
+        | Opcode::PatternSubscribe
+        | Opcode::PatternUnsubscribe
+        | Opcode::Subscribers => {
             for (key, _) in &items {
                 assert!(multi::push_key(&mut section, key));
             }
         }
-        Opcode::Scan => {
+        Opcode::Scan | Opcode::Channels => {
             let count = items.len() as u32;
             let pattern = &value[..];
             ScanQuery { count, pattern }.encode(&mut section);
@@ -109,7 +116,12 @@ fn value_of(
             assert!(comparison.encode(&mut section));
             return (section, 0);
         }
-        Opcode::Noop | Opcode::Ping | Opcode::Put | Opcode::Append | Opcode::Cas => {
+        Opcode::Noop
+        | Opcode::Ping
+        | Opcode::Put
+        | Opcode::Append
+        | Opcode::Cas
+        | Opcode::Publish => {
             return (value, 0);
         }
         _ => return (Vec::new(), 0),
@@ -131,13 +143,19 @@ fn requests() -> impl Strategy<Value = OwnRequest> {
         any::<u64>(),
         0..=1_u8,
     );
-    let chosen =
-        select(Opcode::ALL).prop_flat_map(|opcode| (Just(opcode), select(flags_of(opcode))));
+    let asked: Vec<_> = Opcode::ALL
+        .iter()
+        .copied()
+        .filter(|opcode| opcode.shape().kind != Kind::Pushed)
+        .collect();
+    let chosen = select(asked).prop_flat_map(|opcode| (Just(opcode), select(flags_of(opcode))));
     (chosen, head, parts).prop_map(|((opcode, flags), head, (map, key, value, items))| {
         let (partition, request_id, epoch, arg, hops) = head;
         let timed = flags.intersects(RequestFlags::TTL_RELATIVE | RequestFlags::TTL_ABSOLUTE);
         let arg = match opcode {
-            Opcode::Incr | Opcode::Decr | Opcode::Scan => arg,
+            Opcode::Incr | Opcode::Decr | Opcode::Scan | Opcode::Channels => arg,
+            // Kinds to change, and all of them to turn on.
+            Opcode::Events => (arg & 0x1F) * 0x101,
             // Its exponent is not all ones, so it is finite.
             Opcode::IncrFloat => arg & !(1 << 62),
             _ if timed => arg % limits::EXPIRY_MS_MAX + 1,
@@ -148,8 +166,8 @@ fn requests() -> impl Strategy<Value = OwnRequest> {
             Opcode::Cas => !wants_absent(flags),
             _ => matches!(opcode, Opcode::Unlock | Opcode::Lease),
         };
-        let keyed = opcode.shape().kind == Kind::Key;
-        let mapped = opcode.shape().kind != Kind::Connection;
+        let keyed = opcode.shape().kind == Kind::Key || opcode == Opcode::Publish;
+        let mapped = !matches!(opcode.shape().kind, Kind::Connection | Kind::Channel);
         let head = Request {
             hops,
             flags,
@@ -228,7 +246,8 @@ fn replies() -> impl Strategy<Value = (Reply<'static>, Vec<u8>)> {
             ..Reply::new(opcode, status, request_id)
         };
         let mut section = Vec::new();
-        let is_multi = matches!(opcode.shape().kind, Kind::Multi | Kind::Scan);
+        let is_multi = matches!(opcode.shape().kind, Kind::Multi | Kind::Scan)
+            || matches!(opcode, Opcode::Channels | Opcode::Subscribers);
         if status == Status::Ok && is_multi {
             for (status, version, value) in &items {
                 let value = if *status == Status::Ok {
@@ -240,15 +259,25 @@ fn replies() -> impl Strategy<Value = (Reply<'static>, Vec<u8>)> {
                     Opcode::MultiGet => {
                         multi::push_fetched(&mut section, *status, *version, [value].into_iter());
                     }
-                    Opcode::Scan => {
+                    Opcode::Scan | Opcode::Channels => {
                         assert!(multi::push_key(&mut section, &version.to_le_bytes()));
                     }
+                    Opcode::Subscribers => channel::push_subscribers(&mut section, *version),
                     Opcode::MultiPut => multi::push_stored(&mut section, *status, *version),
                     _ => multi::push_deleted(&mut section, *status),
                 }
             }
             let count = u32::try_from(items.len()).unwrap();
             return (Reply { count, ..reply }, section);
+        }
+        if status == Status::Ok && opcode == Opcode::Message {
+            let message = Message {
+                channel: b"channel",
+                pattern: stale.then_some(b"chan*"),
+                payload: &value,
+            };
+            assert!(message.encode(&mut section));
+            return (reply, section);
         }
         let carries = carries_value(opcode, status);
         (reply, if carries { value } else { Vec::new() })

@@ -2,6 +2,7 @@
 //! changed in one of them alone fails here.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "test harness")]
 
+use jerboa_wire::event::{EventKind, EventKinds, Happening};
 use jerboa_wire::flags::{NO_CRC_BIT, REPLY_BIT};
 use jerboa_wire::opcode::{Kind, Parts};
 use jerboa_wire::{Crc, Opcode, Reply, ReplyFlags, Request, RequestFlags, Retry, Status, limits};
@@ -42,6 +43,8 @@ fn the_opcode_table_is_the_code() {
             Kind::Multi => "the keys' cores",
             Kind::Scan => "the cursor's core",
             Kind::Everywhere => "every core",
+            Kind::Channel => "any core",
+            Kind::Pushed => "the node sends it",
         };
         let parts = Parts::NAMES
             .iter()
@@ -80,6 +83,23 @@ fn the_status_table_is_the_code() {
     };
     let expected: Vec<_> = Status::ALL.iter().map(row).collect();
     assert_table("| number | name | fault | retry | meaning |", &expected);
+}
+
+#[test]
+fn the_event_tables_are_the_code() {
+    let row = |kind: &EventKind| {
+        let bit = EventKinds::only(*kind).bits();
+        format!("| {bit:#04x} | {} | {} |", kind.name(), kind.channel())
+    };
+    let expected: Vec<_> = EventKind::ALL.iter().map(row).collect();
+    assert_table("| bit | kind | channel |", &expected);
+    let found = table("| number | happening | kind | what the fields say |");
+    assert_eq!(found.len(), Happening::ALL.len());
+    for (line, happening) in found.iter().zip(Happening::ALL) {
+        let (number, kind) = (*happening as u8, happening.kind().name());
+        let row = format!("| {number} | {} | {kind} | ", happening.name());
+        assert!(line.starts_with(&row), "{line}: {row}");
+    }
 }
 
 #[test]
@@ -133,6 +153,7 @@ fn the_limits_table_is_the_code() {
         ("EXPIRY_MS_MAX", limits::EXPIRY_MS_MAX),
         ("LOCK_WAIT_MS_MAX", limits::LOCK_WAIT_MS_MAX),
         ("PATTERN_BYTES_MAX", limits::PATTERN_BYTES_MAX as u64),
+        ("CHANNEL_BYTES_MAX", limits::CHANNEL_BYTES_MAX as u64),
         ("HOPS_MAX", limits::HOPS_MAX.into()),
     ];
     let expected: Vec<_> = expected

@@ -104,6 +104,11 @@ pub enum DecodeErrorKind {
         /// Declared items.
         count: u32,
     },
+    /// A channel's name or a pattern is longer than allowed.
+    ChannelTooLarge {
+        /// Its bytes.
+        bytes: usize,
+    },
     /// The value section does not hold what the operation needs.
     MalformedPayload,
 }
@@ -130,6 +135,7 @@ impl DecodeErrorKind {
             Self::KeyEmpty => Status::KeyEmpty,
             Self::ValueTooLarge { .. } => Status::ValueTooLarge,
             Self::TooManyItems { .. } => Status::TooManyItems,
+            Self::ChannelTooLarge { .. } => Status::ChannelTooLarge,
         }
     }
 }
@@ -172,6 +178,7 @@ impl fmt::Display for DecodeErrorKind {
                 write!(f, "a value of {declared} bytes, {max} are allowed")
             }
             Self::TooManyItems { count } => write!(f, "{count} items"),
+            Self::ChannelTooLarge { bytes } => write!(f, "the name of a channel has {bytes} bytes"),
             Self::WrongDirection
             | Self::NotNegotiated
             | Self::BadCrc

@@ -4,6 +4,7 @@ use super::error::{DecodeError, DecodeErrorKind, EncodeError};
 use super::header::{self, Begun, Header, Lengths};
 use super::request::lengths;
 use super::{Crc, DecodeOptions, Decoded};
+use crate::channel::{self, Message};
 use crate::flags::{REPLY_BIT, ReplyFlags};
 use crate::limits;
 use crate::multi::{self, Deleted, Fetched, Keys, Stored};
@@ -90,11 +91,24 @@ impl<'a> Reply<'a> {
         Fetched::new(self.value, self.count)
     }
 
-    /// The keys that a `Scan` found.
+    /// The keys that a `Scan` found, or the names of a `Channels`.
     #[must_use]
     #[inline]
     pub const fn scanned(&self) -> Keys<'a> {
         Keys::new(self.value, self.count)
+    }
+
+    /// The items of the reply to a `Subscribers`.
+    pub fn subscribers(&self) -> impl Iterator<Item = u64> + 'a {
+        channel::subscribers(self.value, self.count)
+    }
+
+    /// The message that was pushed.
+    #[must_use]
+    pub fn message(&self) -> Option<Message<'a>> {
+        (self.opcode == Opcode::Message && self.status == Status::Ok)
+            .then(|| Message::decode(self.value))
+            .flatten()
     }
 
     /// The items of the reply to a `MultiPut`.
@@ -269,9 +283,28 @@ fn check(reply: &Reply<'_>) -> Result<(), DecodeErrorKind> {
             Err(DecodeErrorKind::TooManyItems { count: reply.count })
         }
         Kind::Scan => multi::check_keys(reply.value, reply.count),
+        Kind::Channel | Kind::Pushed => check_channel(reply),
         _ if reply.count != 0 => Err(DecodeErrorKind::UnexpectedField { field: "count" }),
         _ if reply.value.is_empty() || carries_value(reply.opcode) => Ok(()),
         _ => Err(DecodeErrorKind::UnexpectedField { field: "value" }),
+    }
+}
+
+/// The outcome of a request about channels, or a message.
+fn check_channel(reply: &Reply<'_>) -> Result<(), DecodeErrorKind> {
+    let fits = match reply.opcode {
+        Opcode::Message => reply.count == 0 && Message::decode(reply.value).is_some(),
+        Opcode::Channels | Opcode::Subscribers if reply.count > limits::MULTI_ITEMS_MAX => {
+            return Err(DecodeErrorKind::TooManyItems { count: reply.count });
+        }
+        Opcode::Channels => return multi::check_keys(reply.value, reply.count),
+        Opcode::Subscribers => reply.value.len() == 8 * reply.count as usize,
+        _ => reply.count == 0 && reply.value.is_empty(),
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(DecodeErrorKind::MalformedPayload)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::error::{DecodeError, DecodeErrorKind, EncodeError};
 use super::header::{self, Header, Lengths};
 use super::{Crc, DecodeOptions, Decoded};
+use crate::channel;
 use crate::compare::{self, Comparison};
 use crate::flags::RequestFlags;
 use crate::limits;
@@ -93,7 +94,7 @@ impl<'a> Request<'a> {
         Ok(())
     }
 
-    /// The keys of a `MultiGet` or `MultiDelete`.
+    /// The keys of a `MultiGet` or `MultiDelete`, or the names of a request about channels.
     #[must_use]
     #[inline]
     pub const fn keys(&self) -> Keys<'a> {
@@ -209,6 +210,10 @@ fn check(request: &Request<'_>, value_bytes_max: u32) -> Result<(), DecodeErrorK
         Kind::Multi => check_items(request, value_bytes_max),
         Kind::Scan => scan::check(request.value),
         Kind::Everywhere => Ok(()),
+        Kind::Channel => channel::check(request, value_bytes_max),
+        Kind::Pushed => Err(DecodeErrorKind::UnknownOpcode {
+            number: request.opcode.as_u8(),
+        }),
     }
 }
 
