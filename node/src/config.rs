@@ -18,6 +18,8 @@ mod value;
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use jerboa_wire::event::EventKinds;
+
 pub use error::{ConfigError, Origin, ValueError};
 pub use keys::{KEYS, Key};
 pub use limits::{CONNECTIONS_DEFAULT, FRAME_OVERHEAD_BYTES};
@@ -64,6 +66,15 @@ pub struct Config {
     pub drain_timeout_ms: u64,
     /// Messages that one core's mailbox holds; a request that finds it full is refused as busy.
     pub mailbox_capacity: usize,
+    /// Messages, in bytes, that may wait for one subscriber before it is cut off; one message more
+    /// than this may wait.
+    pub subscriber_bytes_max: usize,
+    /// Channels and patterns that one connection may be subscribed to.
+    pub connection_subscriptions_max: u32,
+    /// Subscriptions of all connections of one core.
+    pub core_subscriptions_max: u32,
+    /// Kinds of events that the node publishes from its start on.
+    pub events: EventKinds,
     /// Largest value accepted, in bytes.
     pub value_bytes_max: u32,
     /// Whether the cores' memory asks for huge pages.
@@ -98,6 +109,10 @@ impl Default for Config {
             slow_client_timeout_ms: 10_000,
             drain_timeout_ms: 5_000,
             mailbox_capacity: 4096,
+            subscriber_bytes_max: 8 << 20,
+            connection_subscriptions_max: 1024,
+            core_subscriptions_max: 1 << 18,
+            events: EventKinds::NONE,
             value_bytes_max: 64 << 20,
             huge_pages: HugePages::Auto,
             when_full: WhenFull::Evict,

@@ -20,6 +20,9 @@ pub use error::{NodeError, StartError};
 use crate::config::{Config, HugePages, WhenFull};
 use crate::host::{self, HostError, Plan};
 use crate::net::{self, Waker};
+use crate::worker::events::EventMask;
+use crate::worker::pubsub::SubscriptionLimits;
+use crate::worker::pubsub::directory::Directory;
 use crate::worker::shared::Shared;
 use crate::worker::stats::CoreStats;
 use crate::worker::{Links, Listeners, Worker, WorkerConfig, mailboxes};
@@ -315,6 +318,8 @@ fn share(config: &Config, plan: &Plan, addresses: &Addresses) -> Result<Shared, 
         member,
         topology: encoded,
         stats: (0..cores).map(|_| CoreStats::default()).collect(),
+        directory: Directory::new(cores),
+        events: EventMask::new(config.events),
         connections: AtomicU32::new(0),
         connections_max: plan.connections_max,
         started: Instant::now(),
@@ -359,6 +364,11 @@ fn worker_config(config: &Config, core: u16) -> WorkerConfig {
         slow_client_timeout_ms: config.slow_client_timeout_ms,
         drain_timeout_ms: config.drain_timeout_ms,
         mailbox_capacity: config.mailbox_capacity,
+        subscriber_bytes_max: config.subscriber_bytes_max,
+        subscriptions: SubscriptionLimits {
+            per_connection: config.connection_subscriptions_max as usize,
+            per_core: config.core_subscriptions_max as usize,
+        },
     }
 }
 

@@ -10,6 +10,7 @@
 mod budget;
 mod buffer;
 mod connection;
+pub(crate) mod events;
 mod execute;
 mod executor;
 mod gather;
@@ -18,6 +19,7 @@ mod intake;
 mod locking;
 mod mailbox;
 mod owned;
+pub(crate) mod pubsub;
 mod replies;
 mod scan;
 mod session;
@@ -41,6 +43,7 @@ use buffer::Pool;
 use locking::Locks;
 pub(crate) use mailbox::mailboxes;
 use mailbox::{Inbox, Mailbox, Message, Outbox};
+use pubsub::{PubSub, SubscriptionLimits};
 use session::Session;
 use shared::Shared;
 use stats::Counts;
@@ -63,6 +66,9 @@ pub(crate) struct WorkerConfig {
     pub(crate) slow_client_timeout_ms: u64,
     pub(crate) drain_timeout_ms: u64,
     pub(crate) mailbox_capacity: usize,
+    /// Messages, in bytes, that may wait for one subscriber.
+    pub(crate) subscriber_bytes_max: usize,
+    pub(crate) subscriptions: SubscriptionLimits,
 }
 
 /// The ends of a worker's connections to the others.
@@ -100,6 +106,7 @@ pub(crate) struct Worker {
     /// Where the look for time-outs goes on.
     cursor: usize,
     locks: Locks,
+    pubsub: PubSub,
     shard_busy: bool,
     /// The recount that was asked for last.
     verification: Verification,
@@ -135,6 +142,7 @@ impl Worker {
             ring.listen(listener);
         }
         shared.stats[usize::from(config.core)].adopt_thread();
+        let pubsub = PubSub::new(config.core, config.subscriptions);
         let outbox = Outbox::new(links.mailboxes, config.mailbox_capacity);
         Ok(Self {
             config,
@@ -157,6 +165,7 @@ impl Worker {
             any_core_listeners,
             cursor: 0,
             locks: Locks::default(),
+            pubsub,
             shard_busy: false,
             verification: Verification::default(),
             stepped_ms: 0,
@@ -172,6 +181,7 @@ impl Worker {
     /// The kernel refused the ring's system call; the core cannot go on.
     pub(crate) async fn run(mut self) -> io::Result<()> {
         self.ring.arm_tick(Duration::from_millis(TICK_MS));
+        self.tell_start(now_ms());
         let mut idle_since: Option<Instant> = None;
         let mut turns = 0;
         loop {
@@ -211,7 +221,7 @@ impl Worker {
         let mut completions = std::mem::take(&mut self.completions);
         let reaped = self.ring.reap(&mut completions, COMPLETIONS_PER_TURN);
         let messages = !self.inbox.is_empty() || self.forwards.len() > 0;
-        let work = messages || self.shard_busy || self.locks.have_work();
+        let work = messages || self.shard_busy || self.locks.have_work() || self.pubsub.has_work();
         if reaped == 0 && self.ready.is_empty() && !work {
             self.completions = completions;
             self.begin_drain_if_asked();
@@ -229,6 +239,7 @@ impl Worker {
         self.serve_locks(now_ms);
         self.send_messages();
         self.flush(now_ms);
+        self.push_messages(now_ms);
         self.step_shard(now_ms);
         self.counts.turns += 1;
         self.begin_drain_if_asked();
@@ -263,6 +274,7 @@ impl Worker {
             let held = session.held_bytes() + in_flight;
             self.buffered_bytes = self.buffered_bytes + held - session.accounted_bytes;
             session.accounted_bytes = held;
+            session.in_flight_bytes = in_flight;
         }
     }
 

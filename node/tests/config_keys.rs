@@ -90,7 +90,9 @@ fn check_config_prints_a_file_that_reads_back_to_the_same_configuration() {
                    value_bytes_max = 1\ninput_bytes_max = \"1m\"\noutput_bytes_max = 70_001\n\
                    buffer_bytes_max = \"90MiB\"\n\
                    idle_timeout_ms = 1\nslow_client_timeout_ms = 2\ndrain_timeout_ms = 3\n\
-                   mailbox_capacity = 4\nhuge_pages = \"off\"\nwhen_full = \"refuse\"\ninsecure = true\n\
+                   mailbox_capacity = 4\nsubscriber_bytes_max = \"4k\"\n\
+                   connection_subscriptions_max = 5\ncore_subscriptions_max = 6\n\
+                   events = \"expired,lock-lost\"\nhuge_pages = \"off\"\nwhen_full = \"refuse\"\ninsecure = true\n\
                    log_level = \"trace\"\nlog_format = \"json\"\n";
     assert_eq!(
         unusual.lines().count(),

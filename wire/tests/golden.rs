@@ -12,10 +12,10 @@ use jerboa_wire::{
     Request, RequestFlags, ScanQuery, Status, decode_reply, decode_request, hello, lock, multi,
 };
 
-#[path = "golden/maps.rs"]
-mod maps;
 #[path = "golden/channels.rs"]
 mod channels;
+#[path = "golden/maps.rs"]
+mod maps;
 
 const FROZEN: &str = include_str!("golden/frames.txt");
 

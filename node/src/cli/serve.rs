@@ -59,6 +59,18 @@ pub(crate) struct Serve {
     /// messages one core's mailbox holds before requests are refused as busy
     #[argh(option)]
     mailbox_capacity: Option<String>,
+    /// bytes of messages that may wait for a subscriber before it is cut off
+    #[argh(option)]
+    subscriber_bytes_max: Option<String>,
+    /// channels and patterns one connection may be subscribed to
+    #[argh(option)]
+    connection_subscriptions_max: Option<String>,
+    /// subscriptions of all connections of one core
+    #[argh(option)]
+    core_subscriptions_max: Option<String>,
+    /// kinds of events published: none, all, or a list of member, partition, expired, evicted, lock-lost
+    #[argh(option)]
+    events: Option<String>,
     /// largest value accepted
     #[argh(option)]
     value_bytes_max: Option<String>,
@@ -113,6 +125,10 @@ impl Serve {
             slow_client_timeout_ms,
             drain_timeout_ms,
             mailbox_capacity,
+            subscriber_bytes_max,
+            connection_subscriptions_max,
+            core_subscriptions_max,
+            events,
             value_bytes_max,
             huge_pages,
             when_full,
@@ -137,6 +153,13 @@ impl Serve {
             ("slow_client_timeout_ms", slow_client_timeout_ms.as_deref()),
             ("drain_timeout_ms", drain_timeout_ms.as_deref()),
             ("mailbox_capacity", mailbox_capacity.as_deref()),
+            ("subscriber_bytes_max", subscriber_bytes_max.as_deref()),
+            (
+                "connection_subscriptions_max",
+                connection_subscriptions_max.as_deref(),
+            ),
+            ("core_subscriptions_max", core_subscriptions_max.as_deref()),
+            ("events", events.as_deref()),
             ("value_bytes_max", value_bytes_max.as_deref()),
             ("huge_pages", huge_pages.as_deref()),
             ("when_full", when_full.as_deref()),

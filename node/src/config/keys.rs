@@ -3,8 +3,8 @@
 //! The TOML file, the command line (with `-` for `_`) and `check-config` all go through it.
 
 use super::value::{
-    HUGE_PAGES, LOG_FORMATS, LOG_LEVELS, SWITCH, WHEN_FULL, auto, cores, number, quoted, show_auto,
-    show_size, show_word, size, word,
+    HUGE_PAGES, LOG_FORMATS, LOG_LEVELS, SWITCH, WHEN_FULL, auto, cores, event_kinds, number,
+    quoted, show_auto, show_event_kinds, show_size, show_word, size, word,
 };
 use super::{Config, ValueError};
 
@@ -142,6 +142,30 @@ pub const KEYS: &[Key] = &[
         number,
         usize::to_string,
         "messages one core's mailbox holds before requests are refused as busy"
+    ),
+    key!(
+        subscriber_bytes_max,
+        size,
+        |bytes: &usize| show_size(*bytes as u64),
+        "bytes of messages that may wait for a subscriber before it is cut off"
+    ),
+    key!(
+        connection_subscriptions_max,
+        number,
+        u32::to_string,
+        "channels and patterns one connection may be subscribed to"
+    ),
+    key!(
+        core_subscriptions_max,
+        number,
+        u32::to_string,
+        "subscriptions of all connections of one core"
+    ),
+    key!(
+        events,
+        event_kinds,
+        show_event_kinds,
+        "kinds of events published: none, all, or a list of member, partition, expired, evicted, lock-lost"
     ),
     key!(
         value_bytes_max,

@@ -18,6 +18,9 @@ const CONNECTIONS_MAX: u64 = 4 << 20;
 const BUFFER_BYTES_MAX: u64 = 1 << 40;
 /// Below this every other reply would block its connection.
 const OUTPUT_BYTES_MIN: u64 = 4 << 10;
+/// Below this a burst of small messages would cut off who reads them.
+const SUBSCRIBER_BYTES_MIN: u64 = 4 << 10;
+const SUBSCRIPTIONS_MAX: u64 = 1 << 24;
 const VALUE_BYTES_MAX: u64 = 64 << 20;
 const MEMORY_BYTES_MIN: u64 = 16 << 20;
 const MEMORY_BYTES_MAX: u64 = 64 << 40;
@@ -78,8 +81,30 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         OUTPUT_BYTES_MIN,
         BUFFER_BYTES_MAX,
     )?;
+    check_subscriptions(config)?;
     let all = config.buffer_bytes_max as u64;
     holds_a_frame("buffer_bytes_max", all, config)
+}
+
+fn check_subscriptions(config: &Config) -> Result<(), ConfigError> {
+    within(
+        "subscriber_bytes_max",
+        config.subscriber_bytes_max as u64,
+        SUBSCRIBER_BYTES_MIN,
+        BUFFER_BYTES_MAX,
+    )?;
+    within(
+        "connection_subscriptions_max",
+        config.connection_subscriptions_max.into(),
+        1,
+        SUBSCRIPTIONS_MAX,
+    )?;
+    within(
+        "core_subscriptions_max",
+        config.core_subscriptions_max.into(),
+        1,
+        SUBSCRIPTIONS_MAX,
+    )
 }
 
 fn within(key: &'static str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
@@ -115,7 +140,12 @@ mod tests {
     #[test]
     fn each_number_out_of_range_is_refused_by_name() {
         type Spoil = fn(&mut Config);
-        let spoilers: [(&str, Spoil); 11] = [
+        let spoilers: [(&str, Spoil); 14] = [
+            ("subscriber_bytes_max", |c| c.subscriber_bytes_max = 1),
+            ("connection_subscriptions_max", |c| {
+                c.connection_subscriptions_max = 0;
+            }),
+            ("core_subscriptions_max", |c| c.core_subscriptions_max = 0),
             ("partitions", |c| c.partitions = 512),
             ("cores", |c| c.cores = Some(Cores::List(Vec::new()))),
             ("memory", |c| c.memory = Some(1 << 20)),

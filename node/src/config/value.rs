@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use jerboa_wire::event::{EventKind, EventKinds};
+
 use super::error::ValueError;
 
 /// CPUs that run a data core.
@@ -94,6 +96,38 @@ pub(super) fn show_word<T: PartialEq>(value: &T, words: Words<T>) -> &'static st
         .iter()
         .find(|(_, known)| known == value)
         .map_or("", |(name, _)| name)
+}
+
+/// Kinds of events from `none`, `all` or `member,expired`.
+pub(super) fn event_kinds(text: &str) -> Result<EventKinds, ValueError> {
+    match text {
+        "none" => return Ok(EventKinds::NONE),
+        "all" => return Ok(EventKinds::ALL),
+        _ => {}
+    }
+    let mut kinds = EventKinds::NONE;
+    for name in text.split(',').map(str::trim) {
+        let kind = EventKind::ALL.iter().find(|kind| kind.name() == name);
+        let Some(kind) = kind else {
+            let names = EventKind::ALL.iter().map(|kind| kind.name());
+            return Err(ValueError::NotOneOf(
+                ["none", "all"].into_iter().chain(names).collect(),
+            ));
+        };
+        kinds = kinds | EventKinds::only(*kind);
+    }
+    Ok(kinds)
+}
+
+pub(super) fn show_event_kinds(kinds: &EventKinds) -> String {
+    if kinds.is_empty() {
+        return quoted("none");
+    }
+    if *kinds == EventKinds::ALL {
+        return quoted("all");
+    }
+    let names: Vec<_> = kinds.iter().map(EventKind::name).collect();
+    quoted(&names.join(","))
 }
 
 pub(super) fn number<T: TryFrom<u64>>(text: &str) -> Result<T, ValueError> {

@@ -10,6 +10,7 @@ mod dispatch;
 
 use arrayvec::ArrayVec;
 use jerboa_core_shard::{Address, Shard};
+use jerboa_wire::opcode::Kind;
 use jerboa_wire::routing::partition_of;
 use jerboa_wire::{DecodeError, Decoded, Opcode, Reply, Request, Status, decode_request};
 
@@ -20,6 +21,7 @@ use super::connection::{Surroundings, execute_connection};
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
 use super::locking::{Asked, Locks, asked_for_lock};
 use super::mailbox::{Outbox, ReturnAddress};
+use super::pubsub::PubSub;
 use super::scan::ScanPlace;
 use super::session::Session;
 use super::shared::Shared;
@@ -51,6 +53,12 @@ pub(super) struct Op<'a> {
     task: Task<'a>,
 }
 
+impl Op<'_> {
+    fn is_publish(&self) -> bool {
+        matches!(&self.task, Task::Other { request, .. } if request.opcode == Opcode::Publish)
+    }
+}
+
 /// Frames that are executed together.
 pub(super) type Batch<'a> = ArrayVec<Op<'a>, BATCH>;
 
@@ -66,6 +74,8 @@ pub(super) struct Executor<'w> {
     pub(super) verification: &'w mut Verification,
     pub(super) sessions: &'w mut [Option<Session>],
     pub(super) outbox: &'w mut Outbox,
+    pub(super) pubsub: &'w mut PubSub,
+    pub(super) buffered_bytes: &'w mut usize,
     pub(super) counts: &'w mut Counts,
     pub(super) pool: &'w mut Pool,
     pub(super) dirty: &'w mut Vec<SocketId>,
@@ -85,7 +95,7 @@ impl Executor<'_> {
         let socket = entries[index as usize].socket;
         let (mut at, mut work) = (0, 0);
         loop {
-            if progress[index as usize].blocked {
+            if progress[index as usize].blocked || progress[index as usize].deferred {
                 return;
             }
             let Some(Some(session)) = self.sessions.get(socket.0 as usize) else {
@@ -133,12 +143,13 @@ impl Executor<'_> {
     /// What a request needs: its map and address, or the core that has them.
     #[inline]
     fn task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
-        if request.opcode == Opcode::Scan {
-            return self.scan_task(request);
-        }
-        if request.opcode.is_everywhere() {
-            let map = MapChoice::Unknown;
-            return Task::Other { request, map };
+        match request.opcode.shape().kind {
+            Kind::Scan => return self.scan_task(request),
+            Kind::Channel | Kind::Everywhere => {
+                let map = MapChoice::Unknown;
+                return Task::Other { request, map };
+            }
+            _ => {}
         }
         if request.key.is_empty() || request.opcode == Opcode::Noop {
             let map = if request.count > 0 {
@@ -208,7 +219,11 @@ impl Executor<'_> {
         // By reference: an operation is large, and nothing in it needs dropping.
         for op in batch.iter() {
             let progress = &mut progress[op.input as usize];
-            if progress.blocked {
+            if progress.blocked || progress.deferred {
+                continue;
+            }
+            if op.is_publish() && !self.pubsub.may_publish() {
+                progress.deferred = true;
                 continue;
             }
             let socket = entries[op.input as usize].socket;
@@ -301,6 +316,9 @@ impl Executor<'_> {
         };
         if request.opcode.is_everywhere() {
             return self.execute_everywhere(socket, request, answering);
+        }
+        if request.opcode.shape().kind == Kind::Channel {
+            return self.execute_channel(socket, request, answering);
         }
         if request.count > 0 {
             return self.execute_many(socket, request, map, answering);

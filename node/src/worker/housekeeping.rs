@@ -31,7 +31,7 @@ impl Worker {
         self.dirty = dirty;
     }
 
-    fn flush_one(&mut self, socket: SocketId, now_ms: u64) {
+    pub(super) fn flush_one(&mut self, socket: SocketId, now_ms: u64) {
         let output_limit = self.output_limit();
         let Some(session) = self
             .sessions
@@ -129,7 +129,8 @@ impl Worker {
             }
             while let Some(next) = self.forwards.as_slice().first() {
                 if let Message::Request(forward) = next
-                    && self.outbox.is_behind(forward.to.core)
+                    && (self.outbox.is_behind(forward.to.core)
+                        || (forward.is_publish() && !self.pubsub.may_publish()))
                 {
                     return;
                 }
@@ -175,6 +176,15 @@ impl Worker {
             value_bytes_max: self.config.value_bytes_max,
         };
         match decode_request(&forward.frame, &options) {
+            Ok(Decoded::Frame { frame, .. }) if frame.opcode == Opcode::Publish => {
+                self.counts.ops += 1;
+                let arg = self.publish_here(frame.key, frame.value);
+                let head = Reply {
+                    arg,
+                    ..answering.head(&frame, Status::Ok)
+                };
+                encode(&head, &mut reply, forward.crc);
+            }
             Ok(Decoded::Frame { frame, .. }) => {
                 self.counts.ops += 1;
                 let mut engine = Execution {
@@ -266,6 +276,7 @@ impl Worker {
     pub(super) fn publish(&mut self, now_ms: u64) {
         self.published_ms = now_ms;
         self.counts.starved = self.ring.starved();
+        self.counts.subscriptions = self.pubsub.subscriptions() as u64;
         self.counts.lock_waiters = self.locks.waiting() as u64;
         self.counts
             .set_engine(self.shard.counters(), &self.shard.usage());
@@ -301,9 +312,15 @@ impl Worker {
             }
             let stuck_ms = now_ms.saturating_sub(session.progressed_ms);
             let silent_ms = now_ms.saturating_sub(session.received_ms);
-            let waits = owed || !session.replies.is_empty() || session.queued || session.parked > 0;
+            let subscribed = session.subscribed;
+            let waits = owed
+                || !session.replies.is_empty()
+                || session.queued
+                || session.parked > 0
+                || subscribed;
             if owed && stuck_ms >= self.config.slow_client_timeout_ms {
                 self.counts.closed_slow += 1;
+                self.counts.closed_slow_subscriber += u64::from(subscribed);
                 self.abort(socket);
             } else if self.config.idle_timeout_ms > 0
                 && !waits
@@ -324,6 +341,7 @@ impl Worker {
         let patience = Duration::from_millis(self.config.drain_timeout_ms);
         self.drain_until = Some(Instant::now() + patience);
         self.ring.stop_listening();
+        self.tell_stop(self.stepped_ms);
         self.close_lines(self.stepped_ms);
         for index in 0..self.sessions.len() {
             let socket = SocketId(index as u32);

@@ -112,6 +112,7 @@ impl Worker {
         // What arrived before the end is still executed in this turn, and answered.
         session.life = Life::Finishing;
         let waiting = session.waiting();
+        self.end_subscriptions(socket);
         self.mark_dirty(socket);
         if let Some(waiting) = waiting {
             self.leave_all_lines(socket, &waiting, now_ms);
@@ -125,6 +126,10 @@ impl Worker {
         };
         session.progressed_ms = now_ms;
         session.progress = 0;
+        session.in_flight_bytes = 0;
+        if session.subscribed && session.life == Life::Open {
+            return self.mark_pushed(socket);
+        }
         self.mark_dirty(socket);
     }
 
@@ -180,6 +185,7 @@ impl Worker {
 
     /// Ends a connection at once; what of its output the kernel does not have is dropped.
     pub(super) fn close(&mut self, socket: SocketId) {
+        self.end_subscriptions(socket);
         if self.holds_grants(socket) && !self.has_everything(socket) {
             self.return_grants(socket, self.stepped_ms);
         }

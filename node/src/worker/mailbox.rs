@@ -22,6 +22,9 @@ use super::budget::{ANSWER_BYTES_MAX, FORWARDED_BYTES_MAX, FORWARDS_PER_DELIVERY
 use super::waiters::{Connection, LOCK_WAITERS_MAX};
 use crate::net::{SocketId, Waker};
 
+/// Where the opcode stands in a frame.
+const OPCODE_AT: usize = 2;
+
 /// Whom an answer is for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReturnAddress {
@@ -47,6 +50,13 @@ pub(super) struct Forward {
     pub(super) stale: bool,
     /// Whether the reply carries a checksum.
     pub(super) crc: jerboa_wire::Crc,
+}
+
+impl Forward {
+    /// Whether it is a message to be handed over.
+    pub(super) fn is_publish(&self) -> bool {
+        self.frame.get(OPCODE_AT) == Some(&jerboa_wire::Opcode::Publish.as_u8())
+    }
 }
 
 /// What one core tells another.
@@ -201,6 +211,15 @@ impl Outbox {
         self.bytes_under_way = bytes;
         self.requests[index].push(Message::Request(forward));
         Ok(())
+    }
+
+    /// Whether a request of so many bytes to each of these cores would be taken now.
+    pub(super) fn has_room(&self, cores: &[u16], bytes: usize) -> bool {
+        let all = bytes.saturating_mul(cores.len());
+        self.bytes_under_way.saturating_add(all) <= FORWARDED_BYTES_MAX
+            && cores
+                .iter()
+                .all(|core| self.under_way[usize::from(*core)] < self.capacity)
     }
 
     /// Queues something that another core has to know, behind every request already queued for it.

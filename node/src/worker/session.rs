@@ -56,6 +56,10 @@ pub(super) struct Session {
     pub(super) paused: bool,
     /// On the worker's list of sessions with something to send.
     pub(super) dirty: bool,
+    /// On the worker's list of sessions that messages are sent to.
+    pub(super) pushed: bool,
+    /// It is subscribed to something.
+    pub(super) subscribed: bool,
     /// On the worker's list of sessions whose input waits for the next turn.
     pub(super) queued: bool,
     /// Index of this turn's input, if one was begun.
@@ -68,6 +72,8 @@ pub(super) struct Session {
     pub(super) progress: usize,
     /// What the worker has on its books for this session's buffers.
     pub(super) accounted_bytes: usize,
+    /// Bytes of the send in flight, as of the last look at the books.
+    pub(super) in_flight_bytes: usize,
     /// Requests that wait for a lock, here or on other cores.
     pub(super) parked: usize,
     /// A request for a lock was sent to another core, and may wait there.
@@ -93,12 +99,15 @@ impl Session {
             peer_ended: false,
             paused: false,
             dirty: false,
+            pushed: false,
+            subscribed: false,
             queued: false,
             turn_input: None,
             received_ms: now_ms,
             progressed_ms: now_ms,
             progress: 0,
             accounted_bytes: 0,
+            in_flight_bytes: 0,
             parked: 0,
             asked_for_locks: false,
             grants: Vec::new(),
@@ -116,6 +125,11 @@ impl Session {
     /// Bytes that wait in this session's buffers.
     pub(super) fn held_bytes(&self) -> usize {
         self.input.len() + self.output.len() + self.replies.ready_bytes()
+    }
+
+    /// Bytes that the peer has not been sent, or may not have got yet.
+    pub(super) fn unsent_bytes(&self) -> usize {
+        self.output.len() + self.replies.ready_bytes() + self.in_flight_bytes
     }
 
     /// Lets `write` append a reply in its place.

@@ -6,6 +6,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use super::events::EventMask;
+use super::pubsub::directory::Directory;
 use super::stats::{self, CoreStats};
 
 /// The node as its cores see it.
@@ -21,6 +23,10 @@ pub(crate) struct Shared {
     /// The reply to a Topology request.
     pub(crate) topology: Vec<u8>,
     pub(crate) stats: Vec<CoreStats>,
+    /// Who is subscribed where.
+    pub(crate) directory: Directory,
+    /// Kinds of events that are on.
+    pub(crate) events: EventMask,
     pub(crate) connections: AtomicU32,
     pub(crate) connections_max: u32,
     pub(crate) started: Instant,

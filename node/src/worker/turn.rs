@@ -64,6 +64,8 @@ pub(super) struct Progress {
     pub(super) blocked: bool,
     /// The stream broke at `consumed`: close after what was answered.
     pub(super) broken: bool,
+    /// What is behind `consumed` waits for the next turn, having had its share of this one.
+    pub(super) deferred: bool,
     /// Complete frames may be left.
     pub(super) unfinished: bool,
 }
@@ -128,6 +130,8 @@ impl Worker {
             verification: &mut self.verification,
             sessions: &mut self.sessions,
             outbox: &mut self.outbox,
+            pubsub: &mut self.pubsub,
+            buffered_bytes: &mut self.buffered_bytes,
             counts: &mut self.counts,
             pool: &mut self.pool,
             dirty: &mut self.dirty,
@@ -196,7 +200,7 @@ impl Worker {
             return;
         };
         let held = session.input.len();
-        let behind = (progress.blocked || progress.unfinished) && held > 0;
+        let behind = (progress.blocked || progress.unfinished || progress.deferred) && held > 0;
         let overloaded = held > input_bytes_max || (core_full && held > POOLED_BUFFER_BYTES);
         if progress.broken {
             self.counts.closed_malformed += 1;
@@ -224,7 +228,8 @@ impl Worker {
     }
 
     /// Answers what is owed and then closes.
-    fn stop_reading(&mut self, socket: SocketId) {
+    pub(super) fn stop_reading(&mut self, socket: SocketId) {
+        self.end_subscriptions(socket);
         let Some(session) = self.session(socket) else {
             return;
         };

@@ -1,0 +1,221 @@
+//! Publish/subscribe on one core: who is subscribed here, and the handing over of messages.
+//!
+//! A subscription lives on the core of its connection ([`registry`]). What all cores have to know
+//! of it is in the node's [`directory`]: which cores a message has to go to, so that one without
+//! subscribers elsewhere costs no hop, and the counts that introspection answers with. A publish
+//! that has to visit other cores is a forwarded request like any other, and its reply the sum of
+//! what each core handed over.
+//!
+//! Policies:
+//! * S1 A message is rendered once and copied into the output of each connection; a connection for
+//!   which it would be too much is cut off ([`hand_over`]).
+//! * S2 What is handed over is sent a few connections a turn ([`PUSHES_PER_TURN`]), and a turn hands
+//!   over only so many messages ([`MESSAGES_PER_TURN`]); a publish beyond waits for the next. So a
+//!   channel with many subscribers does not hold up other connections.
+//! * S3 A publish is handed to every core or, where a mailbox has no room, to none.
+
+pub(crate) mod directory;
+mod execute;
+mod hand_over;
+mod registry;
+
+use std::collections::VecDeque;
+
+use jerboa_wire::Status;
+
+use super::Worker;
+use super::session::Session;
+use crate::net::SocketId;
+use directory::Directory;
+pub(super) use hand_over::Desk;
+use registry::{Registry, Removed};
+pub(super) use registry::{Subscriber, Topic};
+
+/// Connections to which one turn sends messages.
+const PUSHES_PER_TURN: usize = 32;
+/// Copies of messages after which a turn hands over no further publish.
+const MESSAGES_PER_TURN: u64 = 1024;
+
+/// How many subscriptions there may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SubscriptionLimits {
+    pub(crate) per_connection: usize,
+    pub(crate) per_core: usize,
+}
+
+/// The subscriptions of one core and the messages on their way.
+#[derive(Debug)]
+pub(super) struct PubSub {
+    core: u16,
+    limits: SubscriptionLimits,
+    registry: Registry,
+    /// Connections that have messages to be sent.
+    pushes: VecDeque<SocketId>,
+    /// Connections that are too slow, to be cut off.
+    slow: Vec<SocketId>,
+    /// Copies handed over in this turn.
+    spent: u64,
+}
+
+impl PubSub {
+    pub(super) fn new(core: u16, limits: SubscriptionLimits) -> Self {
+        Self {
+            core,
+            limits,
+            registry: Registry::default(),
+            pushes: VecDeque::new(),
+            slow: Vec::new(),
+            spent: 0,
+        }
+    }
+
+    /// Whether there is something to do before the next event.
+    pub(super) fn has_work(&self) -> bool {
+        !self.pushes.is_empty()
+    }
+
+    /// Whether this turn may hand over one more publish.
+    pub(super) fn may_publish(&self) -> bool {
+        self.spent < MESSAGES_PER_TURN
+    }
+
+    /// Subscriptions of this core.
+    pub(super) fn subscriptions(&self) -> usize {
+        self.registry.subscriptions()
+    }
+
+    /// Subscriptions of one subscriber.
+    pub(super) fn count(&self, subscriber: Subscriber) -> usize {
+        self.registry.count(subscriber)
+    }
+
+    /// What a subscriber is subscribed to, by name or by pattern.
+    pub(super) fn names(&self, subscriber: Subscriber, topic: Topic) -> Vec<Box<[u8]>> {
+        self.registry.names(subscriber, topic)
+    }
+
+    /// Subscribes to one name or pattern. Returns whether that is new.
+    ///
+    /// # Errors
+    /// As many subscriptions as may be; nothing is changed.
+    pub(super) fn subscribe(
+        &mut self,
+        subscriber: Subscriber,
+        topic: Topic,
+        name: &[u8],
+        directory: &Directory,
+    ) -> Result<bool, Status> {
+        if self.registry.is_subscribed(subscriber, topic, name) {
+            return Ok(false);
+        }
+        if self.registry.count(subscriber) >= self.limits.per_connection
+            || self.registry.subscriptions() >= self.limits.per_core
+        {
+            return Err(Status::TooManySubscriptions);
+        }
+        let first = self.registry.add(subscriber, topic, name)?;
+        match topic {
+            Topic::Channel => directory.add_subscriber(self.core, name, first),
+            Topic::Pattern if first => directory.add_pattern(self.core, name),
+            Topic::Pattern => {}
+        }
+        Ok(true)
+    }
+
+    /// Ends one subscription. Returns whether there was one.
+    pub(super) fn unsubscribe(
+        &mut self,
+        subscriber: Subscriber,
+        topic: Topic,
+        name: &[u8],
+        directory: &Directory,
+    ) -> bool {
+        let removed = self.registry.remove(subscriber, topic, name);
+        self.tell(topic, name, removed, directory);
+        removed != Removed::Nothing
+    }
+
+    /// Ends all subscriptions of a subscriber.
+    pub(super) fn leave(&mut self, subscriber: Subscriber, directory: &Directory) {
+        for topic in [Topic::Channel, Topic::Pattern] {
+            for name in self.registry.names(subscriber, topic) {
+                let removed = self.registry.remove(subscriber, topic, &name);
+                self.tell(topic, &name, removed, directory);
+            }
+        }
+    }
+
+    fn tell(&self, topic: Topic, name: &[u8], removed: Removed, directory: &Directory) {
+        let last = removed == Removed::Last;
+        match (topic, removed) {
+            (_, Removed::Nothing) => {}
+            (Topic::Channel, _) => directory.remove_subscriber(self.core, name, last),
+            (Topic::Pattern, Removed::Last) => directory.remove_pattern(self.core, name),
+            (Topic::Pattern, Removed::OneOfMany) => {}
+        }
+    }
+}
+
+impl Session {
+    /// This session as a subscriber.
+    pub(super) fn subscriber(&self, socket: SocketId) -> Subscriber {
+        Subscriber {
+            socket,
+            serial: self.serial,
+        }
+    }
+}
+
+impl Worker {
+    /// Ends the subscriptions of a connection that is about to end.
+    pub(super) fn end_subscriptions(&mut self, socket: SocketId) {
+        let Some(session) = self.session(socket) else {
+            return;
+        };
+        if std::mem::replace(&mut session.subscribed, false) {
+            let subscriber = session.subscriber(socket);
+            self.pubsub.leave(subscriber, &self.shared.directory);
+        }
+    }
+
+    /// Hands a message that was published on another core, or by the node itself, to the subscribers
+    /// of this one. Returns how many messages were handed over.
+    pub(super) fn publish_here(&mut self, channel: &[u8], payload: &[u8]) -> u64 {
+        let mut desk = Desk {
+            config: &self.config,
+            sessions: &mut self.sessions,
+            buffered_bytes: &mut self.buffered_bytes,
+            pool: &mut self.pool,
+            counts: &mut self.counts,
+        };
+        self.pubsub.publish(channel, payload, &mut desk)
+    }
+
+    /// Sends messages to some of the connections that have any, and cuts off those that are too
+    /// slow.
+    pub(super) fn push_messages(&mut self, now_ms: u64) {
+        self.pubsub.spent = 0;
+        for socket in std::mem::take(&mut self.pubsub.slow) {
+            self.cut_off(socket);
+        }
+        for _ in 0..PUSHES_PER_TURN {
+            let Some(socket) = self.pubsub.pushes.pop_front() else {
+                return;
+            };
+            if let Some(session) = self.session(socket) {
+                session.pushed = false;
+                self.flush_one(socket, now_ms);
+            }
+        }
+    }
+
+    /// Puts the session on the list of those that messages are sent to.
+    pub(super) fn mark_pushed(&mut self, socket: SocketId) {
+        if let Some(session) = self.session(socket)
+            && !session.dirty
+            && !std::mem::replace(&mut session.pushed, true)
+        {
+            self.pubsub.pushes.push_back(socket);
+        }
+    }
+}

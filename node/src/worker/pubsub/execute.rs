@@ -1,0 +1,220 @@
+//! Requests about channels.
+
+use jerboa_wire::event::EventSwitch;
+use jerboa_wire::frame::{begin_reply, finish_reply};
+use jerboa_wire::{Crc, Opcode, Reply, Request, ScanQuery, Status, channel, limits, multi};
+
+use super::registry::Topic;
+use super::{Desk, Subscriber};
+use crate::glob::Glob;
+use crate::net::SocketId;
+use crate::worker::execute::{Answering, encode};
+use crate::worker::executor::Executor;
+use crate::worker::gather::Gather;
+use crate::worker::mailbox::{Forward, ReturnAddress};
+
+impl Executor<'_> {
+    /// Executes a request about channels.
+    pub(in crate::worker) fn execute_channel(
+        &mut self,
+        socket: SocketId,
+        request: &Request<'_>,
+        answering: &Answering,
+    ) {
+        if request.opcode == Opcode::Publish {
+            return self.publish(socket, request, answering);
+        }
+        let ok = answering.head(request, Status::Ok);
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        let subscriber = session.subscriber(socket);
+        let outcome = match request.opcode {
+            Opcode::Subscribe => self.subscribe(subscriber, Topic::Channel, request),
+            Opcode::PatternSubscribe => self.subscribe(subscriber, Topic::Pattern, request),
+            Opcode::Unsubscribe => Ok(self.unsubscribe(subscriber, Topic::Channel, request)),
+            Opcode::PatternUnsubscribe => Ok(self.unsubscribe(subscriber, Topic::Pattern, request)),
+            Opcode::Patterns => Ok(self.shared.directory.patterns()),
+            Opcode::Events => Ok(self.switch_events(request.arg)),
+            Opcode::Channels => return self.list_channels(socket, request, answering),
+            Opcode::Subscribers => return self.count_subscribers(socket, request, answering),
+            _ => Err(Status::UnknownOpcode),
+        };
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        session.subscribed = self.pubsub.count(subscriber) > 0;
+        let reply = match outcome {
+            Ok(arg) => Reply { arg, ..ok },
+            Err(status) => answering.head(request, status),
+        };
+        self.counts.errors += u64::from(reply.status.is_error());
+        session.reply(|out| encode(&reply, out, answering.crc));
+    }
+
+    /// Subscribes to all names of a request or to none. Returns how many subscriptions there are.
+    fn subscribe(
+        &mut self,
+        subscriber: Subscriber,
+        topic: Topic,
+        request: &Request<'_>,
+    ) -> Result<u64, Status> {
+        let directory = &self.shared.directory;
+        let mut added = Vec::new();
+        for name in request.keys() {
+            match self.pubsub.subscribe(subscriber, topic, name, directory) {
+                Ok(true) => added.push(name),
+                Ok(false) => {}
+                Err(status) => {
+                    for name in added {
+                        self.pubsub.unsubscribe(subscriber, topic, name, directory);
+                    }
+                    return Err(status);
+                }
+            }
+        }
+        Ok(self.pubsub.count(subscriber) as u64)
+    }
+
+    /// Unsubscribes from the names of a request, or from all. Returns how many subscriptions are
+    /// left.
+    fn unsubscribe(&mut self, subscriber: Subscriber, topic: Topic, request: &Request<'_>) -> u64 {
+        let directory = &self.shared.directory;
+        if request.count == 0 {
+            for name in self.pubsub.names(subscriber, topic) {
+                self.pubsub.unsubscribe(subscriber, topic, &name, directory);
+            }
+        }
+        for name in request.keys() {
+            self.pubsub.unsubscribe(subscriber, topic, name, directory);
+        }
+        self.pubsub.count(subscriber) as u64
+    }
+
+    fn list_channels(&mut self, socket: SocketId, request: &Request<'_>, answering: &Answering) {
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        let query = ScanQuery::decode(request.value);
+        let glob = query.map(|query| Glob::new(query.pattern));
+        let (Some(query), Some(Ok(glob))) = (query, glob) else {
+            return session.reply(|out| answering.status(request, Status::MalformedPayload, out));
+        };
+        let glob = (!query.pattern.is_empty()).then_some(&glob);
+        let directory = &self.shared.directory;
+        let page = directory.page(request.arg, glob, query.count as usize);
+        let head = answering.head(request, Status::Ok);
+        session.reply(|out| {
+            let begun = begin_reply(&head, out, answering.crc);
+            let mut count = 0;
+            for name in &page.names {
+                count += u32::from(multi::push_key(out, name));
+            }
+            if finish_reply(begun, count, page.cursor, out).is_err() {
+                debug_assert!(false, "a page of names that does not fit a reply");
+                answering.status(request, Status::ReplyTooLarge, out);
+            }
+        });
+    }
+
+    fn count_subscribers(
+        &mut self,
+        socket: SocketId,
+        request: &Request<'_>,
+        answering: &Answering,
+    ) {
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        let head = answering.head(request, Status::Ok);
+        let directory = &self.shared.directory;
+        session.reply(|out| {
+            let begun = begin_reply(&head, out, answering.crc);
+            for name in request.keys() {
+                channel::push_subscribers(out, directory.subscribers(name));
+            }
+            if finish_reply(begun, request.count, 0, out).is_err() {
+                debug_assert!(false, "counts that do not fit a reply");
+                answering.status(request, Status::ReplyTooLarge, out);
+            }
+        });
+    }
+
+    fn switch_events(&mut self, arg: u64) -> u64 {
+        // The decoder has refused what is no switch.
+        let switch = EventSwitch::decode(arg).unwrap_or_default();
+        self.shared.events.switch(switch).bits().into()
+    }
+
+    /// Publishes on all cores that may have receivers, or on none.
+    fn publish(&mut self, socket: SocketId, request: &Request<'_>, answering: &Answering) {
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        if channel::is_reserved(request.key) {
+            self.counts.errors += 1;
+            return session.reply(|out| answering.status(request, Status::ReservedChannel, out));
+        }
+        let serial = session.serial;
+        let own = self.config.core;
+        let others = self.shared.directory.other_cores(own, request.key);
+        let mut frame = Vec::new();
+        if !others.is_empty() {
+            let hop = Request {
+                hops: limits::HOPS_MAX,
+                ..*request
+            };
+            if hop.encode(&mut frame, Crc::Off).is_err() {
+                return session.reply(|out| answering.status(request, Status::Internal, out));
+            }
+            if !self.outbox.has_room(&others, frame.len()) {
+                self.counts.busy += 1;
+                return session.reply(|out| answering.status(request, Status::Busy, out));
+            }
+        }
+        let mut desk = Desk {
+            config: self.config,
+            sessions: self.sessions,
+            buffered_bytes: self.buffered_bytes,
+            pool: self.pool,
+            counts: self.counts,
+        };
+        let handed = self.pubsub.publish(request.key, request.value, &mut desk);
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        let ok = answering.head(request, Status::Ok);
+        let here = Reply { arg: handed, ..ok };
+        if others.is_empty() {
+            return session.reply(|out| encode(&here, out, answering.crc));
+        }
+        // The reply is the sum of what the cores handed over, this one being the first.
+        let parts = others.len() + 1;
+        let max = self.config.value_bytes_max;
+        let whole = Gather::new(ok, answering.crc, max, Vec::new(), parts);
+        let number = session.replies.gather(whole);
+        let mut part = Vec::new();
+        encode(&here, &mut part, answering.crc);
+        session.replies.fill(number, 0, part, &mut session.output);
+        for (part, core) in (1u16..).zip(others) {
+            let to = ReturnAddress {
+                core: own,
+                socket,
+                serial,
+                number,
+                part,
+            };
+            let forward = Forward {
+                to,
+                owner: core,
+                frame: frame.clone(),
+                stale: false,
+                crc: answering.crc,
+            };
+            self.counts.forwarded += 1;
+            // There was room for all of them.
+            let queued = self.outbox.forward(forward);
+            debug_assert!(queued.is_ok(), "room was looked for");
+        }
+    }
+}
