@@ -49,7 +49,7 @@ pub use counters::{Counters, Usage, VerifyReport};
 pub use error::{Corruption, ShardError};
 pub use handover::{ExportCursor, ExportedEntry, ImportOutcome, ImportedEntry};
 pub use limits::MapLimits;
-pub use map::{MAP_NAME_BYTES_MAX, MapId, MapUsage};
+pub use map::{MAP_NAME_BYTES_MAX, MapCounters, MapId, MapUsage};
 pub use operation::{
     Address, Condition, Counter, Expiry, ExpiryOutcome, Metadata, PutOptions, PutOutcome,
 };

@@ -39,6 +39,19 @@ impl MapUsage {
     }
 }
 
+/// Events of one map since the start. They only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MapCounters {
+    /// Reads asked for.
+    pub gets: u64,
+    /// Reads that found a live entry.
+    pub hits: u64,
+    /// Entries whose end was their expiry or idle time.
+    pub expired: u64,
+    /// Entries removed to make room.
+    pub evicted: u64,
+}
+
 /// All maps, by name and by number, of which there are so many at most.
 pub(crate) struct Maps {
     numbers: BTreeMap<Box<[u8]>, u16>,
@@ -46,6 +59,7 @@ pub(crate) struct Maps {
     names: Vec<Option<Box<[u8]>>>,
     free: Vec<u16>,
     pub(crate) usage: Vec<MapUsage>,
+    pub(crate) counters: Vec<MapCounters>,
 }
 
 impl Maps {
@@ -55,6 +69,7 @@ impl Maps {
             names: vec![Some(Box::default())],
             free: Vec::new(),
             usage: vec![MapUsage::default()],
+            counters: vec![MapCounters::default()],
         }
     }
 
@@ -78,6 +93,7 @@ impl Maps {
             None => {
                 self.names.push(None);
                 self.usage.push(MapUsage::default());
+                self.counters.push(MapCounters::default());
                 self.names.len() as u16 - 1
             }
         };
@@ -91,12 +107,18 @@ impl Maps {
         debug_assert_eq!(self.usage[usize::from(map.0)], MapUsage::default());
         if let Some(name) = self.names[usize::from(map.0)].take() {
             self.numbers.remove(&name);
+            self.counters[usize::from(map.0)] = MapCounters::default();
             self.free.push(map.0);
         }
     }
 
     pub(crate) fn knows(&self, map: MapId) -> bool {
         self.name(map).is_some()
+    }
+
+    /// How many numbers there are, those of forgotten maps included.
+    pub(crate) fn count(&self) -> u16 {
+        self.names.len() as u16
     }
 
     pub(crate) fn name(&self, map: MapId) -> Option<&[u8]> {

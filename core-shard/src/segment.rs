@@ -60,6 +60,15 @@ pub(crate) enum State {
     Quarantined,
 }
 
+/// Why a whole segment of entries was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// All of them had expired.
+    Expired,
+    /// Their room was needed.
+    Evicted,
+}
+
 /// The two queues of S3-FIFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pool {
@@ -81,6 +90,8 @@ pub(crate) struct Segment {
     pub(crate) mixed: bool,
     /// Whether remembered deletions may be among its entries.
     pub(crate) tombstones: bool,
+    /// What its entries ended by, once they are all unfindable.
+    pub(crate) end: End,
     /// Bytes appended so far.
     pub(crate) written: u32,
     pub(crate) live_bytes: u32,
@@ -108,6 +119,7 @@ impl Segment {
         map: 0,
         mixed: false,
         tombstones: false,
+        end: End::Evicted,
         written: 0,
         live_bytes: 0,
         live_entries: 0,
@@ -324,6 +336,11 @@ impl Segments {
     /// Notes that a remembered deletion is in the segment.
     pub(crate) fn note_tombstone(&mut self, segment: u32) {
         self.table[segment as usize].tombstones = true;
+    }
+
+    /// Notes why a segment's entries are made unfindable, for when their maps are told.
+    pub(crate) fn note_end(&mut self, segment: u32, end: End) {
+        self.table[segment as usize].end = end;
     }
 
     /// Books the entries of a draining segment as gone, which have been told to whom it concerns.

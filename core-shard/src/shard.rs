@@ -29,7 +29,7 @@ mod write;
 use crate::config::{FullPolicy, PageKind, ShardConfig, ShardSetupError};
 use crate::counters::{Counters, Usage};
 use crate::destroyed::Destroyed;
-use crate::entry::{HEADER_BYTES, INLINE_BYTES_MAX, KEY_BYTES_MAX};
+use crate::entry::{HEADER_BYTES, Header, INLINE_BYTES_MAX, KEY_BYTES_MAX};
 use crate::error::ShardError;
 use crate::hash::KeyHash;
 use crate::index::scan::Scan;
@@ -37,7 +37,7 @@ use crate::index::slot::SEGMENTS_MAX;
 use crate::index::split::FIRST_TABLE_BYTES;
 use crate::index::{Index, Partition};
 use crate::limits::Limits;
-use crate::map::{MapId, MapUsage, Maps};
+use crate::map::{MapCounters, MapId, MapUsage, Maps};
 use crate::mem::{BUCKET_BYTES, Region};
 use crate::operation::Address;
 use crate::segment::{RESERVE, Segments};
@@ -150,6 +150,22 @@ impl Shard {
         }
     }
 
+    /// What happened to a map's entries since the start.
+    #[must_use]
+    pub fn map_counters(&self, map: MapId) -> MapCounters {
+        self.maps
+            .counters
+            .get(usize::from(map.0))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// The numbers of the maps that the shard knows; among them those of maps that were forgotten,
+    /// which have no name.
+    pub fn map_ids(&self) -> impl ExactSizeIterator<Item = MapId> + use<> {
+        (0..self.maps.count()).map(MapId)
+    }
+
     /// Hashes a key.
     #[must_use]
     #[inline]
@@ -190,6 +206,15 @@ impl Shard {
             segments,
             segments_free: self.segments.free_count() as u32,
             stale_slots: self.index.stale_slots,
+        }
+    }
+
+    /// Counts an entry whose end was its expiry or idle time, unless it went with its map.
+    #[inline]
+    fn count_expired(&mut self, header: &Header) {
+        if !self.destroyed.has(header) {
+            self.counters.expired += 1;
+            self.maps.counters[usize::from(header.map)].expired += 1;
         }
     }
 

@@ -264,3 +264,64 @@ fn the_sweep_frees_whole_segments_without_touching_their_entries() {
     settle(&mut shard, START_MS + 30_001);
     assert_eq!(shard.usage().stale_slots, 0);
 }
+
+#[test]
+fn what_ended_is_counted_for_the_map_that_it_was_in() {
+    let mut shard = Shard::new(&ShardConfig::owning_all(16 << 20, 4)).unwrap();
+    let maps: Vec<MapId> = [&b""[..], b"one", b"two"]
+        .iter()
+        .map(|name| shard.map_id(name).unwrap())
+        .collect();
+    let mut stored = [0; 3];
+    let mut now_ms = START_MS;
+    // Three times what fits, values in blocks among them, a third of it with an expiry.
+    for number in 0..30_000u32 {
+        let key = number.to_string();
+        let which = number as usize % 7 % 3;
+        let at = shard.address(maps[which], 1, key.as_bytes());
+        let bytes = if number % 500 == 0 { 300_000 } else { 1_000 };
+        let expiry = match number % 3 {
+            0 => Expiry::At(now_ms + 2_000),
+            _ => Expiry::None,
+        };
+        let options = PutOptions {
+            condition: Condition::Always,
+            expiry,
+        };
+        let value = vec![1; bytes];
+        if shard
+            .put(at, key.as_bytes(), &value, options, now_ms)
+            .is_ok()
+        {
+            stored[which] += 1;
+        }
+        if number % 10 == 0 {
+            now_ms += 1;
+            shard.get(at, key.as_bytes(), now_ms);
+        }
+        if number % 100 == 0 {
+            shard.step(now_ms, 16);
+        }
+    }
+    now_ms += 10_000;
+    settle(&mut shard, now_ms);
+    let (mut expired, mut evicted, mut gets) = (0, 0, 0);
+    for (map, stored) in maps.into_iter().zip(stored) {
+        let (counters, usage) = (shard.map_counters(map), shard.map_usage(map));
+        assert!(counters.expired > 0 && counters.evicted > 0, "{counters:?}");
+        assert_eq!(
+            usage.entries + counters.expired + counters.evicted,
+            stored,
+            "each entry is there or ended once: {counters:?}"
+        );
+        expired += counters.expired;
+        evicted += counters.evicted;
+        gets += counters.gets;
+    }
+    let all = shard.counters();
+    assert_eq!(
+        (expired, evicted, gets),
+        (all.expired, all.evicted, all.gets)
+    );
+    assert_eq!(all.gets, 3_000);
+}

@@ -5,6 +5,7 @@ use super::Shard;
 use super::lookup::Found;
 use crate::entry::{self, HEADER_BYTES, Header};
 use crate::index::slot::FREQUENCY_MAX;
+use crate::map::MapId;
 use crate::operation::{Address, Metadata};
 use crate::value::{Entry, Value};
 
@@ -13,6 +14,7 @@ impl Shard {
     #[inline]
     pub fn get(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Entry<'_>> {
         self.counters.gets += 1;
+        self.count_map_get(at.map, 1, 0);
         let (place, slot, start) = self.find_start(at, key)?;
         let head = entry::head(&self.memory.bytes()[start..]);
         let expired = head.expires_ms != 0 && head.expires_ms <= now_ms;
@@ -21,6 +23,7 @@ impl Shard {
             return self.get_with_care(at, key, now_ms);
         }
         self.counters.hits += 1;
+        self.count_map_get(at.map, 0, 1);
         if slot.frequency() < FREQUENCY_MAX {
             let bucket = &mut self.memory.buckets_mut()[place.bucket as usize].0;
             bucket[place.position] = slot.used_once_more().0;
@@ -33,11 +36,20 @@ impl Shard {
         })
     }
 
+    #[inline(always)]
+    fn count_map_get(&mut self, map: MapId, gets: u64, hits: u64) {
+        if let Some(counters) = self.maps.counters.get_mut(usize::from(map.0)) {
+            counters.gets += gets;
+            counters.hits += hits;
+        }
+    }
+
     /// Reads an entry that is not of the plainest kind, or over.
     #[cold]
     fn get_with_care(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Entry<'_>> {
         let found = self.find_live(at, key, now_ms)?;
         self.counters.hits += 1;
+        self.count_map_get(at.map, 0, 1);
         self.use_slot(&found);
         if found.header.last_use_ms.is_some() {
             entry::set_last_use(&mut self.memory.bytes_mut()[found.start..], now_ms);
@@ -75,7 +87,7 @@ impl Shard {
 
     /// Removes an entry that is over.
     pub(super) fn remove_over(&mut self, place: usize, found: &Found) {
-        self.counters.expired += u64::from(!self.destroyed.has(&found.header));
+        self.count_expired(&found.header);
         self.remove(place, found);
     }
 

@@ -15,7 +15,7 @@ use crate::config::FullPolicy;
 use crate::entry::{self, Header, Record};
 use crate::index::SlotPlace;
 use crate::index::slot::{Location, Slot};
-use crate::segment::{Place, Pool, Purpose, State};
+use crate::segment::{End, Place, Pool, Purpose, State};
 
 /// Entries looked up together, so that their index buckets are fetched at once.
 const BATCH: usize = 16;
@@ -232,7 +232,7 @@ impl Shard {
             return false;
         };
         if self.is_over(&header, now_ms) {
-            self.counters.expired += u64::from(!self.destroyed.has(&header));
+            self.count_expired(&header);
             self.discard(candidate, place, Slot::EMPTY);
             return true;
         }
@@ -278,6 +278,7 @@ impl Shard {
 
     fn evict(&mut self, candidate: &Candidate, place: SlotPlace, left: Slot) {
         self.counters.evicted += 1;
+        self.maps.counters[usize::from(candidate.header.map)].evicted += 1;
         self.discard(candidate, place, left);
     }
 
@@ -341,7 +342,7 @@ impl Shard {
         } else {
             self.counters.evicted += u64::from(books.live_entries);
             self.counters.segments_evicted += 1;
-            self.retire(segment);
+            self.retire(segment, End::Evicted);
         }
         true
     }

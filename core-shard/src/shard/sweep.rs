@@ -3,18 +3,20 @@
 
 use super::Shard;
 use crate::entry::{self, Record};
+use crate::segment::End;
 
 impl Shard {
     /// Frees a segment all of whose entries have expired.
     pub(super) fn expire_segment(&mut self, segment: u32) {
         self.counters.expired += u64::from(self.segments.at(segment).live_entries);
         self.counters.segments_swept += 1;
-        self.retire(segment);
+        self.retire(segment, End::Expired);
     }
 
     /// Makes every entry of a segment unfindable, and frees it now or, where its entries have to
     /// be told one by one, soon.
-    pub(super) fn retire(&mut self, segment: u32) {
+    pub(super) fn retire(&mut self, segment: u32, end: End) {
+        self.segments.note_end(segment, end);
         let books = *self.segments.at(segment);
         self.index.stale_slots += u64::from(self.segments.invalidate(segment));
         let told_one_by_one = books.mixed || self.destroyed.has_of(books.map);
@@ -29,7 +31,17 @@ impl Shard {
             u64::from(books.live_entries),
             u64::from(books.live_bytes),
         );
+        self.count_end(books.map, end, books.live_entries);
         self.segments.drained(segment);
+    }
+
+    /// Counts the end of entries of a map, whose sum over all maps is counted already.
+    fn count_end(&mut self, map: u16, end: End, entries: u32) {
+        let counters = &mut self.maps.counters[usize::from(map)];
+        match end {
+            End::Expired => counters.expired += u64::from(entries),
+            End::Evicted => counters.evicted += u64::from(entries),
+        }
     }
 
     /// Tells the entries of draining segments. Returns whether there is more.
@@ -77,6 +89,10 @@ impl Shard {
             self.count_tombstone(header.partition, false);
         } else {
             self.maps.sub(header.map, 1, bytes);
+            let end = self.segments.at(self.segment_of(start)).end;
+            if !self.destroyed.has(header) {
+                self.count_end(header.map, end, 1);
+            }
             self.destroyed.unbooked(header, bytes);
         }
         self.segments
