@@ -196,10 +196,17 @@ opcodes! {
     Hello = 0x03, Connection, Parts::VALUE, RequestFlags::NONE;
     /// Answers with the cluster's topology.
     Topology = 0x04, Connection, Parts::NONE, RequestFlags::NONE;
-    /// Answers with counters as text; see [`crate::stats`].
-    Stats = 0x05, Connection, Parts::NONE, RequestFlags::NONE;
+    /// Answers with counters as text, or, where `arg` is the number of a core plus 1, with that
+    /// core's latencies; see [`crate::stats`].
+    Stats = 0x05, Connection, Parts::ARG, RequestFlags::NONE;
     /// Recounts what the serving core holds, in slices beside its work, or tells how far that is.
     Verify = 0x06, Connection, Parts::ARG, RequestFlags::NONE;
+    /// The keys that are used most now, at most `arg` of them. Reply: items in `value`;
+    /// see [`crate::stats`].
+    HotKeys = 0x09, Connection, Parts::ARG, RequestFlags::NONE;
+    /// What the node counted for the map (`arg` 0), or for some of the maps from its name on (1) or
+    /// behind it (2). Reply: items in `value`, `arg` = 1 where there are more; or `NotFound`.
+    MapStats = 0x0A, Connection, Parts::MAP.with(Parts::ARG), RequestFlags::NONE;
     /// The value of a key. Reply: `value`, `version`; or `NotFound`.
     Get = 0x10, Key, KEYED, RequestFlags::NONE;
     /// The value of a key with its metadata. Reply: `value`, `version`, `arg` = expiry in Unix
@@ -325,6 +332,8 @@ impl Opcode {
             | Self::Topology
             | Self::Stats
             | Self::Verify
+            | Self::HotKeys
+            | Self::MapStats
             | Self::Get
             | Self::GetMeta
             | Self::Exists

@@ -1,9 +1,24 @@
-//! The payload of a `Stats` reply: UTF-8 lines `name value`, each ended by a newline.
+//! What a node counts: as text, which is how it travels, and as structures.
+//!
+//! The payload of a `Stats` reply is UTF-8 lines `name value`, each ended by a newline.
 //!
 //! A name has dots, letters, digits and underscores, as in `core.0.gets` or `node.cpu_us`; the
 //! node decides which there are. A value is whatever follows the first space.
 
+mod hot;
+mod latency;
+mod map;
+mod node;
+
 use std::fmt::{Display, Write};
+
+pub use hot::{HOT_KEY_BYTES_MAX, HOT_KEYS_MAX, HotKey, decode_hot_keys};
+pub use latency::Latency;
+pub use map::{
+    MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ITEMS_MAX, MAP_STATS_ONE, MapStats, decode_maps,
+    push_map,
+};
+pub use node::{CoreStats, NodeStats};
 
 /// Appends one line. Bytes that would break the format become underscores (in the name) or
 /// spaces (in the value), so that no name or value can forge another line.

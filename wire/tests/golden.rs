@@ -10,6 +10,7 @@ use jerboa_wire::routing::{Member, Migration, Topology};
 use jerboa_wire::{
     Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, HelloReply, Opcode, Reply, ReplyFlags,
     Request, RequestFlags, ScanQuery, Status, decode_reply, decode_request, hello, lock, multi,
+    stats,
 };
 
 #[path = "golden/channels.rs"]
@@ -185,6 +186,31 @@ fn requests(found: &mut Found) {
         Request {
             arg: 1,
             ..bare(Opcode::Verify)
+        },
+        Crc::On,
+    );
+    found.request(
+        "HotKeys",
+        Request {
+            arg: 16,
+            ..bare(Opcode::HotKeys)
+        },
+        Crc::On,
+    );
+    found.request(
+        "MapStats",
+        Request {
+            arg: stats::MAP_STATS_AFTER,
+            map: b"orders",
+            ..bare(Opcode::MapStats)
+        },
+        Crc::On,
+    );
+    found.request(
+        "Stats of latencies",
+        Request {
+            arg: 2,
+            ..bare(Opcode::Stats)
         },
         Crc::On,
     );
@@ -442,6 +468,28 @@ fn replies(found: &mut Found) {
     };
     found.reply("Verify", verify, Crc::On);
     let mut value = Vec::new();
+    let hot = stats::HotKey {
+        map: b"orders".to_vec(),
+        key: b"foo".to_vec(),
+        key_bytes: 3,
+        uses_per_s: 1200.5,
+        error_per_s: 0.5,
+    };
+    hot.encode(&mut value);
+    let reply = Reply {
+        value: &value,
+        ..ok(Opcode::HotKeys)
+    };
+    found.reply("HotKeys", reply, Crc::On);
+    value.clear();
+    stats::push_map(&mut value, b"orders", "keys 12\n");
+    let reply = Reply {
+        value: &value,
+        arg: 1,
+        ..ok(Opcode::MapStats)
+    };
+    found.reply("MapStats", reply, Crc::On);
+    value.clear();
     multi::push_fetched(&mut value, Status::Ok, version, [&b"bar"[..]].into_iter());
     multi::push_fetched(&mut value, Status::NotFound, 0, std::iter::empty());
     let items = |opcode| Reply {

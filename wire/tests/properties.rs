@@ -158,6 +158,8 @@ fn requests() -> impl Strategy<Value = OwnRequest> {
             Opcode::Events => (arg & 0x1F) * 0x101,
             // Its exponent is not all ones, so it is finite.
             Opcode::IncrFloat => arg & !(1 << 62),
+            Opcode::HotKeys => arg % 1024 + 1,
+            Opcode::MapStats => arg % 3,
             _ if timed => arg % limits::EXPIRY_MS_MAX + 1,
             _ => 0,
         };
@@ -204,6 +206,8 @@ fn carries_value(opcode: Opcode, status: Status) -> bool {
             | Opcode::Stats
             | Opcode::Verify
             | Opcode::RandomKey
+            | Opcode::HotKeys
+            | Opcode::MapStats
     );
     let tells = matches!(
         (opcode, status),

@@ -351,6 +351,8 @@ const fn carries_value(opcode: Opcode) -> bool {
             | Opcode::Stats
             | Opcode::Verify
             | Opcode::RandomKey
+            | Opcode::HotKeys
+            | Opcode::MapStats
     )
 }
 

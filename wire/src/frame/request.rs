@@ -11,6 +11,7 @@ use crate::lock;
 use crate::multi::{self, Entries, Keys};
 use crate::opcode::{Kind, Opcode, Parts, Shape};
 use crate::scan;
+use crate::stats::{HOT_KEYS_MAX, MAP_STATS_AFTER};
 
 /// A request, borrowed from the buffer that it was read from or is written from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -272,6 +273,15 @@ fn check_value(request: &Request<'_>, max: u32) -> Result<(), DecodeErrorKind> {
 }
 
 fn check_connection(request: &Request<'_>) -> Result<(), DecodeErrorKind> {
+    let arg = request.arg;
+    let in_range = match request.opcode {
+        Opcode::HotKeys => (1..=HOT_KEYS_MAX).contains(&arg),
+        Opcode::MapStats => arg <= MAP_STATS_AFTER,
+        _ => true,
+    };
+    if !in_range {
+        return Err(DecodeErrorKind::InvalidArgument { arg });
+    }
     let fits = match request.opcode {
         Opcode::Ping => request.value.len() <= limits::PING_BYTES_MAX,
         Opcode::Hello => crate::hello::Hello::decode(request.value).is_some(),
