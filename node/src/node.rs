@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use jerboa_core_shard::{FullPolicy, PageKind, Shard, ShardConfig, TagScan};
 use jerboa_wire::routing::{Member, Topology, core_table};
+use jerboa_wire::stats::{
+    HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapStats, NodeStats, decode_maps,
+};
 use tracing::{error, info};
 
 pub use error::{NodeError, StartError};
@@ -175,10 +178,54 @@ impl Node {
         self.shared.failed.load(Ordering::SeqCst)
     }
 
+    /// What the node counted and how long requests took, core by core, about a tenth of a second
+    /// old at most.
+    #[must_use]
+    pub fn stats(&self) -> NodeStats {
+        let mut stats = NodeStats::parse(&self.stats_text());
+        for core in 1..=self.addresses.cores.len() as u64 {
+            stats.extend(&self.shared.stats_text(core).unwrap_or_default());
+        }
+        stats
+    }
+
     /// The counters of the node as `name value` lines, as the Stats operation answers them.
     #[must_use]
-    pub fn stats(&self) -> String {
-        self.shared.stats_text()
+    pub fn stats_text(&self) -> String {
+        self.shared.stats_text(0).unwrap_or_default()
+    }
+
+    /// What all cores counted for a map; `None` where nobody wrote to it yet.
+    #[must_use]
+    pub fn map_stats(&self, map: impl AsRef<[u8]>) -> Option<MapStats> {
+        let (section, _) = self.shared.map_stats_section(map.as_ref(), MAP_STATS_ONE)?;
+        decode_maps(&section)?.pop()
+    }
+
+    /// What all cores counted for every map, in the order of their names.
+    #[must_use]
+    pub fn all_map_stats(&self) -> Vec<MapStats> {
+        let mut all = Vec::<MapStats>::new();
+        let mut which = MAP_STATS_FROM;
+        loop {
+            let behind = all.last().map(|last| last.map.clone()).unwrap_or_default();
+            let page = self.shared.map_stats_section(&behind, which);
+            let Some((section, more)) = page else {
+                return all;
+            };
+            all.extend(decode_maps(&section).unwrap_or_default());
+            which = MAP_STATS_AFTER;
+            if !more {
+                return all;
+            }
+        }
+    }
+
+    /// The keys that are used most now, the most used first, at most `count` of them. The rates are
+    /// estimates over the last ten seconds or so.
+    #[must_use]
+    pub fn hot_keys(&self, count: usize) -> Vec<HotKey> {
+        self.shared.hot_keys(count as u64)
     }
 
     fn wait(&mut self) -> Result<(), NodeError> {

@@ -18,6 +18,7 @@ mod housekeeping;
 mod intake;
 mod locking;
 mod mailbox;
+pub(crate) mod measure;
 mod owned;
 pub(crate) mod pubsub;
 mod replies;
@@ -44,6 +45,7 @@ use locking::Locks;
 pub(crate) use mailbox::mailboxes;
 use mailbox::{Inbox, Mailbox, Message, Outbox};
 use pubsub::{PubSub, SubscriptionLimits};
+use measure::Measures;
 use session::Session;
 use shared::Shared;
 use stats::Counts;
@@ -93,10 +95,15 @@ pub(crate) struct Worker {
     serial: u64,
     pool: Pool,
     counts: Counts,
+    measures: Measures,
+    /// When this turn's bytes were taken from the kernel.
+    arrived: Instant,
     completions: Vec<Completion>,
     inputs: Inputs,
     /// Requests of other cores that wait until their core has picked up its answers.
     forwards: std::vec::IntoIter<Message>,
+    /// When those were put into the mailbox.
+    forwards_sent: Instant,
     /// Sessions with output to send.
     dirty: Vec<SocketId>,
     /// Sessions with input left for the next turn.
@@ -157,9 +164,12 @@ impl Worker {
             serial: 0,
             pool: Pool::default(),
             counts: Counts::default(),
+            measures: Measures::default(),
+            arrived: Instant::now(),
             completions: Vec::with_capacity(COMPLETIONS_PER_TURN),
             inputs: Inputs::default(),
             forwards: Vec::new().into_iter(),
+            forwards_sent: Instant::now(),
             dirty: Vec::new(),
             ready: Vec::new(),
             any_core_listeners,
@@ -197,6 +207,7 @@ impl Worker {
                 }
             }
             if self.stopped() {
+                self.measures.tick(Duration::ZERO);
                 self.publish(now_ms());
                 return Ok(());
             }
@@ -228,6 +239,7 @@ impl Worker {
             return Ok(Activity::Idle);
         }
         let now_ms = now_ms();
+        self.arrived = Instant::now();
         for completion in completions.drain(..) {
             self.take_in(completion, now_ms);
         }

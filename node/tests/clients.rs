@@ -295,7 +295,7 @@ fn requests_reach_the_owning_core_without_being_forwarded() {
     let node = node(2);
     for driver in DRIVERS {
         let client = connect(driver, &node);
-        let count = |name: &str| stats::number(&node.stats(), name).expect("a count");
+        let count = |name: &str| stats::number(&node.stats_text(), name).expect("a count");
         let gets = |core: u16| count(&format!("core.{core}.gets"));
         let before = (gets(0), gets(1));
         for n in 0..400 {
@@ -311,18 +311,18 @@ fn requests_reach_the_owning_core_without_being_forwarded() {
         // Counts of other cores are published within a tick.
         let patience = Instant::now() + Duration::from_secs(20);
         while gets(0) + gets(1) < before.0 + before.1 + 400 {
-            assert!(Instant::now() < patience, "{}", node.stats());
+            assert!(Instant::now() < patience, "{}", node.stats_text());
             thread::sleep(Duration::from_millis(10));
         }
         assert!(
             gets(0) > before.0 + 40,
             "core 0 served too few: {}",
-            node.stats()
+            node.stats_text()
         );
         assert!(
             gets(1) > before.1 + 40,
             "core 1 served too few: {}",
-            node.stats()
+            node.stats_text()
         );
         assert_eq!(count("node.forwarded"), 0, "{driver:?}");
     }

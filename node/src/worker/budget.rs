@@ -12,6 +12,9 @@ pub(super) const WORK_PER_CONNECTION: usize = 512;
 /// What a Stats request counts as: writing its text takes about as long as this many look-ups.
 pub(super) const WORK_OF_STATS: usize = 256;
 
+/// What a HotKeys or MapStats request counts as.
+pub(super) const WORK_OF_TABLES: usize = 256;
+
 /// What a Scan request counts as.
 pub(super) const WORK_OF_SCAN: usize = 64;
 

@@ -1,4 +1,5 @@
-//! Requests about the connection or the node: noop, ping, hello, topology, stats, verify.
+//! Requests about the connection or the node: noop, ping, hello, topology, stats of all kinds,
+//! verify.
 
 use jerboa_wire::hello::ANY_CORE;
 use jerboa_wire::{Crc, Hello, HelloReply, Opcode, Reply, Request, Status};
@@ -32,7 +33,20 @@ pub(super) fn execute_connection(
         Opcode::Noop => session.reply(|out| encode(&ok, out, answering.crc)),
         Opcode::Ping => with_value(request.value, session),
         Opcode::Topology => with_value(&shared.topology, session),
-        Opcode::Stats => with_value(shared.stats_text().as_bytes(), session),
+        Opcode::Stats => match shared.stats_text(request.arg) {
+            Some(text) => with_value(text.as_bytes(), session),
+            None => {
+                session.reply(|out| answering.status(request, Status::InvalidArgument, out));
+            }
+        },
+        Opcode::HotKeys => with_value(&shared.hot_keys_section(request.arg), session),
+        Opcode::MapStats => match shared.map_stats_section(request.map, request.arg) {
+            Some((value, more)) => {
+                let (arg, value) = (more.into(), &value[..]);
+                session.reply(|out| encode(&Reply { arg, value, ..ok }, out, answering.crc));
+            }
+            None => session.reply(|out| answering.status(request, Status::NotFound, out)),
+        },
         Opcode::Verify => {
             let (arg, text) = around.verification.ask(request.arg == 1, config.core);
             let value = text.as_bytes();

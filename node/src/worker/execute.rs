@@ -73,6 +73,17 @@ pub(super) enum MapChoice {
     Refused(Status),
 }
 
+impl MapChoice {
+    /// The map, where there is one.
+    #[inline]
+    pub(super) const fn known(self) -> Option<MapId> {
+        match self {
+            Self::Known(map) => Some(map),
+            Self::Unknown | Self::Refused(_) => None,
+        }
+    }
+}
+
 /// Finds the request's map; a write makes it known.
 #[inline]
 pub(super) fn choose_map(shard: &mut Shard, request: &Request<'_>) -> MapChoice {

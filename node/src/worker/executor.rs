@@ -8,6 +8,8 @@
 
 mod dispatch;
 
+use std::time::Instant;
+
 use arrayvec::ArrayVec;
 use jerboa_core_shard::{Address, Shard};
 use jerboa_wire::opcode::Kind;
@@ -15,13 +17,14 @@ use jerboa_wire::routing::partition_of;
 use jerboa_wire::{DecodeError, Decoded, Opcode, Reply, Request, Status, decode_request};
 
 use super::WorkerConfig;
-use super::budget::{BATCH, WORK_OF_SCAN, WORK_OF_STATS, WORK_PER_CONNECTION};
+use super::budget::{BATCH, WORK_OF_SCAN, WORK_OF_STATS, WORK_OF_TABLES, WORK_PER_CONNECTION};
 use super::buffer::Pool;
 use super::connection::{Surroundings, execute_connection};
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
 use super::locking::{Asked, Locks, asked_for_lock};
 use super::mailbox::{Outbox, ReturnAddress};
 use super::pubsub::PubSub;
+use super::measure::Measures;
 use super::scan::ScanPlace;
 use super::session::Session;
 use super::shared::Shared;
@@ -77,6 +80,9 @@ pub(super) struct Executor<'w> {
     pub(super) pubsub: &'w mut PubSub,
     pub(super) buffered_bytes: &'w mut usize,
     pub(super) counts: &'w mut Counts,
+    pub(super) measures: &'w mut Measures,
+    /// When the request that is being executed arrived.
+    pub(super) since: Instant,
     pub(super) pool: &'w mut Pool,
     pub(super) dirty: &'w mut Vec<SocketId>,
     pub(super) now_ms: u64,
@@ -226,7 +232,8 @@ impl Executor<'_> {
                 progress.deferred = true;
                 continue;
             }
-            let socket = entries[op.input as usize].socket;
+            let input = &entries[op.input as usize];
+            let socket = input.socket;
             if self.sessions[socket.0 as usize]
                 .as_ref()
                 .is_none_or(|session| session.blocked(self.output_limit))
@@ -236,8 +243,10 @@ impl Executor<'_> {
             }
             progress.consumed = op.end as usize;
             progress.broken |= matches!(op.task, Task::Refused { fatal: true, .. });
+            self.since = input.since;
             self.execute(socket, &op.task);
         }
+        self.measures.finish();
         batch.clear();
     }
 
@@ -262,6 +271,8 @@ impl Executor<'_> {
         match task {
             Task::Key { request, at } => {
                 self.counts.keys += 1;
+                self.measures.note(request.opcode, Some(at.map), self.since);
+                self.measures.use_key(at.hash, request.map, request.key);
                 let mut engine = Execution {
                     own_core: self.config.core,
                     shard: self.shard,
@@ -323,6 +334,7 @@ impl Executor<'_> {
         if request.count > 0 {
             return self.execute_many(socket, request, map, answering);
         }
+        self.measures.note(request.opcode, map.known(), self.since);
         if request.opcode == Opcode::Scan {
             let mut engine = Execution {
                 own_core: self.config.core,
@@ -362,6 +374,9 @@ impl Executor<'_> {
             request.keys().all(|key| owner(key) == own)
         };
         if all_here {
+            self.measures.note(request.opcode, map.known(), self.since);
+            self.measures
+                .use_keys(self.shard, request, map, shared.partition_count);
             let (now_ms, answering) = (self.now_ms, *answering);
             let mut engine = Execution {
                 own_core: self.config.core,
@@ -397,6 +412,7 @@ fn without_wait<'a>(request: &Request<'a>, session: &Session) -> Request<'a> {
 fn work_of(request: &Request<'_>) -> usize {
     match request.opcode {
         Opcode::Stats => WORK_OF_STATS,
+        Opcode::HotKeys | Opcode::MapStats => WORK_OF_TABLES,
         Opcode::Scan => WORK_OF_SCAN,
         opcode if opcode.is_everywhere() => WORK_OF_SCAN,
         _ => (request.count as usize).max(1),

@@ -14,7 +14,7 @@ use super::Worker;
 use super::budget::{
     ANSWERS_HELD_FACTOR, DELIVERIES_PER_TURN, LARGE_REPLY_BYTES, SESSIONS_PER_TICK, SHARD_STEP,
 };
-use super::execute::{Answering, Execution, encode};
+use super::execute::{Answering, Execution, choose_map, encode};
 use super::locking::{Asked, asked_for_lock};
 use super::mailbox::{Answer, Forward, Grant, Message, Order};
 use super::owned::{execute_owned, owned_key};
@@ -120,12 +120,18 @@ impl Worker {
 
     /// Requests that other cores sent here.
     pub(super) fn take_requests(&mut self, now_ms: u64) {
+        self.execute_requests(now_ms);
+        self.measures.finish();
+    }
+
+    fn execute_requests(&mut self, now_ms: u64) {
         for _ in 0..DELIVERIES_PER_TURN {
             if self.forwards.len() == 0 {
                 let Ok(delivery) = self.inbox.requests.try_recv() else {
                     return;
                 };
-                self.forwards = delivery.into_iter();
+                self.forwards_sent = delivery.sent;
+                self.forwards = delivery.messages.into_iter();
             }
             while let Some(next) = self.forwards.as_slice().first() {
                 if let Message::Request(forward) = next
@@ -195,7 +201,13 @@ impl Worker {
                     // Answers are bounded by what waits to be picked up, and where they arrive.
                     room: usize::MAX,
                 };
-                match owned_key(&mut engine, &self.shared, &frame) {
+                let since = self.forwards_sent;
+                let at = owned_key(&mut engine, &self.shared, &frame);
+                if let Some(at) = at {
+                    self.measures.note(frame.opcode, Some(at.map), since);
+                    self.measures.use_key(at.hash, frame.map, frame.key);
+                }
+                match at {
                     Some(at) if frame.opcode == Opcode::Lock => {
                         let asked =
                             asked_for_lock(&mut engine, &mut self.locks, &frame, at, forward.to);
@@ -212,6 +224,10 @@ impl Worker {
                     None => {
                         let locks = &mut self.locks;
                         execute_owned(&mut engine, locks, &self.shared, &frame, &mut reply);
+                        let map = choose_map(&mut self.shard, &frame);
+                        self.measures.note(frame.opcode, map.known(), since);
+                        let count = self.shared.partition_count;
+                        self.measures.use_keys(&self.shard, &frame, map, count);
                     }
                 }
             }
@@ -266,8 +282,8 @@ impl Worker {
     /// address is kept but in the lines for locks.
     fn forget_vacant_maps(&mut self) {
         while let Some(map) = self.shard.next_vacant_map() {
-            if !self.locks.has_lines_of(map) {
-                self.shard.forget_map(map);
+            if !self.locks.has_lines_of(map) && self.shard.forget_map(map) {
+                self.measures.forget_map(map);
             }
         }
     }
@@ -277,10 +293,13 @@ impl Worker {
         self.published_ms = now_ms;
         self.counts.starved = self.ring.starved();
         self.counts.subscriptions = self.pubsub.subscriptions() as u64;
+        self.counts.mailbox_depth = self.inbox.depth() as u64;
         self.counts.lock_waiters = self.locks.waiting() as u64;
         self.counts
             .set_engine(self.shard.counters(), &self.shard.usage());
-        self.shared.stats[usize::from(self.config.core)].publish(&self.counts);
+        let stats = &self.shared.stats[usize::from(self.config.core)];
+        stats.publish(&self.counts, &self.measures.operations);
+        self.measures.publish(&self.shard, &stats.measured);
     }
 
     /// Looks at some sessions for time-outs; all of them within a bounded number of ticks.

@@ -27,6 +27,7 @@ impl Worker {
             Completion::Sent { socket, buffer } => self.sent(socket, buffer, now_ms),
             Completion::Tick => {
                 self.ring.arm_tick(Duration::from_millis(TICK_MS));
+                self.measures.tick(Duration::from_millis(TICK_MS));
                 self.tick(now_ms);
             }
         }
@@ -94,7 +95,8 @@ impl Worker {
             self.ring.release(chunk);
             Source::Buffer(input)
         };
-        session.turn_input = Some(self.inputs.push(socket, source));
+        let since = self.arrived;
+        session.turn_input = Some(self.inputs.push(socket, since, source));
     }
 
     fn ended(&mut self, socket: SocketId, broken: bool, now_ms: u64) {

@@ -15,6 +15,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use flume::{Receiver, Sender, TrySendError};
 
@@ -104,10 +105,18 @@ pub(super) struct Answer {
     pub(super) grant: Option<Box<Grant>>,
 }
 
+/// Messages that travel together.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    /// When they were put into the mailbox.
+    pub(super) sent: Instant,
+    pub(super) messages: Vec<Message>,
+}
+
 /// The sending ends for one core.
 #[derive(Clone, Debug)]
 pub(crate) struct Mailbox {
-    requests: Sender<Vec<Message>>,
+    requests: Sender<Delivery>,
     answers: Sender<Vec<Answer>>,
     /// Bytes in `answers`.
     answer_bytes: Arc<AtomicUsize>,
@@ -117,7 +126,7 @@ pub(crate) struct Mailbox {
 /// The receiving ends of one core.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    pub(super) requests: Receiver<Vec<Message>>,
+    pub(super) requests: Receiver<Delivery>,
     answers: Receiver<Vec<Answer>>,
     answer_bytes: Arc<AtomicUsize>,
 }
@@ -129,6 +138,11 @@ impl Inbox {
         let bytes = bytes_of(&delivery);
         self.answer_bytes.fetch_sub(bytes, Ordering::Relaxed);
         Some(delivery)
+    }
+
+    /// Deliveries that wait here.
+    pub(super) fn depth(&self) -> usize {
+        self.requests.len() + self.answers.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -273,18 +287,21 @@ impl Outbox {
             while !self.requests[index].is_empty() {
                 let queued = &mut self.requests[index];
                 let rest = queued.split_off(queued.len().min(FORWARDS_PER_DELIVERY));
-                let delivery = std::mem::replace(queued, rest);
+                let delivery = Delivery {
+                    sent: Instant::now(),
+                    messages: std::mem::replace(queued, rest),
+                };
                 match mailbox.requests.try_send(delivery) {
                     Ok(()) => wake = true,
                     Err(TrySendError::Full(back)) => {
                         let rest = std::mem::take(&mut self.requests[index]);
-                        let all = back.into_iter().chain(rest);
+                        let all = back.messages.into_iter().chain(rest);
                         self.requests[index] = refuse_requests(all, &mut undelivered);
                         break;
                     }
                     // Nobody is left to be told.
                     Err(TrySendError::Disconnected(back)) => {
-                        refuse_requests(back.into_iter(), &mut undelivered);
+                        refuse_requests(back.messages.into_iter(), &mut undelivered);
                     }
                 }
             }

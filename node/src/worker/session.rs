@@ -9,6 +9,8 @@
 //! * N3 Output beyond the cap blocks the session: nothing more of it is executed until the peer
 //!   has read. So a peer that does not read costs the cap and one reply.
 
+use std::time::Instant;
+
 use jerboa_wire::{Crc, CrcMode, DecodeOptions};
 
 use super::budget::WAITING_PER_CONNECTION;
@@ -62,6 +64,8 @@ pub(super) struct Session {
     pub(super) subscribed: bool,
     /// On the worker's list of sessions whose input waits for the next turn.
     pub(super) queued: bool,
+    /// When the bytes that are left for the next turn arrived, if nothing blocks them.
+    pub(super) since: Option<Instant>,
     /// Index of this turn's input, if one was begun.
     pub(super) turn_input: Option<u32>,
     /// When bytes last arrived.
@@ -102,6 +106,7 @@ impl Session {
             pushed: false,
             subscribed: false,
             queued: false,
+            since: None,
             turn_input: None,
             received_ms: now_ms,
             progressed_ms: now_ms,

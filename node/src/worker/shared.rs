@@ -3,11 +3,15 @@
 //! Everything here is fixed at start or an atomic that is touched per connection or per stop, never
 //! per request.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::events::EventMask;
 use super::pubsub::directory::Directory;
+use jerboa_wire::stats::{HotKey, MAP_STATS_FROM, MAP_STATS_ITEMS_MAX, MAP_STATS_ONE, push_map};
+
+use super::measure::MapRow;
 use super::stats::{self, CoreStats};
 
 /// The node as its cores see it.
@@ -55,10 +59,62 @@ impl Shared {
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// The Stats text.
-    pub(crate) fn stats_text(&self) -> String {
-        let cores: Vec<&CoreStats> = self.stats.iter().collect();
-        let uptime_ms = self.started.elapsed().as_millis() as u64;
-        stats::text(&cores, uptime_ms, self.epoch)
+    /// The Stats text: the counters for 0, the latencies of core N for N + 1. `None` where there is
+    /// no such core.
+    pub(crate) fn stats_text(&self, of: u64) -> Option<String> {
+        let Some(core) = of.checked_sub(1) else {
+            let uptime_ms = self.started.elapsed().as_millis() as u64;
+            return Some(stats::text(&self.stats, uptime_ms, self.epoch));
+        };
+        let core = usize::try_from(core).ok()?;
+        let stats = self.stats.get(core)?;
+        Some(stats::latency_text(core, stats))
+    }
+
+    /// The keys of all cores that are used most, at most `count` of them.
+    pub(crate) fn hot_keys(&self, count: u64) -> Vec<HotKey> {
+        let cores = self.stats.iter();
+        let mut keys: Vec<_> = cores.flat_map(|core| core.measured.hot.read()).collect();
+        keys.sort_by(|a, b| b.uses_per_s.total_cmp(&a.uses_per_s));
+        keys.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        keys
+    }
+
+    /// The payload of a HotKeys reply.
+    pub(crate) fn hot_keys_section(&self, count: u64) -> Vec<u8> {
+        let mut section = Vec::new();
+        for key in self.hot_keys(count) {
+            key.encode(&mut section);
+        }
+        section
+    }
+
+    /// The payload of a MapStats reply, and whether there are more maps. `None` where there is no
+    /// map of the name that was asked for.
+    pub(crate) fn map_stats_section(&self, name: &[u8], which: u64) -> Option<(Vec<u8>, bool)> {
+        let rows = || self.stats.iter().map(|core| &core.measured.maps);
+        let mut section = Vec::new();
+        if which == MAP_STATS_ONE {
+            let mut sum = MapRow::default();
+            let mut known = false;
+            for rows in rows() {
+                known |= rows.add_to(name, &mut sum);
+            }
+            push_map(&mut section, name, &stats::map_text(&sum));
+            return known.then_some((section, false));
+        }
+        let mut sums = BTreeMap::<Box<[u8]>, MapRow>::new();
+        for rows in rows() {
+            // One more than fits tells whether there are more.
+            let some = rows.from(name, which == MAP_STATS_FROM, MAP_STATS_ITEMS_MAX + 1);
+            for (name, row) in some {
+                sums.entry(name).or_default().merge(&row);
+            }
+        }
+        let more = sums.len() > MAP_STATS_ITEMS_MAX;
+        for (name, sum) in sums.iter().take(MAP_STATS_ITEMS_MAX) {
+            push_map(&mut section, name, &stats::map_text(sum));
+        }
+        Some((section, more))
     }
 }

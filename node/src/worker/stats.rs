@@ -6,10 +6,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jerboa_core_shard::{Counters, Usage};
+use jerboa_wire::Opcode;
 use jerboa_wire::stats::push_line;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use nix::time::ClockId;
+
+use super::measure::{self, MapRow, OPERATIONS, Published};
 
 macro_rules! core_stats {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
@@ -25,13 +28,19 @@ macro_rules! core_stats {
         pub(crate) struct CoreStats {
             /// Thread id of the core's executor; 0 until it runs.
             thread: AtomicU64,
+            /// Requests executed by operation.
+            operations: Operations,
+            pub(crate) measured: Published,
             $($name: AtomicU64,)+
         }
 
         impl CoreStats {
             /// Makes the counts visible to other cores.
-            pub(crate) fn publish(&self, counts: &Counts) {
+            pub(crate) fn publish(&self, counts: &Counts, operations: &measure::Operations) {
                 $(self.$name.store(counts.$name, Ordering::Relaxed);)+
+                for (shared, count) in self.operations.0.iter().zip(operations.0) {
+                    shared.store(count, Ordering::Relaxed);
+                }
             }
 
             fn lines(&self, core: usize, out: &mut String) {
@@ -98,10 +107,14 @@ core_stats! {
     events_dropped,
     /// Requests that wait for a lock now.
     lock_waiters,
+    /// Deliveries that wait in the mailbox now.
+    mailbox_depth,
     /// Reads of the engine.
     gets,
     /// Reads that found a live entry.
     hits,
+    /// Reads that did not.
+    misses,
     /// Puts that stored.
     puts,
     /// Entries deleted.
@@ -127,6 +140,7 @@ impl Counts {
     pub(super) fn set_engine(&mut self, counters: &Counters, usage: &Usage) {
         self.gets = counters.gets;
         self.hits = counters.hits;
+        self.misses = counters.gets - counters.hits;
         self.puts = counters.puts;
         self.deletes = counters.deletes;
         self.expired = counters.expired;
@@ -162,8 +176,50 @@ impl CoreStats {
     }
 }
 
+/// Requests by operation, in the order of [`Opcode::ALL`].
+#[derive(Debug)]
+struct Operations([AtomicU64; OPERATIONS]);
+
+impl Default for Operations {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; OPERATIONS])
+    }
+}
+
+/// A line for each operation that occurred.
+fn push_operations(out: &mut String, prefix: &str, counts: impl Iterator<Item = u64>) {
+    for (opcode, count) in Opcode::ALL.iter().zip(counts) {
+        if count > 0 {
+            push_line(out, &format!("{prefix}op.{}", opcode.name()), count);
+        }
+    }
+}
+
+/// The text of one core's latencies.
+pub(crate) fn latency_text(core: usize, stats: &CoreStats) -> String {
+    let mut out = String::new();
+    for (opcode, latency) in stats.measured.latencies.read() {
+        let name = format!("core.{core}.latency.{}", opcode.name());
+        push_line(&mut out, &name, latency);
+    }
+    out
+}
+
+/// The text of one map.
+pub(crate) fn map_text(row: &MapRow) -> String {
+    let mut out = String::new();
+    push_line(&mut out, "keys", row.keys);
+    push_line(&mut out, "bytes", row.bytes);
+    push_line(&mut out, "hits", row.hits);
+    push_line(&mut out, "misses", row.gets.saturating_sub(row.hits));
+    push_line(&mut out, "expired", row.expired);
+    push_line(&mut out, "evicted", row.evicted);
+    push_operations(&mut out, "", row.operations.into_iter());
+    out
+}
+
 /// The Stats text: `core.N.…` for each core, sums as `node.…`, the process as `process.…`.
-pub(crate) fn text(cores: &[&CoreStats], uptime_ms: u64, epoch: u32) -> String {
+pub(crate) fn text(cores: &[CoreStats], uptime_ms: u64, epoch: u32) -> String {
     let mut out = String::new();
     push_line(&mut out, "node.version", env!("CARGO_PKG_VERSION"));
     push_line(&mut out, "node.uptime_ms", uptime_ms);
@@ -184,6 +240,9 @@ pub(crate) fn text(cores: &[&CoreStats], uptime_ms: u64, epoch: u32) -> String {
     push_line(&mut out, "node.live_bytes", sum(|core| &core.live_bytes));
     push_line(&mut out, "node.gets", sum(|core| &core.gets));
     push_line(&mut out, "node.hits", sum(|core| &core.hits));
+    push_line(&mut out, "node.misses", sum(|core| &core.misses));
+    push_line(&mut out, "node.expired", sum(|core| &core.expired));
+    push_line(&mut out, "node.evicted", sum(|core| &core.evicted));
     push_line(
         &mut out,
         "node.cpu_us",
@@ -199,6 +258,9 @@ pub(crate) fn text(cores: &[&CoreStats], uptime_ms: u64, epoch: u32) -> String {
     for (index, core) in cores.iter().enumerate() {
         push_line(&mut out, &format!("core.{index}.cpu_us"), core.cpu_us());
         core.lines(index, &mut out);
+        let counts = core.operations.0.iter();
+        let counts = counts.map(|count| count.load(Ordering::Relaxed));
+        push_operations(&mut out, &format!("core.{index}."), counts);
     }
     out
 }
@@ -219,18 +281,23 @@ mod tests {
     fn published_counts_and_this_threads_processor_time_are_in_the_text() {
         let core = CoreStats::default();
         core.adopt_thread();
-        core.publish(&Counts {
+        let mut operations = measure::Operations::default();
+        operations.0[0] = 7;
+        let counts = Counts {
             ops: 12,
             keys: 30,
             ..Counts::default()
-        });
+        };
+        core.publish(&counts, &operations);
         let mut burn = 0u64;
         while core.cpu_us() < 2_000 {
             burn = std::hint::black_box(burn + 1);
         }
-        let text = text(&[&core, &CoreStats::default()], 5, 1);
+        let text = text(&[core, CoreStats::default()], 5, 1);
         assert_eq!(number(&text, "core.0.ops"), Some(12));
         assert_eq!(number(&text, "core.1.ops"), Some(0));
+        assert_eq!(number(&text, "core.0.op.Noop"), Some(7));
+        assert_eq!(number(&text, "core.1.op.Noop"), None);
         assert_eq!(number(&text, "node.keys"), Some(30));
         assert!(number(&text, "node.cpu_us").unwrap() >= 2_000);
         assert!(number(&text, "process.cpu_us").unwrap() >= 2_000);

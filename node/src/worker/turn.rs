@@ -4,6 +4,8 @@
 //! is copied into the session. The order of a turn's inputs is the order of arrival, so requests of
 //! one connection are executed in order, across all batches.
 
+use std::time::Instant;
+
 use jerboa_wire::{Opcode, Reply, Status};
 
 use super::Worker;
@@ -52,6 +54,8 @@ impl Source {
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) socket: SocketId,
+    /// When its bytes arrived, those that were left over included.
+    pub(super) since: Instant,
     source: Source,
 }
 
@@ -78,8 +82,12 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    pub(super) fn push(&mut self, socket: SocketId, source: Source) -> u32 {
-        self.entries.push(Input { socket, source });
+    pub(super) fn push(&mut self, socket: SocketId, since: Instant, source: Source) -> u32 {
+        self.entries.push(Input {
+            socket,
+            since,
+            source,
+        });
         self.progress.push(Progress::default());
         self.entries.len() as u32 - 1
     }
@@ -106,7 +114,9 @@ impl Worker {
             }
             session.queued = false;
             let input = std::mem::take(&mut session.input);
-            session.turn_input = Some(self.inputs.push(socket, Source::Buffer(input)));
+            let since = session.since.take().unwrap_or(self.arrived);
+            let input = self.inputs.push(socket, since, Source::Buffer(input));
+            session.turn_input = Some(input);
         }
     }
 
@@ -133,6 +143,8 @@ impl Worker {
             pubsub: &mut self.pubsub,
             buffered_bytes: &mut self.buffered_bytes,
             counts: &mut self.counts,
+            measures: &mut self.measures,
+            since: self.arrived,
             pool: &mut self.pool,
             dirty: &mut self.dirty,
             now_ms,
@@ -157,6 +169,7 @@ impl Worker {
             };
             session.turn_input = None;
             session.input = rest;
+            session.since = (!progress.blocked).then_some(input.since);
             self.go_on(socket, &progress);
             self.account(socket);
         }

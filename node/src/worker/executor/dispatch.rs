@@ -9,7 +9,7 @@ use jerboa_wire::{
     CrcMode, DecodeOptions, Decoded, Opcode, Request, Status, decode_request, limits,
 };
 
-use super::super::execute::{Answering, Execution};
+use super::super::execute::{Answering, Execution, choose_map};
 use super::super::gather::{self, Gather, Part};
 use super::super::mailbox::{Forward, ReturnAddress};
 use super::super::owned::execute_owned;
@@ -129,6 +129,10 @@ impl Executor<'_> {
         };
         execute_owned(&mut engine, self.locks, self.shared, &part, &mut reply);
         self.room = engine.room;
+        let map = choose_map(self.shard, &part);
+        self.measures.note(part.opcode, map.known(), self.since);
+        let count = self.shared.partition_count;
+        self.measures.use_keys(self.shard, &part, map, count);
         reply
     }
 
