@@ -21,6 +21,7 @@ mod config;
 mod dmap;
 pub mod engine;
 mod error;
+mod inspect;
 mod many;
 mod operation;
 mod operations;

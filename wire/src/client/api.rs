@@ -169,11 +169,6 @@ macro_rules! typed_calls {
                 split.deleted(answers)
             }
 
-            /// The counters of one node: `name value` lines, see [`crate::stats`].
-            pub $($async)? fn stats(&self) -> Result<String, Error> {
-                self.call(Operation::bare(Opcode::Stats, &[]))$($wait)*?.text()
-            }
-
             /// Sends `payload` to one node, which sends it back.
             pub $($async)? fn ping(&self, payload: impl AsRef<[u8]>) -> Result<Vec<u8>, Error> {
                 let payload = payload.as_ref();

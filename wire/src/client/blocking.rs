@@ -21,6 +21,7 @@ use super::api::typed_calls;
 use super::config::Config;
 use super::engine::{Action, CallKey, Completed, ConnectionId, Ended, Engine};
 use super::error::Error;
+use super::inspect::inspecting_calls;
 use super::many::Split;
 use super::operation::{InvalidCall, Operation};
 use super::options::{Expiry, PutOptions};
@@ -29,6 +30,7 @@ use super::transport::BlockingTransport;
 use crate::limits;
 use crate::opcode::Opcode;
 use crate::routing::{Table, Topology};
+use crate::stats::{HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapStats, NodeStats};
 use crate::value::Encode;
 use socket::{Flushed, Heard, Socket};
 
@@ -67,6 +69,7 @@ struct WaiterState {
 const SLICE: Duration = Duration::from_millis(10);
 
 typed_calls!(Client, [], []);
+inspecting_calls!(Client, [], []);
 
 impl Client {
     /// Connects to a cluster by `host:port` of the any-core port of one or more nodes.

@@ -157,7 +157,7 @@ impl Response {
     }
 
     /// The response for `Ok`, `None` for `NotFound`.
-    fn optional(self) -> Result<Option<Self>, Error> {
+    pub(super) fn optional(self) -> Result<Option<Self>, Error> {
         let response = self.outcome()?;
         match response.status {
             Status::Ok => Ok(Some(response)),

@@ -21,6 +21,7 @@ use super::config::Config;
 use super::dmap::DMap;
 use super::engine::{Action, Completed, ConnectionId, Engine};
 use super::error::{Error, Outcome};
+use super::inspect::inspecting_calls;
 use super::many::Split;
 use super::operation::{InvalidCall, Operation};
 use super::options::{Expiry, PutOptions};
@@ -29,6 +30,7 @@ use super::transport::Transport;
 use crate::limits;
 use crate::opcode::Opcode;
 use crate::routing::{Table, Topology};
+use crate::stats::{HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapStats, NodeStats};
 use crate::value::Encode;
 
 /// A client for tokio: cheap to clone, to be shared by as many tasks as you like.
@@ -68,6 +70,7 @@ struct Signal {
 }
 
 typed_calls!(Client, [async], [.await]);
+inspecting_calls!(Client, [async], [.await]);
 
 impl Client {
     /// Connects to a cluster by `host:port` of the any-core port of one or more nodes.

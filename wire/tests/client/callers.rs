@@ -7,6 +7,7 @@ use std::time::Duration;
 use jerboa_wire::client::{
     Config, Entry, Error, Expiry, PutOptions, PutOutcome, Ttl, blocking, tokio as asynchronous,
 };
+use jerboa_wire::stats::NodeStats;
 use tokio::runtime::{Builder, Runtime};
 
 #[derive(Clone)]
@@ -65,7 +66,7 @@ forward! {
     multi_get(map: &str, keys: &[String]) -> Vec<Result<Option<Vec<u8>>, Error>>;
     multi_put(map: &str, entries: &[(String, Vec<u8>)], expiry: Expiry) -> Vec<Result<u64, Error>>;
     multi_delete(map: &str, keys: &[String]) -> Vec<Result<bool, Error>>;
-    stats() -> Result<String, Error>;
+    stats() -> Result<NodeStats, Error>;
     ping(payload: &[u8]) -> Result<Vec<u8>, Error>;
     noop() -> Result<(), Error>;
 }

@@ -1,0 +1,7 @@
+//! Fear: an operator sees nothing, or something else than what is: the node's numbers, and the
+//! shell and the view that show them.
+#![expect(clippy::unwrap_used, reason = "test harness")]
+
+mod common;
+#[path = "shell/stats.rs"]
+mod stats;
