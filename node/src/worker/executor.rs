@@ -23,8 +23,8 @@ use super::connection::{Surroundings, execute_connection};
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
 use super::locking::{Asked, Locks, asked_for_lock};
 use super::mailbox::{Outbox, ReturnAddress};
-use super::pubsub::PubSub;
 use super::measure::Measures;
+use super::pubsub::PubSub;
 use super::scan::ScanPlace;
 use super::session::Session;
 use super::shared::Shared;
@@ -329,6 +329,7 @@ impl Executor<'_> {
             return self.execute_everywhere(socket, request, answering);
         }
         if request.opcode.shape().kind == Kind::Channel {
+            self.measures.note(request.opcode, None, self.since);
             return self.execute_channel(socket, request, answering);
         }
         if request.count > 0 {

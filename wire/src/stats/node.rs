@@ -107,6 +107,18 @@ core_stats! {
     parks,
     /// Receives delayed because all receive buffers were in use.
     starved,
+    /// Subscriptions of connections of the core now.
+    subscriptions,
+    /// Messages published that the core looked for receivers of.
+    published,
+    /// Copies of messages handed to connections.
+    messages,
+    /// Connections closed because they did not take their messages.
+    closed_slow_subscriber,
+    /// Events that happened while their kind was on.
+    events,
+    /// Of those, the ones dropped because there were too many at once.
+    events_dropped,
     /// Requests that wait for a lock now.
     lock_waiters,
     /// Deliveries of other cores that wait in the mailbox now, of up to 128 requests each.

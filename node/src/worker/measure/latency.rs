@@ -29,11 +29,11 @@ type Table = [Option<Box<Histogram<u64>>>; OPERATIONS];
 pub(super) struct Latencies {
     own: Box<Table>,
     /// Operations with requests that are not published, and those whose turn it is now.
-    recorded: u64,
-    publishing: u64,
+    recorded: u128,
+    publishing: u128,
 }
 
-const _: () = assert!(OPERATIONS <= 64, "a bit for each operation");
+const _: () = assert!(OPERATIONS <= 128, "a bit for each operation");
 
 impl Default for Latencies {
     fn default() -> Self {
