@@ -53,7 +53,7 @@ fn a_start_and_a_stop_are_told_to_each_subscriber_once() {
     }
     // Nobody can have heard of the start, but it was told.
     crate::common::eventually("the start was told", || {
-        let events = |core| stats::number(&node.stats(), &format!("core.{core}.events"));
+        let events = |core| stats::number(&node.stats_text(), &format!("core.{core}.events"));
         (events(0), events(1)) == (Some(2), Some(1))
     });
     node.request_stop();

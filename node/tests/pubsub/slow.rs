@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::common::{config, eventually};
 
 fn number(node: &Node, name: &str) -> u64 {
-    stats::number(&node.stats(), name).unwrap_or_else(|| panic!("no {name}"))
+    stats::number(&node.stats_text(), name).unwrap_or_else(|| panic!("no {name}"))
 }
 
 /// Sums a counter over the cores.
