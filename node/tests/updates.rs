@@ -8,7 +8,7 @@ mod common;
 use std::net::SocketAddr;
 
 use common::{OwnedReply, Raw, key_of_core, node};
-use jerboa_wire::{Comparison, Opcode, Request, RequestFlags, Status};
+use jerboa_wire::{ByteRange, Comparison, Opcode, Request, RequestFlags, Status, multi};
 
 fn keyed(opcode: Opcode, key: &[u8]) -> Request<'_> {
     Request {
@@ -415,4 +415,316 @@ fn updates_of_a_map_that_nobody_wrote_to_find_nothing_or_create() {
         };
         assert_eq!(raw.call(in_map(b"appended", append)).arg, 1);
     }
+}
+
+#[test]
+fn an_expiry_changes_only_where_its_condition_holds() {
+    let (absent, present) = (RequestFlags::IF_ABSENT, RequestFlags::IF_PRESENT);
+    let (later, earlier) = (RequestFlags::IF_LATER, RequestFlags::IF_EARLIER);
+    on_every_port(|raw, key| {
+        let expire = |flags, arg| Request {
+            flags: RequestFlags::TTL_ABSOLUTE | flags,
+            arg,
+            ..keyed(Opcode::Expire, key)
+        };
+        assert_eq!(raw.call(expire(absent, 1)).status, Status::NotFound);
+        assert_eq!(raw.call(expire(later, 1)).status, Status::NotFound);
+        raw.put(key, b"value");
+        let day_ms = 86_400_000;
+        let soon = now_ms() + day_ms;
+        let never = state(raw, key);
+        for (flags, at_ms) in [(present, soon), (later, soon), (present | earlier, soon)] {
+            let refused = raw.call(expire(flags, at_ms));
+            assert_eq!(
+                (refused.status, refused.arg, refused.version),
+                (Status::Mismatch, 0, never.2),
+                "{flags:?} while it never expires"
+            );
+        }
+        assert_eq!(state(raw, key), never, "nothing changed");
+        assert_eq!(raw.call(expire(earlier, soon)).arg, soon);
+        let timed = state(raw, key);
+        for (flags, at_ms) in [
+            (absent, soon + 1),
+            (later, soon),
+            (later, soon - 1),
+            (present | later, soon),
+            (earlier, soon),
+            (earlier, soon + 1),
+            (present | earlier, soon + 1),
+            // One that has passed removes nothing where the condition fails.
+            (later, 1),
+            (absent, 1),
+        ] {
+            let refused = raw.call(expire(flags, at_ms));
+            assert_eq!(
+                (refused.status, refused.arg, refused.version),
+                (Status::Mismatch, soon, timed.2),
+                "{flags:?} {at_ms}"
+            );
+        }
+        assert_eq!(state(raw, key), timed);
+        for (flags, at_ms) in [
+            (present, soon + 5),
+            (later, soon + 6),
+            (present | later, soon + 7),
+            (earlier, soon + 6),
+            (present | earlier, soon),
+        ] {
+            assert_eq!(raw.call(expire(flags, at_ms)).arg, at_ms, "{flags:?}");
+            assert_eq!(state(raw, key).3, at_ms);
+        }
+        assert_eq!(raw.call(expire(earlier, 1)).arg, 0, "removed");
+        assert_eq!(raw.get(key).status, Status::NotFound);
+    });
+}
+
+#[test]
+fn conditions_of_an_expiry_that_exclude_each_other_are_refused_by_name() {
+    let (absent, present) = (RequestFlags::IF_ABSENT, RequestFlags::IF_PRESENT);
+    let (later, earlier) = (RequestFlags::IF_LATER, RequestFlags::IF_EARLIER);
+    on_every_port(|raw, key| {
+        raw.put(key, b"value");
+        let before = state(raw, key);
+        let expire = Request {
+            flags: RequestFlags::TTL_RELATIVE,
+            arg: 1000,
+            ..keyed(Opcode::Expire, key)
+        };
+        let conflicts = [
+            absent | present,
+            absent | later,
+            absent | earlier,
+            later | earlier,
+        ];
+        for flags in conflicts {
+            let (mut frame, _) = raw.encode(expire);
+            // The encoder refuses them: set the bits by hand.
+            let bits = (RequestFlags::TTL_RELATIVE | flags).bits().to_le_bytes();
+            frame[4..6].copy_from_slice(&bits);
+            seal(&mut frame);
+            raw.send_bytes(&frame).unwrap();
+            assert_eq!(raw.receive().status, Status::InvalidOptions, "{flags:?}");
+        }
+        assert_eq!(state(raw, key), before);
+    });
+}
+
+/// Makes the checksum of a frame right again.
+fn seal(frame: &mut [u8]) {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&frame[..44]);
+    hasher.update(&frame[48..]);
+    frame[44..48].copy_from_slice(&hasher.finalize().to_le_bytes());
+}
+
+fn now_ms() -> u64 {
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
+    since.as_millis() as u64
+}
+
+#[test]
+fn reading_with_a_new_expiry_changes_that_alone() {
+    on_every_port(|raw, key| {
+        let take = |flags, arg| Request {
+            flags,
+            arg,
+            ..keyed(Opcode::GetExpire, key)
+        };
+        let none = RequestFlags::NONE;
+        assert_eq!(raw.call(take(none, 0)).status, Status::NotFound);
+        let put = raw.put(key, b"value");
+        let kept = raw.call(take(none, 0));
+        assert_eq!(
+            (kept.status, &kept.value[..], kept.version, kept.arg),
+            (Status::Ok, &b"value"[..], put.version, 0)
+        );
+        let timed = raw.call(take(RequestFlags::TTL_RELATIVE, 60_000));
+        assert_eq!(&timed.value[..], b"value");
+        assert!(timed.version > put.version);
+        assert_eq!(
+            state(raw, key),
+            (Status::Ok, b"value".to_vec(), timed.version, timed.arg)
+        );
+        assert!((1..=60_000).contains(&ttl(raw, key)));
+        let at_ms = timed.arg + 5_000;
+        let moved = raw.call(take(RequestFlags::TTL_ABSOLUTE, at_ms));
+        assert_eq!((moved.arg, state(raw, key).3), (at_ms, at_ms));
+        let persisted = raw.call(take(none, 0));
+        assert_eq!((persisted.arg, ttl(raw, key)), (0, 0));
+        assert!(persisted.version > moved.version);
+        let last = raw.call(take(RequestFlags::TTL_ABSOLUTE, 1));
+        assert_eq!(
+            (last.status, &last.value[..], last.arg),
+            (Status::Ok, &b"value"[..], 1)
+        );
+        assert_eq!(raw.get(key).status, Status::NotFound, "it had passed");
+    });
+}
+
+#[test]
+fn a_range_is_read_from_values_of_every_size() {
+    on_every_port(|raw, key| {
+        let read = |raw: &mut Raw, start, end| {
+            let section = ByteRange { start, end }.encode();
+            raw.call(Request {
+                value: &section,
+                ..keyed(Opcode::GetRange, key)
+            })
+        };
+        assert_eq!(read(raw, 0, -1).status, Status::NotFound);
+        // The last of them lies in many blocks.
+        for bytes in [0_usize, 1, 1000, 3 << 20] {
+            let value: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
+            let put = raw.put(key, &value);
+            let length = bytes as i64;
+            for (start, end) in [
+                (0, -1),
+                (0, 0),
+                (-1, -1),
+                (length / 2 - 100, length / 2 + 100_000),
+                (length - 3, length + 3),
+                (length, length),
+                (1, 0),
+            ] {
+                let reply = read(raw, start, end);
+                let (first, count) = ByteRange { start, end }.within(bytes);
+                assert_eq!(
+                    (reply.status, reply.arg, reply.version),
+                    (Status::Ok, bytes as u64, put.version)
+                );
+                assert!(
+                    reply.value == value[first..first + count],
+                    "{start}..={end}"
+                );
+            }
+        }
+        let exists = raw.call(keyed(Opcode::Exists, key));
+        assert_eq!(exists.arg, 3 << 20, "the length without the value");
+    });
+}
+
+#[test]
+fn a_range_is_written_with_zeroes_before_it_and_within_the_limit() {
+    on_every_port(|raw, key| {
+        let write = |raw: &mut Raw, offset, value: &[u8]| {
+            raw.call(Request {
+                arg: offset,
+                value,
+                ..keyed(Opcode::SetRange, key)
+            })
+        };
+        let nothing = write(raw, 100, b"");
+        assert_eq!(
+            (nothing.status, nothing.arg, nothing.version),
+            (Status::Ok, 0, 0)
+        );
+        assert_eq!(raw.get(key).status, Status::NotFound, "it created nothing");
+        let first = write(raw, 3, b"abc");
+        assert_eq!((first.status, first.arg), (Status::Ok, 6));
+        assert_eq!(raw.get(key).value, b"\0\0\0abc");
+        put_for_a_minute(raw, key, b"0123456789");
+        let before = state(raw, key);
+        assert_eq!(write(raw, 2, b"xy").arg, 10);
+        let after = state(raw, key);
+        assert_eq!((&after.1[..], after.3), (&b"01xy456789"[..], before.3));
+        assert!(after.2 > before.2);
+        assert_eq!(write(raw, 9, b"end").arg, 12);
+        assert_eq!(raw.get(key).value, b"01xy45678end");
+        let whole = state(raw, key);
+        for offset in [64 << 20, (64 << 20) - 2, 900 << 20] {
+            assert_eq!(write(raw, offset, b"abc").status, Status::ValueTooLarge);
+        }
+        let (mut frame, _) = raw.encode(Request {
+            value: b"abc",
+            ..keyed(Opcode::SetRange, key)
+        });
+        // The encoder refuses what no node takes: set the offset by hand.
+        frame[24..32].copy_from_slice(&(u64::MAX - 1).to_le_bytes());
+        seal(&mut frame);
+        raw.send_bytes(&frame).unwrap();
+        assert_eq!(raw.receive().status, Status::ValueTooLarge);
+        assert_eq!(write(raw, u64::MAX, b"").arg, 12, "nothing is written");
+        assert_eq!(state(raw, key), whole, "nothing changed");
+    });
+}
+
+#[test]
+fn many_are_stored_if_all_are_absent_and_one_core_owns_them_or_none_is() {
+    on_every_port(|raw, key| {
+        let tagged = |name: &str| [b"{", key, b"}", name.as_bytes()].concat();
+        let (one, two) = (tagged("one"), tagged("two"));
+        let put = |raw: &mut Raw, keys: &[&[u8]]| {
+            let mut section = Vec::new();
+            for (number, key) in (0_u8..).zip(keys) {
+                assert!(multi::push_entry(&mut section, key, &[number]));
+            }
+            raw.call(Request {
+                flags: RequestFlags::IF_ABSENT | RequestFlags::TTL_RELATIVE,
+                arg: 60_000,
+                count: keys.len() as u32,
+                value: &section,
+                ..Request::new(Opcode::MultiPut)
+            })
+        };
+        raw.put(&two, b"there");
+        let refused = put(raw, &[&one, &two]);
+        assert_eq!((refused.status, refused.count), (Status::Exists, 0));
+        assert_eq!(raw.get(&one).status, Status::NotFound);
+        assert_eq!(raw.get(&two).value, b"there");
+        raw.call(keyed(Opcode::Delete, &two));
+        let stored = put(raw, &[&one, &two, &one]);
+        assert_eq!(
+            (stored.status, stored.count, stored.arg),
+            (Status::Ok, 3, 3)
+        );
+        assert_eq!(raw.get(&one).value, [2], "the last of two stays");
+        assert!(ttl(raw, &two) > 0);
+        let elsewhere = [key_of_core(0, 2, 1000), key_of_core(1, 2, 1000)];
+        let apart = put(raw, &[&elsewhere[0], &elsewhere[1]]);
+        assert_eq!(apart.status, Status::ManyOwners);
+        assert_eq!(raw.get(&elsewhere[0]).status, Status::NotFound);
+        assert_eq!(raw.get(&elsewhere[1]).status, Status::NotFound);
+    });
+}
+
+#[test]
+fn all_or_nothing_is_nothing_where_there_is_no_room_for_all() {
+    let node = jerboa::Node::start(&jerboa::config::Config {
+        when_full: jerboa::config::WhenFull::Refuse,
+        ..common::config(1)
+    })
+    .unwrap();
+    let mut raw = Raw::connect(node.addresses().any_core);
+    let mut large = Vec::new();
+    let value = vec![7; 4 << 20];
+    for number in 0..12_u8 {
+        assert!(multi::push_entry(&mut large, &[b'k', number], &value));
+    }
+    let mut refused = false;
+    for round in 0..3_u8 {
+        let mut section = large.clone();
+        // Other keys each time.
+        for entry in 0..12 {
+            section[entry * (8 + value.len()) + 6] = b'a' + round;
+        }
+        let reply = raw.call(Request {
+            flags: RequestFlags::IF_ABSENT,
+            count: 12,
+            value: &section,
+            ..Request::new(Opcode::MultiPut)
+        });
+        let present = (0..12)
+            .filter(|number| raw.get(&[b'a' + round, *number]).status == Status::Ok)
+            .count();
+        match reply.status {
+            Status::Ok => assert_eq!(present, 12),
+            status => {
+                assert_eq!((status, present), (Status::OutOfMemory, 0));
+                refused = true;
+            }
+        }
+    }
+    assert!(refused, "64 MiB held 144 MiB");
 }

@@ -109,6 +109,10 @@ flag_set! {
         KEEP_TTL = 16;
         /// Answer with the value that stood there before.
         RETURN_OLD = 32;
+        /// Only where it expires later than before.
+        IF_LATER = 64;
+        /// Only where it expires earlier than before.
+        IF_EARLIER = 128;
     }
 }
 
@@ -131,13 +135,16 @@ impl RequestFlags {
     pub const TTL_FORMS: Self =
         Self(Self::TTL_RELATIVE.0 | Self::TTL_ABSOLUTE.0 | Self::KEEP_TTL.0);
 
-    /// Whether two flags exclude each other: both conditions, or more than one TTL form.
+    /// Whether two flags exclude each other: conditions that cannot both hold, or more than one TTL
+    /// form.
     #[must_use]
     #[inline]
     pub const fn conflict(self) -> bool {
-        let conditions = self.0 & (Self::IF_ABSENT.0 | Self::IF_PRESENT.0);
         let forms = self.0 & Self::TTL_FORMS.0;
-        conditions.count_ones() > 1 || forms & forms.wrapping_sub(1) != 0
+        let others = Self::IF_PRESENT.0 | Self::IF_LATER.0 | Self::IF_EARLIER.0;
+        let absent = self.contains(Self::IF_ABSENT) && self.0 & others != 0;
+        let both = self.contains(Self::IF_LATER.union(Self::IF_EARLIER));
+        absent || both || forms & forms.wrapping_sub(1) != 0
     }
 }
 
@@ -149,11 +156,13 @@ mod tests {
     fn conflicting_options_are_told_apart_from_allowed_ones() {
         for bits in 0..=RequestFlags::ALL.bits() {
             let flags = RequestFlags::from_bits(bits).unwrap();
-            let both = bits & 3 == 3;
+            let (absent, present) = (bits & 1 > 0, bits & 2 > 0);
+            let (later, earlier) = (bits & 64 > 0, bits & 128 > 0);
+            let both = absent && (present || later || earlier) || later && earlier;
             let forms = (bits >> 2 & 7).count_ones();
             assert_eq!(flags.conflict(), both || forms > 1, "{flags:?}");
         }
-        assert_eq!(RequestFlags::from_bits(64), None);
+        assert_eq!(RequestFlags::from_bits(256), None);
         assert_eq!(RequestFlags::from_bits(REPLY_BIT), None);
         assert_eq!(ReplyFlags::from_bits(2), None);
     }

@@ -20,6 +20,7 @@ pub mod limits;
 pub mod lock;
 pub mod multi;
 pub mod opcode;
+pub mod range;
 pub mod routing;
 pub mod scan;
 pub mod stats;
@@ -35,5 +36,6 @@ pub use frame::{
 };
 pub use hello::{Hello, HelloReply};
 pub use opcode::Opcode;
+pub use range::ByteRange;
 pub use scan::ScanQuery;
 pub use status::{Fault, Retry, Status};

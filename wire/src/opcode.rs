@@ -182,6 +182,11 @@ const PUT: RequestFlags = TTL
     .union(RequestFlags::IF_ABSENT)
     .union(RequestFlags::IF_PRESENT)
     .union(RequestFlags::RETURN_OLD);
+const EXPIRE: RequestFlags = TTL
+    .union(RequestFlags::IF_ABSENT)
+    .union(RequestFlags::IF_PRESENT)
+    .union(RequestFlags::IF_LATER)
+    .union(RequestFlags::IF_EARLIER);
 const CAS: RequestFlags = TTL
     .union(RequestFlags::KEEP_TTL)
     .union(RequestFlags::IF_ABSENT);
@@ -219,11 +224,13 @@ opcodes! {
     Put = 0x12, Key, KEYED.with(Parts::VALUE).with(Parts::ARG), PUT;
     /// Removes a key. Reply: `arg` = number removed: `Ok` with 1, or `NotFound` with 0.
     Delete = 0x13, Key, KEYED, RequestFlags::NONE;
-    /// Whether a key is present. Reply: `Ok` with its `version`, or `NotFound`.
+    /// Whether a key is present. Reply: `Ok` with its `version` and `arg` = bytes of its value; or
+    /// `NotFound`.
     Exists = 0x14, Key, KEYED, RequestFlags::NONE;
     /// Sets the expiry of a key; at or before now it removes the key. Reply: `Ok`, `arg` = the new
-    /// expiry in Unix milliseconds (0: it was removed), `version`; or `NotFound`.
-    Expire = 0x15, Key, KEYED.with(Parts::ARG), TTL;
+    /// expiry in Unix milliseconds (0: it was removed), `version`; `Mismatch`, where a condition
+    /// does not hold, with `arg` = the expiry that is there (0: never) and `version`; or `NotFound`.
+    Expire = 0x15, Key, KEYED.with(Parts::ARG), EXPIRE;
     /// Removes the expiry of a key. Reply: `Ok`, `arg` = 1 where there was one, else 0, `version`;
     /// or `NotFound`.
     Persist = 0x16, Key, KEYED, RequestFlags::NONE;
@@ -257,9 +264,22 @@ opcodes! {
     MultiGet = 0x20, Multi, MANY, RequestFlags::NONE;
     /// Stores many values with one expiry. Reply: one item for each entry, in order; `arg` = number
     /// stored.
-    MultiPut = 0x21, Multi, MANY.with(Parts::ARG), TTL.union(RequestFlags::KEEP_TTL);
+    /// With `IF_ABSENT` all or none, on one core: `Exists` where any key is present, `ManyOwners`.
+    MultiPut = 0x21, Multi, MANY.with(Parts::ARG), TTL
+        .union(RequestFlags::KEEP_TTL)
+        .union(RequestFlags::IF_ABSENT);
     /// Removes many keys. Reply: one item for each key, in order; `arg` = number removed.
     MultiDelete = 0x22, Multi, MANY, RequestFlags::NONE;
+    /// Some bytes of a value; see [`crate::range`]. Reply: `value` = those bytes, `arg` = bytes of
+    /// the whole value, `version`; or `NotFound`.
+    GetRange = 0x28, Key, KEYED.with(Parts::VALUE), RequestFlags::NONE;
+    /// Overwrites bytes of a value from the offset `arg` on, with zero bytes before it where the
+    /// value is shorter, keeping the expiry; an absent key counts as empty. Reply: `arg` = bytes of
+    /// the whole value, `version`; or `ValueTooLarge`.
+    SetRange = 0x29, Key, KEYED.with(Parts::VALUE).with(Parts::ARG), RequestFlags::NONE;
+    /// The value of a key, whose expiry is set, or removed without a TTL flag. Reply: `value`,
+    /// `version`, `arg` = the new expiry in Unix milliseconds (0: never); or `NotFound`.
+    GetExpire = 0x2A, Key, KEYED.with(Parts::ARG), TTL;
     /// Takes the lock of this name, waiting in line as long as the value says; see
     /// [`crate::lock`]. With `TTL_RELATIVE` it is given back after `arg` milliseconds. Reply:
     /// `version` = the token; or `LockNotAcquired`.
@@ -339,6 +359,7 @@ impl Opcode {
             | Self::Exists
             | Self::Ttl
             | Self::MultiGet
+            | Self::GetRange
             | Self::Scan
             | Self::Size
             | Self::RandomKey
@@ -362,6 +383,8 @@ impl Opcode {
             | Self::Lease
             | Self::MultiPut
             | Self::MultiDelete
+            | Self::SetRange
+            | Self::GetExpire
             | Self::Destroy
             | Self::Subscribe
             | Self::Unsubscribe

@@ -104,6 +104,7 @@ statuses! {
     UnsupportedProtocol = 0x1F, Client, No, "no protocol version is known to both sides";
     ReplyTooLarge = 0x20, Client, No, "the value does not fit this multi-key reply any more: get it alone";
     NoSuchLock = 0x21, Client, No, "the lock is not held under this token: it was released, it expired, or it is another's";
+    ManyOwners = 0x22, Client, No, "the keys belong to more than one core, and the request is all or nothing";
     ChannelTooLarge = 0x28, Client, No, "a channel's name is longer than 1,024 bytes, or a pattern longer than 256";
     ReservedChannel = 0x29, Client, No, "only the node publishes on channels that begin with __jerboa__:";
 

@@ -9,9 +9,9 @@
 
 use jerboa_wire::opcode::Kind;
 use jerboa_wire::{
-    Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, Message, Opcode, Reply, ReplyFlags,
-    Request, RequestFlags, ScanQuery, Status, channel, decode_reply, decode_request, limits, lock,
-    multi,
+    ByteRange, Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, Message, Opcode, Reply,
+    ReplyFlags, Request, RequestFlags, ScanQuery, Status, channel, decode_reply, decode_request,
+    limits, lock, multi,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -55,7 +55,10 @@ fn flags_of(opcode: Opcode) -> Vec<RequestFlags> {
     (0..=RequestFlags::ALL.bits())
         .filter_map(RequestFlags::from_bits)
         .filter(|flags| allowed.contains(*flags) && !flags.conflict())
-        .filter(|flags| !matches!(opcode, Opcode::Expire | Opcode::Lease) || !flags.is_empty())
+        .filter(|flags| {
+            let needs_time = matches!(opcode, Opcode::Expire | Opcode::Lease);
+            !needs_time || flags.intersects(RequestFlags::TTL_FORMS)
+        })
         .collect()
 }
 
@@ -97,6 +100,14 @@ fn value_of(
             let wait_ms = value.len() as u64 * 1000;
             return (lock::encode_wait(wait_ms).to_vec(), 0);
         }
+        Opcode::GetRange => {
+            let range = ByteRange {
+                start: value.len() as i64,
+                end: -(items.len() as i64),
+            };
+            return (range.encode().to_vec(), 0);
+        }
+        Opcode::SetRange => return (value, 0),
         Opcode::Hello => {
             return (
                 Hello::new(value.len().is_multiple_of(2)).encode().to_vec(),
@@ -156,6 +167,7 @@ fn requests() -> impl Strategy<Value = OwnRequest> {
             Opcode::Incr | Opcode::Decr | Opcode::Scan | Opcode::Channels => arg,
             // Kinds to change, and all of them to turn on.
             Opcode::Events => (arg & 0x1F) * 0x101,
+            Opcode::SetRange => arg % 1000,
             // Its exponent is not all ones, so it is finite.
             Opcode::IncrFloat => arg & !(1 << 62),
             Opcode::HotKeys => arg % 1024 + 1,
@@ -202,6 +214,8 @@ fn carries_value(opcode: Opcode, status: Status) -> bool {
             | Opcode::GetMeta
             | Opcode::Put
             | Opcode::GetDelete
+            | Opcode::GetRange
+            | Opcode::GetExpire
             | Opcode::Ping
             | Opcode::Stats
             | Opcode::Verify

@@ -6,6 +6,7 @@
 mod everywhere;
 pub(super) mod lock;
 mod multi;
+mod range;
 mod scan;
 mod update;
 
@@ -110,8 +111,10 @@ fn creates(request: &Request<'_>) -> bool {
             | Opcode::MultiPut
             | Opcode::Append
             | Opcode::IncrFloat
+            | Opcode::SetRange
             | Opcode::Lock
-    ) || request.flags.contains(RequestFlags::IF_ABSENT)
+    ) || matches!(request.opcode, Opcode::Cas | Opcode::CasValue)
+        && request.flags.contains(RequestFlags::IF_ABSENT)
 }
 
 /// The engine, at the time and in the manner of one request.
@@ -130,8 +133,12 @@ impl Execution<'_> {
     pub(super) fn key(&mut self, request: &Request<'_>, at: Address, out: &mut Vec<u8>) {
         let (key, now_ms) = (request.key, self.now_ms);
         let reply = match request.opcode {
-            Opcode::Get | Opcode::GetMeta => {
+            Opcode::Get => {
                 self.get(request, at, out);
+                return;
+            }
+            Opcode::GetMeta => {
+                self.get_telling(request, at, |expires_at_ms| expires_at_ms.unwrap_or(0), out);
                 return;
             }
             Opcode::Put if request.flags.contains(RequestFlags::RETURN_OLD) => {
@@ -139,6 +146,11 @@ impl Execution<'_> {
             }
             Opcode::GetDelete => return self.get_delete(request, at, out),
             Opcode::CasValue => return self.compare_value(request, at, out),
+            Opcode::GetRange => return self.get_range(request, at, out),
+            Opcode::GetExpire => {
+                return self.get_expire(request, at, expiry_of(request, now_ms), out);
+            }
+            Opcode::SetRange => self.set_range(request, at),
             Opcode::Put => self.put(request, at),
             Opcode::Delete => {
                 let removed = self.shard.delete(at, key, now_ms);
@@ -152,14 +164,14 @@ impl Execution<'_> {
                     ..self.answering.head(request, status)
                 }
             }
-            Opcode::Exists => self.describe(request, at, |_| 0),
+            Opcode::Exists => self.describe(request, at, |metadata| metadata.value_bytes.into()),
             Opcode::Ttl => self.describe(request, at, |metadata| {
                 // At least 1: 0 says that the entry does not expire.
                 metadata
                     .expires_at_ms
                     .map_or(0, |at_ms| at_ms.saturating_sub(now_ms).max(1))
             }),
-            Opcode::Expire => self.set_expiry(request, at, expiry_of(request, now_ms)),
+            Opcode::Expire => self.expire(request, at),
             Opcode::Persist => self.persist(request, at),
             Opcode::Incr | Opcode::Decr => self.count(request, at),
             Opcode::Append => self.append(request, at),
@@ -175,18 +187,26 @@ impl Execution<'_> {
     /// Answers with the entry; whether it did, there being one and room for it.
     #[inline]
     fn get(&mut self, request: &Request<'_>, at: Address, out: &mut Vec<u8>) -> bool {
+        self.get_telling(request, at, |_| 0, out)
+    }
+
+    /// As `get`, with what `arg` tells of the entry's expiry.
+    #[inline]
+    fn get_telling(
+        &mut self,
+        request: &Request<'_>,
+        at: Address,
+        arg: impl Fn(Option<u64>) -> u64,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let answering = &self.answering;
         let Some(entry) = self.shard.get(at, request.key, self.now_ms) else {
             answering.status(request, Status::NotFound, out);
             return false;
         };
-        let arg = match request.opcode {
-            Opcode::GetMeta => entry.expires_at_ms.unwrap_or(0),
-            _ => 0,
-        };
         let head = Reply {
             version: entry.version,
-            arg,
+            arg: arg(entry.expires_at_ms),
             ..answering.head(request, Status::Ok)
         };
         let bytes = entry.value.len();
@@ -251,6 +271,28 @@ impl Execution<'_> {
         }
     }
 
+    /// Sets an expiry if what the request wants of the one that is there holds.
+    fn expire(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
+        let expires_at_ms = expiry_of(request, self.now_ms);
+        let conditions = RequestFlags::IF_ABSENT
+            | RequestFlags::IF_PRESENT
+            | RequestFlags::IF_LATER
+            | RequestFlags::IF_EARLIER;
+        if request.flags.intersects(conditions) {
+            let Some(metadata) = self.shard.metadata(at, request.key, self.now_ms) else {
+                return self.answering.head(request, Status::NotFound);
+            };
+            if !is_wanted(request.flags, metadata.expires_at_ms, expires_at_ms) {
+                return Reply {
+                    version: metadata.version,
+                    arg: metadata.expires_at_ms.unwrap_or(0),
+                    ..self.answering.head(request, Status::Mismatch)
+                };
+            }
+        }
+        self.set_expiry(request, at, expires_at_ms)
+    }
+
     fn persist(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
         match self.shard.metadata(at, request.key, self.now_ms) {
             Some(Metadata {
@@ -308,6 +350,17 @@ impl Execution<'_> {
             Err(error) => answering.head(request, status_of(error)),
         }
     }
+}
+
+/// Whether an expiry may take the place of another: an entry that never expires does so later than
+/// any other.
+fn is_wanted(flags: RequestFlags, there: Option<u64>, new: Option<u64>) -> bool {
+    let (there_ms, new_ms) = (there.unwrap_or(u64::MAX), new.unwrap_or(u64::MAX));
+    let holds = |flag, condition: bool| condition || !flags.contains(flag);
+    holds(RequestFlags::IF_ABSENT, there.is_none())
+        && holds(RequestFlags::IF_PRESENT, there.is_some())
+        && holds(RequestFlags::IF_LATER, new_ms > there_ms)
+        && holds(RequestFlags::IF_EARLIER, new_ms < there_ms)
 }
 
 /// The expiry that a put asks for.

@@ -14,7 +14,9 @@ use arrayvec::ArrayVec;
 use jerboa_core_shard::{Address, Shard};
 use jerboa_wire::opcode::Kind;
 use jerboa_wire::routing::partition_of;
-use jerboa_wire::{DecodeError, Decoded, Opcode, Reply, Request, Status, decode_request};
+use jerboa_wire::{
+    DecodeError, Decoded, Opcode, Reply, Request, RequestFlags, Status, decode_request,
+};
 
 use super::WorkerConfig;
 use super::budget::{BATCH, WORK_OF_SCAN, WORK_OF_STATS, WORK_OF_TABLES, WORK_PER_CONNECTION};
@@ -392,6 +394,15 @@ impl Executor<'_> {
         }
         if request.hops > 0 {
             return session.reply(|out| answering.status(request, Status::NotOwner, out));
+        }
+        if request.flags.contains(RequestFlags::IF_ABSENT) {
+            // All or nothing: by one core.
+            let mut owners = request.entries().map(|entry| owner(entry.key));
+            let core = owners.next().unwrap_or(own);
+            if owners.all(|other| other == core) {
+                return self.forward(socket, request, core, answering);
+            }
+            return session.reply(|out| answering.status(request, Status::ManyOwners, out));
         }
         self.scatter(socket, request, owner, answering);
     }

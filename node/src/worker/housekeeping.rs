@@ -409,7 +409,7 @@ fn unkept(reply: &[u8], crc: Crc) -> Option<Vec<u8>> {
     };
     let reads = matches!(
         frame.opcode,
-        Opcode::Get | Opcode::GetMeta | Opcode::MultiGet
+        Opcode::Get | Opcode::GetMeta | Opcode::GetRange | Opcode::MultiGet
     );
     let busy = Reply {
         flags: frame.flags,

@@ -345,6 +345,8 @@ const fn carries_value(opcode: Opcode) -> bool {
             | Opcode::GetMeta
             | Opcode::Put
             | Opcode::GetDelete
+            | Opcode::GetRange
+            | Opcode::GetExpire
             | Opcode::Ping
             | Opcode::Hello
             | Opcode::Topology

@@ -10,6 +10,7 @@ use crate::limits;
 use crate::lock;
 use crate::multi::{self, Entries, Keys};
 use crate::opcode::{Kind, Opcode, Parts, Shape};
+use crate::range;
 use crate::scan;
 use crate::stats::{HOT_KEYS_MAX, MAP_STATS_AFTER};
 
@@ -256,9 +257,21 @@ fn check_key(request: &Request<'_>, value_bytes_max: u32) -> Result<(), DecodeEr
         Opcode::Lock if lock::decode_wait(request.value).is_none() => {
             Err(DecodeErrorKind::MalformedPayload)
         }
+        Opcode::GetRange => range::check(request.value),
         Opcode::CasValue => compare::check(request.value, wants_absent, value_bytes_max),
+        Opcode::SetRange => check_set_range(request, value_bytes_max),
         _ => check_value(request, value_bytes_max),
     }
+}
+
+/// The value that it makes may not be too long either, whatever is there before.
+fn check_set_range(request: &Request<'_>, max: u32) -> Result<(), DecodeErrorKind> {
+    let end = request.arg.saturating_add(request.value.len() as u64);
+    if request.value.is_empty() || end <= u64::from(max) {
+        return Ok(());
+    }
+    let declared = u32::try_from(end).unwrap_or(u32::MAX);
+    Err(DecodeErrorKind::ValueTooLarge { declared, max })
 }
 
 #[inline]

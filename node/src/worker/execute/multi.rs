@@ -3,7 +3,7 @@
 use arrayvec::ArrayVec;
 use jerboa_core_shard::{Address, MapId, PutOptions, PutOutcome, Shard};
 use jerboa_wire::frame::{begin_reply, finish_reply};
-use jerboa_wire::{Opcode, Request, Status, limits, multi};
+use jerboa_wire::{Opcode, Request, RequestFlags, Status, limits, multi};
 
 use super::{Execution, MapChoice, put_expiry, status_of};
 use crate::worker::budget::{BATCH, LARGE_REPLY_BYTES};
@@ -23,6 +23,11 @@ impl Execution<'_> {
             MapChoice::Unknown => None,
             MapChoice::Refused(status) => return answering.status(request, status, out),
         };
+        let all_or_nothing = request.flags.contains(RequestFlags::IF_ABSENT);
+        if all_or_nothing && self.any_present(request, map, &partition) {
+            return answering.status(request, Status::Exists, out);
+        }
+        let start = out.len();
         let begun = begin_reply(&answering.head(request, Status::Ok), out, answering.crc);
         let left = request.count as usize;
         let room = self.room.max(LARGE_REPLY_BYTES);
@@ -33,6 +38,7 @@ impl Execution<'_> {
             out,
             done: 0,
             left,
+            refused: None,
         };
         match request.opcode {
             Opcode::MultiPut => run.put(request, &partition),
@@ -44,10 +50,45 @@ impl Execution<'_> {
                 self.room = self.room.saturating_sub(run.out.len() - before);
             }
         }
-        let done = run.done;
+        let (done, refused) = (run.done, run.refused);
+        if all_or_nothing && let Some(status) = refused {
+            // Nothing was there before.
+            for entry in request.entries() {
+                let at = self.shard.address(
+                    map.unwrap_or(MapId::DEFAULT),
+                    partition(entry.key),
+                    entry.key,
+                );
+                self.shard.delete(at, entry.key, self.now_ms);
+            }
+            out.truncate(start);
+            return answering.status(request, status, out);
+        }
         if finish_reply(begun, request.count, done, out).is_err() {
             answering.status(request, Status::ReplyTooLarge, out);
         }
+    }
+}
+
+impl Execution<'_> {
+    /// Whether any key of a MultiPut is present.
+    fn any_present(
+        &mut self,
+        request: &Request<'_>,
+        map: Option<MapId>,
+        partition: &impl Fn(&[u8]) -> u16,
+    ) -> bool {
+        let map = map.unwrap_or(MapId::DEFAULT);
+        let mut any = false;
+        in_batches(request.entries(), |batch: &[multi::Entry<'_>]| {
+            let keys = batch.iter().map(|entry| entry.key);
+            let addresses = addresses(self.shard, map, keys, partition);
+            self.shard.prefetch(&addresses);
+            for (entry, at) in batch.iter().zip(&addresses) {
+                any = any || self.shard.metadata(*at, entry.key, self.now_ms).is_some();
+            }
+        });
+        any
     }
 }
 
@@ -61,6 +102,8 @@ struct Run<'a> {
     done: u64,
     /// Items not answered yet.
     left: usize,
+    /// What the first item that was not stored was answered.
+    refused: Option<Status>,
 }
 
 impl Run<'_> {
@@ -125,6 +168,9 @@ impl Run<'_> {
                         Ok(PutOutcome::Missing) => (Status::NotFound, 0),
                         Err(error) => (status_of(error), 0),
                     };
+                if status != Status::Ok {
+                    self.refused.get_or_insert(status);
+                }
                 multi::push_stored(self.out, status, version);
             }
         });
@@ -159,9 +205,18 @@ impl Run<'_> {
         keys: impl Iterator<Item = &'k [u8]>,
         partition: &impl Fn(&[u8]) -> u16,
     ) -> ArrayVec<Address, BATCH> {
-        keys.map(|key| self.shard.address(map, partition(key), key))
-            .collect()
+        addresses(self.shard, map, keys, partition)
     }
+}
+
+fn addresses<'k>(
+    shard: &Shard,
+    map: MapId,
+    keys: impl Iterator<Item = &'k [u8]>,
+    partition: &impl Fn(&[u8]) -> u16,
+) -> ArrayVec<Address, BATCH> {
+    keys.map(|key| shard.address(map, partition(key), key))
+        .collect()
 }
 
 /// Hands out the items in batches of at most [`BATCH`].

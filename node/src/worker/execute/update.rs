@@ -186,7 +186,7 @@ impl Execution<'_> {
     }
 }
 
-fn kept(expires_at_ms: Option<u64>) -> Expiry {
+pub(super) fn kept(expires_at_ms: Option<u64>) -> Expiry {
     expires_at_ms.map_or(Expiry::None, Expiry::At)
 }
 
