@@ -35,9 +35,9 @@ pub struct Plan {
     pub memory_bytes: u64,
     /// Connections accepted in all.
     pub connections_max: u32,
-    /// Where every core listens.
+    /// Where every core listens; port 0 where none does.
     pub any_core: SocketAddr,
-    /// Where each core listens alone, in core order.
+    /// Where each core listens alone, in core order; none where the node does not listen.
     pub cores: Vec<SocketAddr>,
 }
 
@@ -50,17 +50,35 @@ pub fn prepare(config: &Config) -> Result<Plan, HostError> {
     plan(config, &Readings::take())
 }
 
+/// As [`prepare`] for a node that does not listen: it needs no ports.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_unheard(config: &Config) -> Result<Plan, HostError> {
+    limits::raise();
+    let silent = |config: &Config, _| Ok((SocketAddr::new(config.bind, 0), Vec::new()));
+    fit(config, &Readings::take(), silent)
+}
+
 /// Fits `config` to a host that reads as `readings`. Ports are tried on this machine.
 ///
 /// # Errors
 /// As [`prepare`].
 pub fn plan(config: &Config, readings: &Readings) -> Result<Plan, HostError> {
+    fit(config, readings, ports::choose)
+}
+
+fn fit(
+    config: &Config,
+    readings: &Readings,
+    choose_ports: impl Fn(&Config, usize) -> Result<(SocketAddr, Vec<SocketAddr>), HostError>,
+) -> Result<Plan, HostError> {
     let cpus = cpus::choose(config.cores.as_ref(), readings)?;
     ring::judge(readings)?;
     limits::check_memlock(cpus.len(), readings)?;
     let memory_bytes = memory::choose(config.memory, cpus.len(), &readings.memory)?;
     let connections_max = limits::choose_connections(config.connections_max, cpus.len(), readings)?;
-    let (any_core, cores) = ports::choose(config, cpus.len())?;
+    let (any_core, cores) = choose_ports(config, cpus.len())?;
     Ok(Plan {
         cpus,
         memory_bytes,

@@ -3,7 +3,9 @@
 //! Everything that can fail fails before [`Node::start`] returns: the host is checked, all ports
 //! are bound and every core has its memory and its ring, or nothing runs and the error says why.
 
+mod builder;
 mod error;
+mod shutdown;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,8 +20,11 @@ use jerboa_wire::stats::{
 };
 use tracing::{error, info};
 
+use shutdown::Joining;
+pub use builder::Builder;
 pub use error::{NodeError, StartError};
 
+use crate::embedded::{DMap, Door, Embedded, Inlet, is_core_thread, mark_core_thread};
 use crate::config::{Config, HugePages, WhenFull};
 use crate::host::{self, HostError, Plan};
 use crate::net::{self, Waker};
@@ -45,6 +50,8 @@ pub struct Node {
     addresses: Addresses,
     shared: Arc<Shared>,
     stopper: Stopper,
+    doors: Arc<[Door]>,
+    embedded: Embedded,
     executors: Vec<ExecutorJoinHandle<Result<(), NodeError>>>,
 }
 
@@ -68,24 +75,60 @@ impl Stopper {
 /// Where a node listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// The port that every core serves.
+    /// The port that every core serves; port 0 where the node does not listen.
     pub any_core: SocketAddr,
-    /// Each core's own port, in core order.
+    /// Each core's own port, in core order; none where the node does not listen.
     pub cores: Vec<SocketAddr>,
 }
 
 impl Node {
-    /// Starts a node and returns when it serves.
+    /// A node to be started inside this process, with the default settings until told otherwise.
+    ///
+    /// ```no_run
+    /// # use jerboa::Node;
+    /// let node = Node::builder().cores(2.into()).memory(256 << 20).start()?;
+    /// # Ok::<(), jerboa::node::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Starts a node that listens, and returns when it serves.
     ///
     /// # Errors
     /// Names the cause and, where there is one, the remedy. Nothing is left running.
     pub fn start(config: &Config) -> Result<Self, StartError> {
+        Self::start_as(config, true)
+    }
+
+    fn start_as(config: &Config, listens: bool) -> Result<Self, StartError> {
         config.validate()?;
-        let (plan, addresses, listeners) = find_room(config)?;
+        let (plan, addresses, listeners) = if listens {
+            find_room(config)?
+        } else {
+            let plan = host::prepare_unheard(config)?;
+            let addresses = Addresses {
+                any_core: plan.any_core,
+                cores: Vec::new(),
+            };
+            let listeners = plan.cpus.iter().map(|_| Listeners::default()).collect();
+            (plan, addresses, listeners)
+        };
         let cores = plan.cpus.len();
-        let shared = Arc::new(share(config, &plan, &addresses)?);
+        let topology = describe(config, &plan, &addresses)?;
+        let shared = Arc::new(share(config, &plan, &topology));
         let wakers: Result<Arc<[Waker]>, _> = (0..cores).map(|_| Waker::new()).collect();
         let wakers = wakers.map_err(StartError::Wake)?;
+        let door = |waker: &Waker| Door::new(config.mailbox_capacity, waker.clone());
+        let doors: Arc<[Door]> = wakers.iter().map(door).collect();
+        let embedded = Embedded::new(
+            Arc::clone(&shared),
+            Arc::clone(&doors),
+            &topology,
+            config.value_bytes_max,
+            Duration::from_micros(config.spin_us.into()),
+        );
         let stopper = Stopper {
             shared: Arc::clone(&shared),
             wakers,
@@ -94,6 +137,8 @@ impl Node {
             addresses,
             shared,
             stopper,
+            doors,
+            embedded,
             executors: Vec::with_capacity(cores),
         };
         node.start_cores(config, &plan, listeners)?;
@@ -114,6 +159,7 @@ impl Node {
             let links = Links {
                 mailboxes: Arc::clone(&mailboxes),
                 inbox,
+                inlet: Inlet::new(Arc::clone(&self.doors), core),
                 waker: self.stopper.wakers[index].clone(),
             };
             let shard = shard_config(config, plan, &self.shared, core);
@@ -150,6 +196,38 @@ impl Node {
     #[must_use]
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// The way from any thread of this process to the node's maps.
+    #[must_use]
+    pub fn embedded(&self) -> &Embedded {
+        &self.embedded
+    }
+
+    /// The map of this name, for any thread of this process. The empty name is the default map.
+    #[must_use]
+    pub fn dmap(&self, name: impl AsRef<[u8]>) -> DMap {
+        DMap::new(self.embedded.clone(), name)
+    }
+
+    /// Stops the node: what is under way is answered, memory and threads are given back. Calls that
+    /// come later fail. Dropping the future does not call the stop off.
+    ///
+    /// # Errors
+    /// The first core that failed.
+    pub async fn shutdown(mut self) -> Result<(), NodeError> {
+        self.request_stop();
+        let executors = std::mem::take(&mut self.executors);
+        Joining::begin(move || join_all(executors)).await
+    }
+
+    /// As [`Node::shutdown`]; blocks the calling thread meanwhile.
+    ///
+    /// # Errors
+    /// The first core that failed; [`NodeError::OnCoreThread`].
+    pub fn shutdown_blocking(self) -> Result<(), NodeError> {
+        self.request_stop();
+        self.join()
     }
 
     /// Tells the cores to drain and end. Returns at once; [`Node::join`] waits.
@@ -229,19 +307,30 @@ impl Node {
     }
 
     fn wait(&mut self) -> Result<(), NodeError> {
-        let mut outcome = Ok(());
-        for (index, executor) in self.executors.drain(..).enumerate() {
-            let ended = executor
-                .join()
-                .map_err(|error| NodeError::Died {
-                    core: index,
-                    reason: error.to_string(),
-                })
-                .flatten();
-            outcome = outcome.and(ended);
+        let executors = std::mem::take(&mut self.executors);
+        if is_core_thread() {
+            // It would wait for itself. The cores end all the same.
+            return Err(NodeError::OnCoreThread);
         }
-        outcome
+        join_all(executors)
     }
+}
+
+fn join_all(
+    executors: Vec<ExecutorJoinHandle<Result<(), NodeError>>>,
+) -> Result<(), NodeError> {
+    let mut outcome = Ok(());
+    for (core, executor) in executors.into_iter().enumerate() {
+        let ended = executor
+            .join()
+            .map_err(|error| NodeError::Died {
+                core,
+                reason: error.to_string(),
+            })
+            .flatten();
+        outcome = outcome.and(ended);
+    }
+    outcome
 }
 
 impl Drop for Node {
@@ -289,7 +378,7 @@ fn listen(plan: &Plan) -> Result<(Addresses, Vec<Listeners>), HostError> {
         cores.push(address);
         listeners.push(Listeners {
             any_core: vec![any_core],
-            own_core,
+            own_core: Some(own_core),
         });
     }
     let addresses = Addresses {
@@ -310,6 +399,7 @@ async fn run_core(
     listeners: Listeners,
     report: Report,
 ) -> Result<(), NodeError> {
+    mark_core_thread();
     let core = config.core;
     let failed = |error| {
         let _ = report.send(Err(error));
@@ -339,30 +429,29 @@ async fn run_core(
     Ok(())
 }
 
-fn share(config: &Config, plan: &Plan, addresses: &Addresses) -> Result<Shared, StartError> {
-    let cores = plan.cpus.len() as u16;
-    let member = random();
+/// The node as the only member of its cluster.
+fn describe(config: &Config, plan: &Plan, addresses: &Addresses) -> Result<Topology, StartError> {
     let first_core_port = addresses.cores.first().map_or(0, SocketAddr::port);
-    let topology = Topology::single(
-        FIRST_EPOCH,
-        config.partitions,
-        Member {
-            id: member,
-            alive: true,
-            cores,
-            host: addresses.any_core.ip().to_string(),
-            any_core_port: addresses.any_core.port(),
-            first_core_port,
-        },
-    )
-    .map_err(StartError::Topology)?;
+    let member = Member {
+        id: random(),
+        alive: true,
+        cores: plan.cpus.len() as u16,
+        host: addresses.any_core.ip().to_string(),
+        any_core_port: addresses.any_core.port(),
+        first_core_port,
+    };
+    Topology::single(FIRST_EPOCH, config.partitions, member).map_err(StartError::Topology)
+}
+
+fn share(config: &Config, plan: &Plan, topology: &Topology) -> Shared {
+    let cores = plan.cpus.len() as u16;
     let mut encoded = Vec::new();
     topology.encode(&mut encoded);
-    Ok(Shared {
+    Shared {
         core_of_partition: core_table(config.partitions, cores),
         partition_count: config.partitions,
         epoch: FIRST_EPOCH,
-        member,
+        member: topology.members().first().map_or(0, |member| member.id),
         topology: encoded,
         stats: (0..cores).map(|_| CoreStats::default()).collect(),
         directory: Directory::new(cores),
@@ -373,7 +462,7 @@ fn share(config: &Config, plan: &Plan, addresses: &Addresses) -> Result<Shared, 
         stopping: AtomicBool::new(false),
         failed: AtomicBool::new(false),
         draining: AtomicUsize::new(usize::from(cores)),
-    })
+    }
 }
 
 fn shard_config(config: &Config, plan: &Plan, shared: &Shared, core: u16) -> ShardConfig {

@@ -13,6 +13,7 @@ mod connection;
 pub(crate) mod events;
 mod execute;
 mod executor;
+mod foreign;
 mod gather;
 mod housekeeping;
 mod intake;
@@ -38,14 +39,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jerboa_core_shard::Shard;
 
+use crate::embedded::Inlet;
 use crate::net::{Completion, Ring, RingConfig, RingError, SocketId, Waker};
 use budget::{COMPLETIONS_PER_TURN, POOLED_BUFFER_BYTES, TICK_MS, TURNS_PER_YIELD};
 use buffer::Pool;
+use foreign::Foreign;
 use locking::Locks;
 pub(crate) use mailbox::mailboxes;
 use mailbox::{Inbox, Mailbox, Message, Outbox};
 use measure::Measures;
 use pubsub::{PubSub, SubscriptionLimits};
+pub(crate) use scan::core_of_cursor;
 use session::Session;
 use shared::Shared;
 use stats::Counts;
@@ -77,6 +81,8 @@ pub(crate) struct WorkerConfig {
 pub(crate) struct Links {
     pub(crate) mailboxes: Arc<[Mailbox]>,
     pub(crate) inbox: Inbox,
+    /// The way in for threads that are no cores.
+    pub(crate) inlet: Inlet,
     pub(crate) waker: Waker,
 }
 
@@ -88,6 +94,7 @@ pub(crate) struct Worker {
     ring: Ring,
     inbox: Inbox,
     outbox: Outbox,
+    foreign: Foreign,
     sessions: Vec<Option<Session>>,
     session_count: usize,
     /// Bytes that the sessions hold, as of their last [`Worker::account`].
@@ -145,7 +152,7 @@ impl Worker {
     ) -> Result<Self, RingError> {
         let mut ring = Ring::new(&RingConfig::default(), links.waker)?;
         let any_core_listeners = listeners.any_core.len();
-        for listener in listeners.any_core.into_iter().chain([listeners.own_core]) {
+        for listener in listeners.any_core.into_iter().chain(listeners.own_core) {
             ring.listen(listener);
         }
         shared.stats[usize::from(config.core)].adopt_thread();
@@ -158,6 +165,7 @@ impl Worker {
             ring,
             inbox: links.inbox,
             outbox,
+            foreign: Foreign::new(links.inlet),
             sessions: Vec::new(),
             session_count: 0,
             buffered_bytes: 0,
@@ -219,10 +227,12 @@ impl Worker {
             idle_since = None;
             self.counts.parks += 1;
             self.publish(now_ms());
-            let (inbox, shared) = (&self.inbox, &self.shared);
+            let (inbox, foreign, shared) = (&self.inbox, &self.foreign, &self.shared);
             let (stopping, drain) = (&shared.stopping, &self.drain_until);
-            let has_work =
-                || !inbox.is_empty() || (stopping.load(Ordering::SeqCst) && drain.is_none());
+            let has_work = || {
+                let messages = !inbox.is_empty() || !foreign.is_empty();
+                messages || (stopping.load(Ordering::SeqCst) && drain.is_none())
+            };
             self.ring.park(has_work)?;
         }
     }
@@ -231,7 +241,8 @@ impl Worker {
         self.ring.enter()?;
         let mut completions = std::mem::take(&mut self.completions);
         let reaped = self.ring.reap(&mut completions, COMPLETIONS_PER_TURN);
-        let messages = !self.inbox.is_empty() || self.forwards.len() > 0;
+        let messages =
+            !self.inbox.is_empty() || !self.foreign.is_empty() || self.forwards.len() > 0;
         let work = messages || self.shard_busy || self.locks.have_work() || self.pubsub.has_work();
         if reaped == 0 && self.ready.is_empty() && !work {
             self.completions = completions;
@@ -248,6 +259,7 @@ impl Worker {
         self.execute_inputs(now_ms);
         self.take_answers(now_ms);
         self.take_requests(now_ms);
+        self.take_calls(now_ms);
         self.serve_locks(now_ms);
         self.send_messages();
         self.flush(now_ms);
@@ -296,12 +308,13 @@ impl Worker {
     }
 }
 
-/// The listening sockets of one core.
+/// The listening sockets of one core; none where the node does not listen.
+#[derive(Default)]
 pub(crate) struct Listeners {
     /// This core's share of the port that all cores serve.
     pub(crate) any_core: Vec<OwnedFd>,
     /// This core's own port.
-    pub(crate) own_core: OwnedFd,
+    pub(crate) own_core: Option<OwnedFd>,
 }
 
 /// The wall clock, in Unix milliseconds: what expiry is measured by.

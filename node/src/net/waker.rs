@@ -41,13 +41,17 @@ impl Waker {
         })
     }
 
-    /// Wakes the core if it sleeps; one atomic operation if it does not.
-    pub fn wake(&self) {
+    /// Wakes the core if it sleeps; returns whether it did. Of a core that is awake only the flag
+    /// is read, which many threads may do at a time without taking it from each other.
+    pub fn wake(&self) -> bool {
         fence(Ordering::SeqCst);
-        if self.inner.parked.swap(false, Ordering::SeqCst) {
+        let slept = self.inner.parked.load(Ordering::SeqCst)
+            && self.inner.parked.swap(false, Ordering::SeqCst);
+        if slept {
             // A full counter means a wake-up is already due.
             let _ = self.inner.event.write(1);
         }
+        slept
     }
 
     /// Announces sleep; look at every mailbox once more after this, before sleeping.

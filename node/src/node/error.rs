@@ -99,6 +99,8 @@ pub enum NodeError {
         /// What its executor said.
         reason: String,
     },
+    /// One of a node's own cores was to wait for the node to end. It ends all the same.
+    OnCoreThread,
 }
 
 impl fmt::Display for NodeError {
@@ -106,6 +108,7 @@ impl fmt::Display for NodeError {
         match self {
             Self::Ring { core, source } => write!(f, "core {core}: io_uring failed: {source}"),
             Self::Died { core, reason } => write!(f, "core {core} ended: {reason}"),
+            Self::OnCoreThread => f.write_str("a core cannot wait for its own node to end"),
         }
     }
 }
@@ -114,7 +117,7 @@ impl Error for NodeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Ring { source, .. } => Some(source),
-            Self::Died { .. } => None,
+            Self::Died { .. } | Self::OnCoreThread => None,
         }
     }
 }

@@ -24,6 +24,9 @@ pub(super) const BATCH: usize = 32;
 /// Mailbox deliveries handled in one turn, each of at most [`FORWARDS_PER_DELIVERY`] requests.
 pub(super) const DELIVERIES_PER_TURN: usize = 16;
 
+/// Operations of embedded calls executed in one turn; a call is always executed whole.
+pub(super) const CALLS_PER_TURN: usize = 512;
+
 /// Requests that travel to another core together.
 pub(super) const FORWARDS_PER_DELIVERY: usize = 128;
 

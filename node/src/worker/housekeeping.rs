@@ -14,10 +14,9 @@ use super::Worker;
 use super::budget::{
     ANSWERS_HELD_FACTOR, DELIVERIES_PER_TURN, LARGE_REPLY_BYTES, SESSIONS_PER_TICK, SHARD_STEP,
 };
-use super::execute::{Answering, Execution, choose_map, encode};
-use super::locking::{Asked, asked_for_lock};
+use super::execute::{Answering, encode};
 use super::mailbox::{Answer, Forward, Grant, Message, Order};
-use super::owned::{execute_owned, owned_key};
+use super::owned::Asker;
 use super::session::Life;
 use crate::net::SocketId;
 
@@ -193,43 +192,14 @@ impl Worker {
             }
             Ok(Decoded::Frame { frame, .. }) => {
                 self.counts.ops += 1;
-                let mut engine = Execution {
-                    own_core: self.config.core,
-                    shard: &mut self.shard,
-                    now_ms,
+                let asker = Asker {
+                    to: forward.to,
                     answering,
-                    // Answers are bounded by what waits to be picked up, and where they arrive.
-                    room: usize::MAX,
+                    since: self.forwards_sent,
                 };
-                let since = self.forwards_sent;
-                let at = owned_key(&mut engine, &self.shared, &frame);
-                if let Some(at) = at {
-                    self.measures.note(frame.opcode, Some(at.map), since);
-                    self.measures.use_key(at.hash, frame.map, frame.key);
-                }
-                match at {
-                    Some(at) if frame.opcode == Opcode::Lock => {
-                        let asked =
-                            asked_for_lock(&mut engine, &mut self.locks, &frame, at, forward.to);
-                        let Asked::Answered { reply: head, grant } = asked else {
-                            return (reply, Order::Parked, None);
-                        };
-                        encode(&head, &mut reply, forward.crc);
-                        return (reply, Order::InTurn, grant);
-                    }
-                    Some(at) => {
-                        engine.key(&frame, at, &mut reply);
-                        self.locks.changed(&frame, at);
-                    }
-                    None => {
-                        let locks = &mut self.locks;
-                        execute_owned(&mut engine, locks, &self.shared, &frame, &mut reply);
-                        let map = choose_map(&mut self.shard, &frame);
-                        self.measures.note(frame.opcode, map.known(), since);
-                        let count = self.shared.partition_count;
-                        self.measures.use_keys(&self.shard, &frame, map, count);
-                    }
-                }
+                let place = self.place(&frame);
+                let (order, grant) = self.serve(&frame, place, &asker, now_ms, &mut reply);
+                return (reply, order, grant);
             }
             Ok(Decoded::Incomplete { .. }) => {
                 let internal = Reply::new(Opcode::Unknown, Status::Internal, 0);
@@ -361,6 +331,7 @@ impl Worker {
         self.drain_until = Some(Instant::now() + patience);
         self.ring.stop_listening();
         self.tell_stop(self.stepped_ms);
+        self.foreign.close();
         self.close_lines(self.stepped_ms);
         for index in 0..self.sessions.len() {
             let socket = SocketId(index as u32);
@@ -389,7 +360,8 @@ impl Worker {
         if Instant::now() >= drain_until {
             return true;
         }
-        let owes = self.session_count > 0 || self.outbox.is_waiting();
+        let owes =
+            self.session_count > 0 || self.outbox.is_waiting() || !self.foreign.is_empty();
         if !owes && !std::mem::replace(&mut self.drained, true) {
             self.shared.draining.fetch_sub(1, Ordering::SeqCst);
         }

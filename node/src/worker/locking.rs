@@ -16,6 +16,7 @@ use jerboa_wire::{
 use super::Worker;
 use super::execute::lock::Attempt;
 use super::execute::{Answering, Execution, MapChoice, encode};
+use super::foreign::FOREIGN;
 use super::mailbox::{Answer, Grant, Message, Order, ReturnAddress};
 use super::session::{Life, Session};
 use super::waiters::{Connection, Waiter, Waiters};
@@ -262,7 +263,9 @@ impl Worker {
             order: Order::Late,
             grant: grant.map(Box::new),
         };
-        if waiter.to.core == self.config.core {
+        if waiter.to.core == FOREIGN {
+            self.answer_waiting_call(waiter.to.serial, &answer.reply, now_ms);
+        } else if waiter.to.core == self.config.core {
             self.deliver_answer(answer, now_ms);
         } else {
             self.outbox.answer(answer);

@@ -1,31 +1,93 @@
 //! Requests, or parts of them, that this core executes because it owns their keys or because every
 //! core does: those that other cores sent here, and this core's own share of what it splits.
 
+use std::time::Instant;
+
 use jerboa_core_shard::Address;
 use jerboa_wire::routing::partition_of;
 use jerboa_wire::{Opcode, Request, Status};
 
-use super::execute::{Execution, MapChoice, choose_map};
-use super::locking::Locks;
+use super::Worker;
+use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
+use super::locking::{Asked, Locks, asked_for_lock};
+use super::mailbox::{Grant, Order, ReturnAddress};
 use super::scan::ScanPlace;
 use super::shared::Shared;
 
-/// Where the key of a request is, if it has one of the core `own` in a map that is there.
-pub(super) fn owned_key(
-    engine: &mut Execution<'_>,
-    shared: &Shared,
-    request: &Request<'_>,
-) -> Option<Address> {
-    if request.key.is_empty() || request.count > 0 || request.opcode.is_everywhere() {
-        return None;
+/// Who asked from elsewhere, and how to answer.
+pub(super) struct Asker {
+    pub(super) to: ReturnAddress,
+    pub(super) answering: Answering,
+    /// When the request was sent, or taken where that is not known.
+    pub(super) since: Instant,
+}
+
+impl Worker {
+    /// Where the key of a request is, if it has one of this core in a map that is there.
+    pub(super) fn place(&mut self, request: &Request<'_>) -> Option<Address> {
+        if request.key.is_empty() || request.count > 0 || request.opcode.is_everywhere() {
+            return None;
+        }
+        let partition = partition_of(request.key, self.shared.partition_count);
+        if self.shared.core_of_partition[usize::from(partition)] != self.config.core {
+            return None;
+        }
+        match choose_map(&mut self.shard, request) {
+            MapChoice::Known(map) => Some(self.shard.address(map, partition, request.key)),
+            MapChoice::Unknown | MapChoice::Refused(_) => None,
+        }
     }
-    let partition = partition_of(request.key, shared.partition_count);
-    if shared.core_of_partition[usize::from(partition)] != engine.own_core {
-        return None;
-    }
-    match choose_map(engine.shard, request) {
-        MapChoice::Known(map) => Some(engine.shard.address(map, partition, request.key)),
-        MapChoice::Unknown | MapChoice::Refused(_) => None,
+
+    /// Executes a request that was asked elsewhere; `place` is what [`Self::place`] says of it.
+    pub(super) fn serve(
+        &mut self,
+        request: &Request<'_>,
+        place: Option<Address>,
+        asker: &Asker,
+        now_ms: u64,
+        reply: &mut Vec<u8>,
+    ) -> (Order, Option<Grant>) {
+        let Asker {
+            to,
+            answering,
+            since,
+        } = *asker;
+        if let Some(at) = place {
+            self.measures.note(request.opcode, Some(at.map), since);
+            self.measures.use_key(at.hash, request.map, request.key);
+        }
+        let mut engine = Execution {
+            own_core: self.config.core,
+            shard: &mut self.shard,
+            now_ms,
+            answering,
+            // Answers are bounded by what waits to be picked up, and where they arrive.
+            room: usize::MAX,
+        };
+        let locks = &mut self.locks;
+        match place {
+            Some(at) if request.opcode == Opcode::Lock => {
+                match asked_for_lock(&mut engine, locks, request, at, to) {
+                    Asked::Waits => return (Order::Parked, None),
+                    Asked::Answered { reply: head, grant } => {
+                        encode(&head, reply, answering.crc);
+                        return (Order::InTurn, grant);
+                    }
+                }
+            }
+            Some(at) => {
+                engine.key(request, at, reply);
+                locks.changed(request, at);
+            }
+            None => {
+                execute_owned(&mut engine, locks, &self.shared, request, reply);
+                let map = choose_map(&mut self.shard, request);
+                self.measures.note(request.opcode, map.known(), since);
+                let count = self.shared.partition_count;
+                self.measures.use_keys(&self.shard, request, map, count);
+            }
+        }
+        (Order::InTurn, None)
     }
 }
 

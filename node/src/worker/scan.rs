@@ -83,6 +83,11 @@ impl ScanPlace {
     }
 }
 
+/// The core that serves a cursor; of one that is no place any core, which refuses it.
+pub(crate) fn core_of_cursor(cursor: u64, shared: &Shared) -> u16 {
+    ScanPlace::of_cursor(cursor, shared).map_or(0, |place| place.core(shared))
+}
+
 /// The start of the first partition of a core, or of one behind it.
 fn first_from_core(core: u16, shared: &Shared) -> Option<ScanPlace> {
     let of_core = |core: u16| {

@@ -65,6 +65,8 @@ core_stats! {
     forwarded,
     /// Requests that other cores sent here.
     forwarded_in,
+    /// Operations that threads of this process called for.
+    called,
     /// Requests refused because the owner's mailbox was full.
     busy,
     /// Connections open now.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::blocking;
 use super::command::Command;
 use super::error::Error;
 use super::many::Split;
@@ -11,7 +12,7 @@ use super::operations::operations;
 use super::options::{Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{Appended, Entry, PutOutcome, Replaced, ScanPage, Swap, Ttl, Versioned};
 use super::pipeline::{Answers, Pipeline};
-use super::transport::Transport;
+use super::transport::{BlockingTransport, Transport};
 use crate::opcode::Opcode;
 use crate::value::{Decode, Encode};
 
@@ -129,6 +130,14 @@ impl<T: Transport> DMap<T> {
         let mut split = Split::keys(Opcode::MultiDelete, &self.name, keys, table.as_deref());
         let answers = self.transport.call_all(split.operations()).await;
         split.deleted(answers)
+    }
+}
+
+impl<T: BlockingTransport> DMap<T> {
+    /// The same map with operations that block, where the transport has both kinds.
+    #[must_use]
+    pub fn blocking(&self) -> blocking::DMap<T> {
+        blocking::DMap::new(self.transport.clone(), &self.name)
     }
 }
 

@@ -74,6 +74,9 @@ pub enum Error {
         /// What may have been done.
         outcome: Outcome,
     },
+    /// A blocking call on a thread that must not block, because others wait for it: one of the
+    /// cores of an embedded node. Nothing was sent.
+    MustNotBlock,
 }
 
 impl Error {
@@ -86,7 +89,8 @@ impl Error {
             Self::Invalid(_)
             | Self::Unencodable(_)
             | Self::Unreachable { .. }
-            | Self::Overloaded => Outcome::NothingDone,
+            | Self::Overloaded
+            | Self::MustNotBlock => Outcome::NothingDone,
             Self::WrongType(_) => Outcome::Done,
             Self::TimedOut { outcome }
             | Self::ConnectionLost { outcome }
@@ -149,6 +153,7 @@ impl fmt::Display for Error {
             Self::UnexpectedReply => f.write_str("the reply does not fit the request"),
             Self::Overloaded => f.write_str("the client has too many calls under way"),
             Self::Closed { .. } => f.write_str("the client is closed"),
+            Self::MustNotBlock => f.write_str("a core's own thread must not block"),
         }?;
         match self.outcome() {
             Outcome::NothingDone | Outcome::Done => Ok(()),

@@ -96,6 +96,16 @@ impl<'a> Request<'a> {
         Ok(())
     }
 
+    /// Whether a node with this limit for values takes the request: for one that reaches it without
+    /// becoming a frame. That each part is as long as a frame can say is the caller's to know.
+    ///
+    /// # Errors
+    /// What [`decode_request`] would refuse the frame for.
+    #[inline]
+    pub fn check(&self, value_bytes_max: u32) -> Result<(), DecodeErrorKind> {
+        check(self, value_bytes_max)
+    }
+
     /// The keys of a `MultiGet` or `MultiDelete`, or the names of a request about channels.
     #[must_use]
     #[inline]

@@ -1,0 +1,32 @@
+//! A node inside the process that uses it: calls of any thread, without a socket.
+//!
+//! ```text
+//! DMap ─▶ Embedded: check, route ─▶ Door of the owning core ─▶ worker: the same execution as for
+//!  ▲                                                            a request of another core
+//!  └── Pending: a future, or a thread that spins and parks ◀── Slot
+//! ```
+//!
+//! An operation is not encoded: it travels as it is, in a job that may hold many of them, and its
+//! reply comes back as the frame that a client would get, in a buffer that belongs to the caller.
+//! Jobs, buffers and slots are used again, so a call allocates what its operation and its result
+//! need and nothing else.
+
+mod door;
+mod job;
+mod link;
+mod pending;
+mod slot;
+
+pub use link::Embedded;
+
+/// A map of a node in this process: usable from any thread and under any executor, and
+/// [`jerboa_wire::client::DMap::blocking`] for those who have none.
+pub type DMap = jerboa_wire::client::DMap<Embedded>;
+
+/// A map of a node in this process, whose operations block the calling thread.
+pub type BlockingDMap = jerboa_wire::client::blocking::DMap<Embedded>;
+
+pub(crate) use door::{Door, Given, Inlet, Notice};
+pub(crate) use job::{Ending, Job};
+pub(crate) use pending::{given, is_core_thread, mark_core_thread};
+pub(crate) use slot::Call;

@@ -1,0 +1,190 @@
+//! The way of other threads into a core: a bounded queue of calls, and what is told beside them.
+//!
+//! Policy: a call that finds the queue full, or whose large operations do not fit what may wait
+//! here in bytes, is refused at once; nothing ever waits for room. Notices always have room:
+//! there is at most one for each call that a core has taken, so their number is bounded by the
+//! waiters for locks and by what callers hold themselves.
+//!
+//! Invariants:
+//! * D1 What was put in before the door closed is taken out, by the core or by a caller; so every
+//!   call ends (see [`super::slot`]). The sender looks at `closed` after it put its call in, the
+//!   core takes everything out after it has closed.
+//! * D2 `large_bytes` is the sum over the queue of the jobs that count.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_queue::ArrayQueue;
+
+use super::slot::Call;
+use crate::net::Waker;
+
+/// A job whose operations are smaller than this together does not count against the bytes that may
+/// wait; the length of the queue bounds those.
+const LARGE_BYTES: usize = 64 << 10;
+/// Bytes of large jobs that may wait for one core.
+const LARGE_BYTES_MAX: usize = 256 << 20;
+
+/// The outer side: shared by every thread that calls.
+#[derive(Debug)]
+pub(crate) struct Door {
+    calls: ArrayQueue<Call>,
+    large_bytes: AtomicUsize,
+    notices: Mutex<Vec<Notice>>,
+    has_notices: AtomicBool,
+    closed: AtomicBool,
+    waker: Waker,
+}
+
+/// What a core is told by a caller that expects no answer.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// The job of this ticket waits in line for nobody any more.
+    Gone(u64),
+    /// A lock came to a caller that is no more.
+    Returned(Given),
+}
+
+/// A lock that was given to a caller.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub(crate) map: Box<[u8]>,
+    pub(crate) key: Box<[u8]>,
+    pub(crate) token: u64,
+}
+
+/// Why a call was not let in. The call is dropped, its job back in its slot as untouched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// As much waits as may.
+    Full,
+    /// The core takes nothing any more.
+    Closed,
+}
+
+/// Whether the core was asleep, for those who wonder how long the answer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Core {
+    Awake,
+    Asleep,
+}
+
+impl Door {
+    pub(crate) fn new(capacity: usize, waker: Waker) -> Self {
+        Self {
+            calls: ArrayQueue::new(capacity),
+            large_bytes: AtomicUsize::new(0),
+            notices: Mutex::default(),
+            has_notices: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            waker,
+        }
+    }
+
+    /// Puts a call in and wakes the core.
+    pub(super) fn send(&self, mut call: Call) -> Result<Core, Refusal> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(Refusal::Closed);
+        }
+        let bytes = call.job().map_or(0, |job| job.bytes());
+        if bytes >= LARGE_BYTES {
+            let before = self.large_bytes.fetch_add(bytes, Ordering::Relaxed);
+            if before > 0 && before.saturating_add(bytes) > LARGE_BYTES_MAX {
+                self.large_bytes.fetch_sub(bytes, Ordering::Relaxed);
+                return Err(Refusal::Full);
+            }
+        }
+        if self.calls.push(call).is_err() {
+            self.weigh_off(bytes);
+            return Err(Refusal::Full);
+        }
+        let slept = self.waker.wake();
+        // The waker's fence stands between the call and this look (D1).
+        if self.closed.load(Ordering::SeqCst) {
+            self.turn_away();
+        }
+        Ok(if slept { Core::Asleep } else { Core::Awake })
+    }
+
+    /// Tells the core something. Nothing if it is gone, and what it held with it.
+    pub(super) fn tell(&self, notice: Notice) {
+        if self.closed.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.push(notice);
+        self.has_notices.store(true, Ordering::Release);
+        drop(notices);
+        self.waker.wake();
+    }
+
+    fn weigh_off(&self, bytes: usize) {
+        if bytes >= LARGE_BYTES {
+            self.large_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends every call that is left.
+    fn turn_away(&self) {
+        while self.calls.pop().is_some() {}
+    }
+}
+
+/// The inner side, which the core owns. The door closes when it goes, however the core ends.
+#[derive(Debug)]
+pub(crate) struct Inlet {
+    doors: Arc<[Door]>,
+    core: usize,
+}
+
+impl Inlet {
+    /// The inner side of the door of `core`.
+    pub(crate) fn new(doors: Arc<[Door]>, core: u16) -> Self {
+        Self {
+            doors,
+            core: usize::from(core),
+        }
+    }
+
+    fn door(&self) -> &Door {
+        &self.doors[self.core]
+    }
+
+    /// Whether there is anything to take.
+    pub(crate) fn is_empty(&self) -> bool {
+        let door = self.door();
+        door.calls.is_empty() && !door.has_notices.load(Ordering::Acquire)
+    }
+
+    /// The next call.
+    pub(crate) fn take(&self) -> Option<Call> {
+        let door = self.door();
+        let mut call = door.calls.pop()?;
+        door.weigh_off(call.job().map_or(0, |job| job.bytes()));
+        Some(call)
+    }
+
+    /// What was told since the last look.
+    pub(crate) fn take_notices(&self) -> Vec<Notice> {
+        let door = self.door();
+        if !door.has_notices.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut notices = door.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        door.has_notices.store(false, Ordering::Release);
+        std::mem::take(&mut notices)
+    }
+
+    /// Lets nothing in any more; what is in can still be taken.
+    pub(crate) fn close(&self) {
+        self.door().closed.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        self.close();
+        fence(Ordering::SeqCst);
+        self.door().turn_away();
+    }
+}
