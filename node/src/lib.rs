@@ -13,4 +13,3 @@ pub use node::Node;
 
 /// What the operations of a map take and answer.
 pub use jerboa_wire::client;
-

@@ -20,12 +20,12 @@ use jerboa_wire::stats::{
 };
 use tracing::{error, info};
 
-use shutdown::Joining;
 pub use builder::Builder;
 pub use error::{NodeError, StartError};
+use shutdown::Joining;
 
-use crate::embedded::{DMap, Door, Embedded, Inlet, is_core_thread, mark_core_thread};
 use crate::config::{Config, HugePages, WhenFull};
+use crate::embedded::{DMap, Door, Embedded, Inlet, is_core_thread, mark_core_thread};
 use crate::host::{self, HostError, Plan};
 use crate::net::{self, Waker};
 use crate::worker::events::EventMask;
@@ -316,9 +316,7 @@ impl Node {
     }
 }
 
-fn join_all(
-    executors: Vec<ExecutorJoinHandle<Result<(), NodeError>>>,
-) -> Result<(), NodeError> {
+fn join_all(executors: Vec<ExecutorJoinHandle<Result<(), NodeError>>>) -> Result<(), NodeError> {
     let mut outcome = Ok(());
     for (core, executor) in executors.into_iter().enumerate() {
         let ended = executor

@@ -75,12 +75,8 @@ fn twenty_starts_and_stops_leave_nothing_behind() {
     for number in 0..CYCLES {
         cycle(number, number % 4 == 0);
         // A thread that was joined may be listed for a moment more; one that leaks stays.
-        eventually("threads are gone", || {
-            count("/proc/self/task") <= threads
-        });
-        eventually("descriptors are closed", || {
-            count("/proc/self/fd") <= files
-        });
+        eventually("threads are gone", || count("/proc/self/task") <= threads);
+        eventually("descriptors are closed", || count("/proc/self/fd") <= files);
     }
     println!("resident {bytes} -> {}", resident_bytes());
     let left = resident_bytes().saturating_sub(bytes);

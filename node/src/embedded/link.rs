@@ -132,7 +132,10 @@ impl Embedded {
     /// their order and travel together.
     pub async fn call_all(&self, operations: Vec<Operation>) -> Vec<Result<Response, Error>> {
         let (mut answers, sent) = self.node.send_all(operations);
-        for Sent { pending, places, .. } in sent {
+        for Sent {
+            pending, places, ..
+        } in sent
+        {
             fill(&mut answers, &places, pending.await.as_ref());
         }
         answers
@@ -226,9 +229,7 @@ impl Inner {
                 let text = self.shared.stats_text();
                 Destination::Here(told(Status::Ok, text.as_bytes()))
             }
-            (Opcode::Topology, _) => {
-                Destination::Here(told(Status::Ok, &self.shared.topology))
-            }
+            (Opcode::Topology, _) => Destination::Here(told(Status::Ok, &self.shared.topology)),
             (Opcode::Scan, _) => Destination::Core(core_of_cursor(request.arg, &self.shared)),
             (_, Route::Slot(slot)) => {
                 let partition = partition(slot, self.shared.partition_count.trailing_zeros());
@@ -396,11 +397,7 @@ fn answer_of(finished: Option<Finished>) -> Result<Response, Error> {
     answer.unwrap_or(Err(Error::UnexpectedReply))
 }
 
-fn fill(
-    answers: &mut [Result<Response, Error>],
-    places: &[usize],
-    finished: Option<&Finished>,
-) {
+fn fill(answers: &mut [Result<Response, Error>], places: &[usize], finished: Option<&Finished>) {
     let Some(job) = finished.and_then(Finished::job) else {
         return;
     };

@@ -126,9 +126,11 @@ impl Call {
         }
     }
 
-    /// Whether its caller is gone, so that nothing needs to be done for it.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.slot.is_abandoned()
+    /// Whether it asks for a lock and its caller is gone. Anything else that was asked is done,
+    /// as over a connection.
+    pub(crate) fn is_pointless(&self) -> bool {
+        let asks = self.job.as_ref().is_some_and(|job| job.ticket != 0);
+        asks && self.slot.is_abandoned()
     }
 
     /// What is to be done. There until the call is answered.

@@ -13,6 +13,7 @@ use jerboa_wire::{Crc, Opcode, Reply, Status};
 use super::Worker;
 use super::budget::{BATCH, CALLS_PER_TURN};
 use super::execute::{Answering, encode};
+use super::owned::Asker;
 use super::mailbox::{Grant, Order, ReturnAddress};
 use super::waiters::Connection;
 use crate::embedded::{Call, Ending, Given, Inlet, Job, Notice, given};
@@ -75,7 +76,7 @@ impl Worker {
                 && let Some(mut call) = self.foreign.inlet.take()
             {
                 operations += call.job().map_or(0, |job| job.operations.len());
-                if !call.is_abandoned() {
+                if !call.is_pointless() {
                     calls.push(call);
                 }
             }
@@ -216,7 +217,8 @@ impl Worker {
             _ => {
                 self.counts.keys += u64::from(request.count).max(1);
                 let to = return_address(ticket);
-                let (order, _) = self.serve(&request, place, to, &answering, now_ms, replies);
+                let asker = Asker { to, answering };
+                let (order, _) = self.serve(&request, place, &asker, now_ms, replies);
                 return order;
             }
         }

@@ -1,0 +1,336 @@
+//! Fear: the door without a socket that behaves unlike the others: calls that hang when the node
+//! stops, locks that stay with callers who are gone, a full queue that blocks or grows.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test harness")]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use common::{PARTITIONS, eventually, key_of_core};
+use jerboa::client::{Error, Expiry, LockOptions, Outcome};
+use jerboa::node::Builder;
+use jerboa::{BlockingDMap, DMap, Node};
+use jerboa_wire::Status;
+
+/// Nothing that is waited for here takes longer, unless it hangs.
+const LONG: Duration = Duration::from_secs(20);
+
+fn builder(cores: usize) -> Builder {
+    Node::builder()
+        .cores(cores.into())
+        .memory(64 << 20)
+        .partitions(PARTITIONS)
+        .prefault(false)
+}
+
+fn node(cores: usize) -> Node {
+    builder(cores)
+        .start()
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Counts how often it is told.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// The smallest executor there is: a thread that parks.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        std::thread::park();
+    }
+}
+
+fn get(map: &BlockingDMap, key: impl AsRef<[u8]>) -> Option<String> {
+    map.get(key).unwrap()
+}
+
+fn is_shareable<T: Send + Sync + Clone>(_: &T) {}
+
+#[test]
+fn a_value_put_by_one_thread_is_read_by_another_on_every_core() {
+    let node = node(2);
+    let map = node.dmap("orders");
+    is_shareable(&map);
+    let blocking = map.blocking();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for core in 0..2 {
+                for number in 0..50 {
+                    let key = key_of_core(core, 2, number);
+                    blocking.put(&key, format!("{core}:{number}")).unwrap();
+                }
+            }
+        });
+    });
+    for core in 0..2 {
+        for number in 0..50 {
+            let key = key_of_core(core, 2, number);
+            let expected = Some(format!("{core}:{number}"));
+            assert_eq!(get(&blocking, &key), expected);
+            assert_eq!(block_on(map.get::<String>(&key)).unwrap(), expected);
+        }
+    }
+    assert_eq!(get(&node.dmap("others").blocking(), "0:0"), None);
+}
+
+#[test]
+fn without_a_listener_no_socket_is_bound() {
+    let silent = node(1);
+    assert_eq!(silent.addresses().any_core.port(), 0);
+    assert!(silent.addresses().cores.is_empty());
+    drop(silent);
+    let heard = builder(1).port(0).start().unwrap();
+    assert_ne!(heard.addresses().any_core.port(), 0);
+    assert_eq!(heard.addresses().cores.len(), 1);
+}
+
+#[test]
+fn both_doors_see_the_same_maps() {
+    let node = builder(2).port(0).start().unwrap();
+    let seed = node.addresses().any_core.to_string();
+    let client = jerboa_wire::client::blocking::Client::connect([seed]).unwrap();
+    let inside = node.dmap("shared").blocking();
+    for number in 0..100 {
+        let key = format!("k{number}");
+        inside.put(&key, "inside").unwrap();
+        assert_eq!(
+            client
+                .dmap("shared")
+                .get::<String>(&key)
+                .unwrap()
+                .as_deref(),
+            Some("inside")
+        );
+        client.dmap("shared").put(&key, "outside").unwrap();
+        assert_eq!(get(&inside, &key).as_deref(), Some("outside"));
+    }
+}
+
+#[test]
+fn calls_after_the_stop_are_refused_by_name_and_the_handles_are_harmless() {
+    let node = node(2);
+    let map = node.dmap("m");
+    block_on(map.put("k", "v")).unwrap();
+    drop(node);
+    let closed = Error::Closed {
+        outcome: Outcome::NothingDone,
+    };
+    assert_eq!(map.blocking().get::<String>("k"), Err(closed.clone()));
+    assert_eq!(block_on(map.put("k", "w")), Err(closed.clone()));
+    let many = block_on(map.multi_get::<String>(&["a", "b"]));
+    assert_eq!(many, [Err(closed.clone()), Err(closed)]);
+}
+
+#[test]
+fn calls_in_flight_when_the_node_stops_all_end() {
+    for round in 0..8 {
+        let node = node(2);
+        let done = AtomicUsize::new(0);
+        let map = node.dmap("m").blocking();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (map, done) = (map.clone(), &done);
+                scope.spawn(move || {
+                    for number in 0u64.. {
+                        let key = format!("{thread}:{number}");
+                        match map.put(&key, number) {
+                            Ok(_) => done.fetch_add(1, Ordering::SeqCst),
+                            Err(Error::Closed { .. }) => return,
+                            Err(Error::Refused {
+                                status: Status::ShuttingDown,
+                                ..
+                            }) => return,
+                            Err(other) => panic!("{other}"),
+                        };
+                    }
+                });
+            }
+            let waiting = map.clone();
+            waiting.lock("held", LockOptions::default()).unwrap();
+            scope.spawn(move || {
+                let wait = LockOptions {
+                    wait: Duration::from_secs(3600),
+                    ..LockOptions::default()
+                };
+                let refused = waiting.lock("held", wait).unwrap_err();
+                assert!(
+                    matches!(refused, Error::Closed { .. })
+                        || refused.status() == Some(Status::ShuttingDown),
+                    "{refused}"
+                );
+            });
+            eventually("calls are being answered", || {
+                done.load(Ordering::SeqCst) > 100 * round
+            });
+            drop(node);
+        });
+    }
+}
+
+#[test]
+fn a_dropped_wait_for_a_lock_leaves_the_line() {
+    let node = node(2);
+    let map = node.dmap("locks");
+    let blocking = map.blocking();
+    for core in 0..2 {
+        let key = key_of_core(core, 2, 0);
+        let token = blocking
+            .lock(&key, LockOptions::default())
+            .unwrap()
+            .unwrap();
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(Arc::clone(&bell));
+        let wait = LockOptions {
+            wait: LONG,
+            ..LockOptions::default()
+        };
+        let mut waits: Vec<_> = (0..10).map(|_| Box::pin(map.lock(&key, wait))).collect();
+        for wait in &mut waits {
+            assert!(
+                wait.as_mut()
+                    .poll(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+        }
+        let name = format!("core.{core}.lock_waiters");
+        let waiters = || jerboa_wire::stats::number(&node.stats(), &name);
+        eventually("all wait in line", || waiters() == Some(10));
+        waits.truncate(1);
+        eventually("those who went are out of the line", || {
+            waiters() == Some(1)
+        });
+        assert!(blocking.unlock(&key, token).is_ok());
+        let mut wait = waits.pop().unwrap();
+        let mut granted = None;
+        eventually("who stayed gets the lock", || {
+            match wait.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(token) => granted = token.unwrap(),
+                Poll::Pending => {}
+            }
+            granted.is_some()
+        });
+        assert!(bell.0.load(Ordering::SeqCst) > 0, "it was told");
+        assert!(granted.unwrap().number() > token.number());
+    }
+}
+
+#[test]
+fn a_lock_given_to_a_caller_that_is_gone_comes_back() {
+    let node = node(1);
+    let map = node.dmap("locks");
+    for round in 0..200 {
+        let waker = Waker::noop();
+        let mut lock = Box::pin(map.lock("l", LockOptions::default()));
+        let asked = lock.as_mut().poll(&mut Context::from_waker(waker));
+        if round % 3 == 0 {
+            // Time for the answer to be there, untaken.
+            std::thread::yield_now();
+        }
+        if let Poll::Ready(token) = asked {
+            let token = token.unwrap().expect("a free lock");
+            block_on(map.unlock("l", token)).unwrap();
+        }
+        drop(lock);
+        let wait = LockOptions {
+            wait: LONG,
+            ..LockOptions::default()
+        };
+        let token = block_on(map.lock("l", wait)).unwrap();
+        block_on(map.unlock("l", token.expect("free again"))).unwrap();
+    }
+}
+
+#[test]
+fn a_blocking_call_from_a_core_is_refused_and_an_awaited_one_goes_on() {
+    struct Inside {
+        map: DMap,
+        seen: std::sync::Mutex<Vec<Error>>,
+    }
+    impl Wake for Inside {
+        fn wake(self: Arc<Self>) {
+            // This runs on the thread of the core that answers.
+            if let Err(error) = self.map.blocking().get::<String>("k") {
+                self.seen.lock().unwrap().push(error);
+            }
+            let mut put = Box::pin(self.map.put("from-inside", 1));
+            let waker = Waker::noop();
+            let _ = put.as_mut().poll(&mut Context::from_waker(waker));
+        }
+    }
+    let node = node(1);
+    let map = node.dmap("m");
+    let token = block_on(map.lock("l", LockOptions::default()))
+        .unwrap()
+        .unwrap();
+    let inside = Arc::new(Inside {
+        map: map.clone(),
+        seen: std::sync::Mutex::default(),
+    });
+    let wait = LockOptions {
+        wait: LONG,
+        ..LockOptions::default()
+    };
+    let waker = Waker::from(Arc::clone(&inside));
+    let mut lock = Box::pin(map.lock("l", wait));
+    assert!(
+        lock.as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    block_on(map.unlock("l", token)).unwrap();
+    eventually("the core ran the waker", || {
+        *inside.seen.lock().unwrap() == [Error::MustNotBlock]
+    });
+    eventually("the put from inside was executed", || {
+        block_on(map.get::<u64>("from-inside")).unwrap() == Some(1)
+    });
+}
+
+#[test]
+fn many_operations_at_once_come_back_in_their_places() {
+    let node = node(2);
+    let map = node.dmap("m");
+    let entries: Vec<(String, u64)> = (0..3000).map(|n| (format!("k{n}"), n)).collect();
+    for stored in block_on(map.multi_put(&entries, Expiry::Never)) {
+        stored.unwrap();
+    }
+    let keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_str()).collect();
+    let values = map.blocking().multi_get::<u64>(&keys);
+    for ((key, value), found) in entries.iter().zip(values) {
+        assert_eq!(found.unwrap(), Some(*value), "{key}");
+    }
+    let mut pipeline = map.pipeline();
+    let queued: Vec<_> = (0..1000)
+        .map(|n| {
+            (
+                pipeline.incr("counter", 1),
+                pipeline.get::<u64>(format!("k{n}")),
+            )
+        })
+        .collect();
+    let mut answers = map.blocking().execute(pipeline);
+    for (n, (count, value)) in (0u64..).zip(queued) {
+        assert_eq!(answers.take(count).unwrap(), n as i64 + 1, "in their order");
+        assert_eq!(answers.take(value).unwrap(), Some(n));
+    }
+}
