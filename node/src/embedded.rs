@@ -11,6 +11,7 @@
 //! Jobs, buffers and slots are used again, so a call allocates what its operation and its result
 //! need and nothing else.
 
+mod batch;
 mod door;
 mod job;
 mod link;

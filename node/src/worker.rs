@@ -44,6 +44,7 @@ use crate::net::{Completion, Ring, RingConfig, RingError, SocketId, Waker};
 use budget::{COMPLETIONS_PER_TURN, POOLED_BUFFER_BYTES, TICK_MS, TURNS_PER_YIELD};
 use buffer::Pool;
 use foreign::Foreign;
+pub(crate) use gather::Gather;
 use locking::Locks;
 pub(crate) use mailbox::mailboxes;
 use mailbox::{Inbox, Mailbox, Message, Outbox};

@@ -1,6 +1,6 @@
 //! Fear: the door without a socket that behaves unlike the others: calls that hang when the node
 //! stops, locks that stay with callers who are gone, a full queue that blocks or grows.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test harness")]
+#![expect(clippy::unwrap_used, reason = "test harness")]
 
 mod common;
 

@@ -62,12 +62,15 @@ impl Job {
             if self.ending != Ending::Answered {
                 return Err(ended(self.ending, operation.opcode()));
             }
-            let Some((reply, behind)) = first(rest) else {
-                return Err(Error::UnexpectedReply);
-            };
+            let (reply, behind) = first(rest).ok_or(Error::UnexpectedReply)?;
             rest = behind;
             Ok(Response::from_reply(&reply))
         })
+    }
+
+    /// The reply frames, if every operation has one.
+    pub(super) fn replies(&self) -> Option<&[u8]> {
+        (self.ending == Ending::Answered).then_some(&self.replies[..])
     }
 
     /// The token of the lock that the job was given, if it asked for one and got it.
@@ -81,6 +84,12 @@ impl Job {
         let (reply, _) = first(&self.replies)?;
         (reply.status == Status::Ok).then_some(reply.version)
     }
+}
+
+/// What a reply frame says.
+pub(super) fn read(frame: &[u8]) -> Result<Response, Error> {
+    let (reply, _) = first(frame).ok_or(Error::UnexpectedReply)?;
+    Ok(Response::from_reply(&reply))
 }
 
 /// The first of a row of reply frames, and the rest.

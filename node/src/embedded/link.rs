@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jerboa_wire::client::{
     BlockingTransport, Error, Operation, Outcome, Response, Route, Transport,
@@ -13,20 +13,16 @@ use jerboa_wire::client::{
 use jerboa_wire::routing::{Table, Topology, partition};
 use jerboa_wire::{Opcode, Status};
 
+use super::batch::Batch;
 use super::door::{Door, Refusal};
 use super::job::{Ending, Job, ended, unanswered};
-use super::pending::{Finished, Pending, fresh, is_core_thread};
+use super::pending::{Finished, Limit, Pending, fresh, is_core_thread};
 use super::slot::{Call, Slot};
 use crate::worker::core_of_cursor;
 use crate::worker::shared::Shared;
 
 /// Time for a blocking call, beside the time that it waits for a lock.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Operations that travel to a core together at most, so that none holds up others for long.
-const OPERATIONS_PER_JOB: usize = 128;
-/// Bytes of them.
-const BYTES_PER_JOB: usize = 1 << 20;
-
 /// The way from any thread of this process into a node; cheap to clone, to be shared by as many as
 /// you like. It outlives the node without harm: its calls fail with [`Error::Closed`] then.
 ///
@@ -39,8 +35,9 @@ pub struct Embedded {
     timeout: Duration,
 }
 
+/// The node as its callers see it.
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     shared: Arc<Shared>,
     doors: Arc<[Door]>,
     table: Arc<Table>,
@@ -50,8 +47,12 @@ struct Inner {
 }
 
 /// Who answers an operation.
-enum Destination {
+pub(super) enum Destination {
+    /// One core.
     Core(u16),
+    /// All cores together.
+    Everywhere,
+    /// This thread, at once.
     Here(Response),
 }
 
@@ -101,8 +102,9 @@ impl Embedded {
             Destination::Here(response) => Ok(response),
             Destination::Core(core) => match self.node.send_one(core, operation) {
                 Ok(pending) => answer_of(pending.await),
-                Err(refusal) => refusal.answer(),
+                Err(refused) => refused.answer(),
             },
+            Destination::Everywhere => only(self.call_all(vec![operation]).await),
         }
     }
 
@@ -115,30 +117,30 @@ impl Embedded {
         let core = match self.node.destination(&operation)? {
             Destination::Here(response) => return Ok(response),
             Destination::Core(core) => core,
+            Destination::Everywhere => return only(self.call_all_blocking(vec![operation])),
         };
         refuse_on_core_thread()?;
-        let opcode = operation.opcode();
-        let deadline = Instant::now() + self.timeout + operation.wait();
+        let (opcode, limit) = (operation.opcode(), self.timeout + operation.wait());
         match self.node.send_one(core, operation) {
-            Ok(pending) => match pending.wait(self.node.spin, deadline) {
+            Ok(pending) => match pending.wait(self.node.spin, Limit::new(limit)) {
                 Ok(finished) => answer_of(Some(finished)),
                 Err(_) => Err(timed_out(opcode)),
             },
-            Err(refusal) => refusal.answer(),
+            Err(refused) => refused.answer(),
         }
     }
 
     /// Executes many operations; their answers in their order. Those of one core are executed in
     /// their order and travel together.
     pub async fn call_all(&self, operations: Vec<Operation>) -> Vec<Result<Response, Error>> {
-        let (mut answers, sent) = self.node.send_all(operations);
-        for Sent {
-            pending, places, ..
-        } in sent
-        {
-            fill(&mut answers, &places, pending.await.as_ref());
+        let mut batch = Batch::send(&self.node, operations);
+        for sent in batch.take_sent() {
+            let (pending, marks) = sent.into_parts();
+            if let Some(finished) = pending.await {
+                batch.fill(&marks, &finished);
+            }
         }
-        answers
+        batch.finish()
     }
 
     /// As [`Embedded::call_all`]; blocks the calling thread meanwhile.
@@ -146,24 +148,17 @@ impl Embedded {
         if let Err(error) = refuse_on_core_thread() {
             return operations.iter().map(|_| Err(error.clone())).collect();
         }
-        let waits = operations.iter().map(Operation::wait);
-        let deadline = Instant::now() + self.timeout + waits.max().unwrap_or_default();
-        let (mut answers, sent) = self.node.send_all(operations);
-        for Sent {
-            pending,
-            places,
-            opcodes,
-        } in sent
-        {
-            if let Ok(finished) = pending.wait(self.node.spin, deadline) {
-                fill(&mut answers, &places, Some(&finished));
-                continue;
-            }
-            for (place, opcode) in places.into_iter().zip(opcodes) {
-                answers[place] = Err(timed_out(opcode));
+        let wait = operations.iter().map(Operation::wait).max();
+        let limit = Limit::new(self.timeout + wait.unwrap_or_default());
+        let mut batch = Batch::send(&self.node, operations);
+        for sent in batch.take_sent() {
+            let (pending, marks) = sent.into_parts();
+            match pending.wait(self.node.spin, limit) {
+                Ok(finished) => batch.fill(&marks, &finished),
+                Err(_) => batch.fail(&marks, timed_out),
             }
         }
-        answers
+        batch.finish()
     }
 }
 
@@ -206,17 +201,9 @@ impl BlockingTransport for Embedded {
     }
 }
 
-/// Some of many operations, on their way to one core.
-struct Sent<'a> {
-    pending: Pending<'a>,
-    /// Which of the operations they are.
-    places: Vec<usize>,
-    opcodes: Vec<Opcode>,
-}
-
 impl Inner {
     /// Checks an operation and finds who answers it.
-    fn destination(&self, operation: &Operation) -> Result<Destination, Error> {
+    pub(super) fn destination(&self, operation: &Operation) -> Result<Destination, Error> {
         if self.shared.stopping.load(Ordering::Acquire) {
             return Err(ended(Ending::Untouched, operation.opcode()));
         }
@@ -230,6 +217,7 @@ impl Inner {
                 Destination::Here(told(Status::Ok, text.as_bytes()))
             }
             (Opcode::Topology, _) => Destination::Here(told(Status::Ok, &self.shared.topology)),
+            (opcode, _) if opcode.is_everywhere() => Destination::Everywhere,
             (Opcode::Scan, _) => Destination::Core(core_of_cursor(request.arg, &self.shared)),
             (_, Route::Slot(slot)) => {
                 let partition = partition(slot, self.shared.partition_count.trailing_zeros());
@@ -246,7 +234,7 @@ impl Inner {
         self.send(core, job, slot, waits)
     }
 
-    fn send(
+    pub(super) fn send(
         &self,
         core: u16,
         mut job: Box<Job>,
@@ -263,101 +251,31 @@ impl Inner {
         }
     }
 
-    /// Sends each operation to its core. The answers are those that are known already; the others
-    /// say that there is none.
-    fn send_all(
-        &self,
-        operations: Vec<Operation>,
-    ) -> (Vec<Result<Response, Error>>, Vec<Sent<'_>>) {
-        let mut answers = Vec::with_capacity(operations.len());
-        let mut open: Vec<Option<Open>> = (0..self.doors.len()).map(|_| None).collect();
-        let mut sent = Vec::new();
-        for (place, operation) in operations.into_iter().enumerate() {
-            answers.push(Err(Error::UnexpectedReply));
-            let core = match self.destination(&operation) {
-                Ok(Destination::Core(core)) => core,
-                Ok(Destination::Here(response)) => {
-                    answers[place] = Ok(response);
-                    continue;
-                }
-                Err(error) => {
-                    answers[place] = Err(error);
-                    continue;
-                }
-            };
-            let at = &mut open[usize::from(core)];
-            // One that may wait for a lock keeps nobody else's answer waiting.
-            let alone = operation.opcode() == Opcode::Lock;
-            if alone {
-                self.close(core, at.take(), &mut answers, &mut sent);
-            }
-            let job = at.get_or_insert_default();
-            job.add(operation, place);
-            if alone || job.is_full() {
-                self.close(core, at.take(), &mut answers, &mut sent);
-            }
-        }
-        for (core, job) in (0u16..).zip(open) {
-            self.close(core, job, &mut answers, &mut sent);
-        }
-        (answers, sent)
+    /// How many cores there are.
+    pub(super) fn cores(&self) -> u16 {
+        self.doors.len() as u16
     }
 
-    fn close<'a>(
-        &'a self,
-        core: u16,
-        open: Option<Open>,
-        answers: &mut [Result<Response, Error>],
-        sent: &mut Vec<Sent<'a>>,
-    ) {
-        let Some(open) = open else { return };
-        let Open {
-            job, slot, places, ..
-        } = open;
-        let opcodes: Vec<Opcode> = job.operations.iter().map(Operation::opcode).collect();
-        let waits = opcodes[..] == [Opcode::Lock];
-        match self.send(core, job, slot, waits) {
-            Ok(pending) => sent.push(Sent {
-                pending,
-                places,
-                opcodes,
-            }),
-            Err(refused) => {
-                for place in places {
-                    answers[place] = refused.answer();
-                }
-            }
-        }
-    }
-}
-
-/// A job that operations are still added to.
-#[derive(Default)]
-struct Open {
-    job: Box<Job>,
-    slot: Arc<Slot>,
-    places: Vec<usize>,
-    bytes: usize,
-}
-
-impl Open {
-    fn add(&mut self, operation: Operation, place: usize) {
-        self.bytes += operation.value_bytes();
-        self.job.operations.push(operation);
-        self.places.push(place);
-    }
-
-    fn is_full(&self) -> bool {
-        self.places.len() >= OPERATIONS_PER_JOB || self.bytes >= BYTES_PER_JOB
+    /// The largest value.
+    pub(super) const fn value_bytes_max(&self) -> u32 {
+        self.value_bytes_max
     }
 }
 
 /// A job that was not let in.
-struct Refused(Refusal);
+pub(super) struct Refused(Refusal);
 
 impl Refused {
+    /// The status that says so, if it is one.
+    pub(super) const fn status(&self) -> Option<Status> {
+        match self.0 {
+            Refusal::Full => Some(Status::Busy),
+            Refusal::Closed => None,
+        }
+    }
+
     /// What its callers are told: that the core is busy is an answer, as over the wire.
-    fn answer(&self) -> Result<Response, Error> {
+    pub(super) fn answer(&self) -> Result<Response, Error> {
         match self.0 {
             Refusal::Full => Ok(told(Status::Busy, &[])),
             Refusal::Closed => Err(Error::Closed {
@@ -397,11 +315,7 @@ fn answer_of(finished: Option<Finished>) -> Result<Response, Error> {
     answer.unwrap_or(Err(Error::UnexpectedReply))
 }
 
-fn fill(answers: &mut [Result<Response, Error>], places: &[usize], finished: Option<&Finished>) {
-    let Some(job) = finished.and_then(Finished::job) else {
-        return;
-    };
-    for (place, answer) in places.iter().zip(job.answers()) {
-        answers[*place] = answer;
-    }
+fn only(answers: Vec<Result<Response, Error>>) -> Result<Response, Error> {
+    let first = answers.into_iter().next();
+    first.unwrap_or(Err(Error::UnexpectedReply))
 }

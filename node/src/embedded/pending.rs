@@ -110,6 +110,34 @@ impl Drop for Finished {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimedOut;
 
+/// How long a call may block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    deadline: Option<Instant>,
+}
+
+impl Limit {
+    /// So long from now on; more than the clock can say is for ever.
+    pub(super) fn new(limit: Duration) -> Self {
+        Self {
+            deadline: Instant::now().checked_add(limit),
+        }
+    }
+
+    /// Sleeps until somebody wakes this thread; false if the time is over.
+    fn park(self) -> bool {
+        let Some(deadline) = self.deadline else {
+            thread::park();
+            return true;
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            thread::park_timeout(left);
+        }
+        !left.is_zero()
+    }
+}
+
 impl<'a> Pending<'a> {
     pub(super) const fn new(door: &'a Door, slot: Arc<Slot>, ticket: u64, core: Core) -> Self {
         Self {
@@ -129,7 +157,7 @@ impl<'a> Pending<'a> {
     }
 
     /// Blocks the calling thread until the job is back.
-    pub(super) fn wait(mut self, spin: Duration, deadline: Instant) -> Result<Finished, TimedOut> {
+    pub(super) fn wait(mut self, spin: Duration, limit: Limit) -> Result<Finished, TimedOut> {
         let Some(slot) = self.slot.clone() else {
             return Err(TimedOut);
         };
@@ -143,11 +171,9 @@ impl<'a> Pending<'a> {
                 if let Some(job) = slot.take_or_wait(waker) {
                     return Some(job);
                 }
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
+                if !limit.park() {
                     return None;
                 }
-                thread::park_timeout(left);
             }
         };
         // A thread that is ending has no waker of its own any more; another does as well.

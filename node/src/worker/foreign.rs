@@ -13,8 +13,8 @@ use jerboa_wire::{Crc, Opcode, Reply, Status};
 use super::Worker;
 use super::budget::{BATCH, CALLS_PER_TURN};
 use super::execute::{Answering, encode};
-use super::owned::Asker;
 use super::mailbox::{Grant, Order, ReturnAddress};
+use super::owned::Asker;
 use super::waiters::Connection;
 use crate::embedded::{Call, Ending, Given, Inlet, Job, Notice, given};
 use crate::net::SocketId;
@@ -148,6 +148,10 @@ impl Worker {
             let place = places[*at].take();
             *at += 1;
             order = self.serve_operation(operation, place, *ticket, now_ms, replies);
+            if operation.opcode().is_everywhere() {
+                // It may have done away with a map whose number was looked up already.
+                places[*at..].fill(None);
+            }
         }
         if order == Order::Parked {
             self.foreign.waiting.insert(*ticket, call);
@@ -218,6 +222,7 @@ impl Worker {
                 self.counts.keys += u64::from(request.count).max(1);
                 let to = return_address(ticket);
                 let asker = Asker { to, answering };
+                let place = place.or_else(|| self.place(&request));
                 let (order, _) = self.serve(&request, place, &asker, now_ms, replies);
                 return order;
             }

@@ -17,7 +17,7 @@ use jerboa_wire::{
 
 /// A request under way in parts.
 #[derive(Debug)]
-pub(super) struct Gather {
+pub(crate) struct Gather {
     head: Reply<'static>,
     crc: Crc,
     value_bytes_max: u32,
@@ -112,7 +112,7 @@ pub(super) fn everywhere(request: &Request<'_>, cores: u16) -> Result<Vec<Part>,
 
 impl Gather {
     /// Waits for as many replies as there are cores.
-    pub(super) fn everywhere(
+    pub(crate) fn everywhere(
         head: Reply<'static>,
         crc: Crc,
         value_bytes_max: u32,
@@ -161,7 +161,7 @@ impl Gather {
     }
 
     /// Takes the reply to one part.
-    pub(super) fn fill(&mut self, part: u16, reply: Vec<u8>) {
+    pub(crate) fn fill(&mut self, part: u16, reply: Vec<u8>) {
         if let Some(place @ None) = self.replies.get_mut(usize::from(part)) {
             *place = Some(reply);
             self.missing -= 1;
@@ -169,7 +169,7 @@ impl Gather {
     }
 
     /// The whole reply, once every part is there.
-    pub(super) fn finish(&self) -> Option<Vec<u8>> {
+    pub(crate) fn finish(&self) -> Option<Vec<u8>> {
         if self.missing > 0 {
             return None;
         }

@@ -360,8 +360,7 @@ impl Worker {
         if Instant::now() >= drain_until {
             return true;
         }
-        let owes =
-            self.session_count > 0 || self.outbox.is_waiting() || !self.foreign.is_empty();
+        let owes = self.session_count > 0 || self.outbox.is_waiting() || !self.foreign.is_empty();
         if !owes && !std::mem::replace(&mut self.drained, true) {
             self.shared.draining.fetch_sub(1, Ordering::SeqCst);
         }
