@@ -4,6 +4,8 @@
 
 use std::net::IpAddr;
 
+use jerboa_wire::event::EventKinds;
+
 use super::{Node, StartError};
 use crate::config::{Config, ConfigError, Cores, HugePages, LogFormat, LogLevel, Origin, WhenFull};
 
@@ -78,6 +80,14 @@ setters! {
     drain_timeout_ms(u64);
     /// See [`Config::mailbox_capacity`]. As many calls of other threads may wait for one core.
     mailbox_capacity(usize);
+    /// See [`Config::subscriber_bytes_max`].
+    subscriber_bytes_max(usize);
+    /// See [`Config::connection_subscriptions_max`].
+    connection_subscriptions_max(u32);
+    /// See [`Config::core_subscriptions_max`].
+    core_subscriptions_max(u32);
+    /// See [`Config::events`].
+    events(EventKinds);
     /// See [`Config::value_bytes_max`].
     value_bytes_max(u32);
     /// See [`Config::huge_pages`].
