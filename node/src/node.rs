@@ -261,7 +261,7 @@ impl Node {
     #[must_use]
     pub fn stats(&self) -> NodeStats {
         let mut stats = NodeStats::parse(&self.stats_text());
-        for core in 1..=self.addresses.cores.len() as u64 {
+        for core in 1..=self.shared.stats.len() as u64 {
             stats.extend(&self.shared.stats_text(core).unwrap_or_default());
         }
         stats

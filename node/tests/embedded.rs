@@ -213,7 +213,7 @@ fn a_dropped_wait_for_a_lock_leaves_the_line() {
             );
         }
         let name = format!("core.{core}.lock_waiters");
-        let waiters = || jerboa_wire::stats::number(&node.stats(), &name);
+        let waiters = || jerboa_wire::stats::number(&node.stats_text(), &name);
         eventually("all wait in line", || waiters() == Some(10));
         waits.truncate(1);
         eventually("those who went are out of the line", || {

@@ -11,7 +11,7 @@ use jerboa_wire::client::{
     BlockingTransport, Error, Operation, Outcome, Response, Route, Transport,
 };
 use jerboa_wire::routing::{Table, Topology, partition};
-use jerboa_wire::{Opcode, Status};
+use jerboa_wire::{Opcode, Request, Status};
 
 use super::batch::Batch;
 use super::door::{Door, Refusal};
@@ -211,12 +211,10 @@ impl Inner {
         if let Err(kind) = request.check(self.value_bytes_max) {
             return Ok(Destination::Here(told(kind.status(), &[])));
         }
+        if let Some(response) = self.tell(&request) {
+            return Ok(Destination::Here(response));
+        }
         Ok(match (request.opcode, operation.route()) {
-            (Opcode::Stats, _) => {
-                let text = self.shared.stats_text();
-                Destination::Here(told(Status::Ok, text.as_bytes()))
-            }
-            (Opcode::Topology, _) => Destination::Here(told(Status::Ok, &self.shared.topology)),
             (opcode, _) if opcode.is_everywhere() => Destination::Everywhere,
             (Opcode::Scan, _) => Destination::Core(core_of_cursor(request.arg, &self.shared)),
             (_, Route::Slot(slot)) => {
@@ -224,6 +222,27 @@ impl Inner {
                 Destination::Core(self.shared.core_of_partition[usize::from(partition)])
             }
             (_, Route::Any) => Destination::Core(0),
+        })
+    }
+
+    /// Answers what the node can tell without a core: what all of them have published.
+    fn tell(&self, request: &Request<'_>) -> Option<Response> {
+        let ok = |value: &[u8]| told(Status::Ok, value);
+        Some(match request.opcode {
+            Opcode::Topology => ok(&self.shared.topology),
+            Opcode::Stats => match self.shared.stats_text(request.arg) {
+                Some(text) => ok(text.as_bytes()),
+                None => told(Status::InvalidArgument, &[]),
+            },
+            Opcode::HotKeys => ok(&self.shared.hot_keys_section(request.arg)),
+            Opcode::MapStats => match self.shared.map_stats_section(request.map, request.arg) {
+                Some((value, more)) => Response {
+                    arg: more.into(),
+                    ..ok(&value)
+                },
+                None => told(Status::NotFound, &[]),
+            },
+            _ => return None,
         })
     }
 

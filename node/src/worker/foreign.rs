@@ -4,10 +4,12 @@
 //! answered into its own slot. One that waits for a lock is kept here until its turn has come.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use arrayvec::ArrayVec;
 use jerboa_core_shard::Address;
 use jerboa_wire::client::Operation;
+use jerboa_wire::opcode::Kind;
 use jerboa_wire::{Crc, Opcode, Reply, Status};
 
 use super::Worker;
@@ -28,6 +30,8 @@ pub(super) struct Foreign {
     inlet: Inlet,
     /// Calls that wait for a lock, by ticket.
     waiting: HashMap<u64, Call>,
+    /// When the calls of this turn were taken.
+    taken: Instant,
     /// Where the keys of a batch are, as far as that is known.
     places: Vec<Option<Address>>,
 }
@@ -37,6 +41,7 @@ impl Foreign {
         Self {
             inlet,
             waiting: HashMap::new(),
+            taken: Instant::now(),
             places: Vec::new(),
         }
     }
@@ -67,6 +72,7 @@ impl Worker {
         if self.foreign.is_empty() {
             return;
         }
+        self.foreign.taken = Instant::now();
         let mut left = CALLS_PER_TURN;
         while left > 0 {
             let mut calls = ArrayVec::<Call, BATCH>::new();
@@ -122,6 +128,7 @@ impl Worker {
         for call in calls {
             self.serve_call(call, &mut places, &mut at, now_ms);
         }
+        self.measures.finish();
         self.foreign.places = places;
     }
 
@@ -205,6 +212,9 @@ impl Worker {
             value_bytes_max: self.config.value_bytes_max,
         };
         let ok = answering.head(&request, Status::Ok);
+        if matches!(request.opcode.shape().kind, Kind::Connection) {
+            self.measures.note(request.opcode, None, self.foreign.taken);
+        }
         match request.opcode {
             Opcode::Noop => encode(&ok, replies, Crc::Off),
             Opcode::Ping => {
@@ -221,7 +231,11 @@ impl Worker {
             _ => {
                 self.counts.keys += u64::from(request.count).max(1);
                 let to = return_address(ticket);
-                let asker = Asker { to, answering };
+                let asker = Asker {
+                    to,
+                    answering,
+                    since: self.foreign.taken,
+                };
                 let place = place.or_else(|| self.place(&request));
                 let (order, _) = self.serve(&request, place, &asker, now_ms, replies);
                 return order;
