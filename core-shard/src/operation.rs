@@ -74,6 +74,9 @@ pub enum ExpiryOutcome {
     Deleted,
     /// There is no such entry.
     Missing,
+    /// An expiry more than 49 days ahead may need a longer entry, and there is no room for it:
+    /// nothing changed.
+    OutOfMemory,
 }
 
 /// A counter after an addition.

@@ -325,3 +325,23 @@ fn what_ended_is_counted_for_the_map_that_it_was_in() {
     );
     assert_eq!(all.gets, 3_000);
 }
+
+#[test]
+fn an_expiry_months_ahead_is_kept_to_the_millisecond_by_an_entry_written_without_it() {
+    let mut shard = shard();
+    for (key, expiry) in [
+        ("for-ever", Expiry::None),
+        ("soon", Expiry::At(START_MS + 5_000)),
+    ] {
+        put(&mut shard, key, expiry, START_MS);
+        let end_ms = START_MS + 100 * DAY_MS + 1;
+        let at = at(&shard, key);
+        let outcome = shard.set_expiry(at, key.as_bytes(), Some(end_ms), START_MS + 1);
+        assert!(matches!(outcome, ExpiryOutcome::Updated { .. }));
+        shard.verify().unwrap();
+        assert_eq!(expires_at_ms(&mut shard, key, START_MS + 2), Some(end_ms));
+        let entry = shard.get(at, key.as_bytes(), end_ms - 1);
+        assert_eq!(entry.unwrap().value.as_slice(), Some(&b"value"[..]));
+        assert!(shard.get(at, key.as_bytes(), end_ms).is_none());
+    }
+}

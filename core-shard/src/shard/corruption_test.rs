@@ -49,12 +49,15 @@ fn every_planted_damage_is_found() {
             let (place, _) = place(shard);
             let slot = shard.memory.buckets()[place.bucket as usize].0[place.position];
             shard.memory.buckets_mut()[place.bucket as usize].0[place.position] = 0;
-            let other = place.bucket ^ 1;
-            let empty = shard.memory.buckets()[other as usize]
-                .0
-                .iter()
-                .position(|slot| *slot == 0);
-            shard.memory.buckets_mut()[other as usize].0[empty.unwrap()] = slot;
+            let others = (1..4).flat_map(|flip| {
+                let bucket = (place.bucket ^ flip) as usize;
+                (0..8).map(move |position| (bucket, position))
+            });
+            let buckets = shard.memory.buckets_mut();
+            let (bucket, position) = { others }
+                .find(|(bucket, position)| buckets[*bucket].0[*position] == 0)
+                .unwrap();
+            buckets[bucket].0[position] = slot;
         }),
         ("an entry marked dead", |shard| {
             let (_, start) = place(shard);
@@ -62,7 +65,8 @@ fn every_planted_damage_is_found() {
         }),
         ("a changed key", |shard| {
             let (_, start) = place(shard);
-            shard.memory.bytes_mut()[start + entry::HEADER_BYTES] ^= 1;
+            let key_at = entry::read(&shard.memory.bytes()[start..]).key_at;
+            shard.memory.bytes_mut()[start + key_at] ^= 1;
         }),
         ("a changed length", |shard| {
             let (_, start) = place(shard);

@@ -3,7 +3,7 @@
 
 use super::Shard;
 use super::lookup::Found;
-use crate::entry::{self, HEADER_BYTES, Header};
+use crate::entry::{self, Header};
 use crate::index::slot::FREQUENCY_MAX;
 use crate::map::MapId;
 use crate::operation::{Address, Metadata};
@@ -28,7 +28,7 @@ impl Shard {
             let bucket = &mut self.memory.buckets_mut()[place.bucket as usize].0;
             bucket[place.position] = slot.used_once_more().0;
         }
-        let value_at = start + HEADER_BYTES + key.len();
+        let value_at = start + head.key_at + key.len();
         Some(Entry {
             version: head.version,
             expires_at_ms: (head.expires_ms != 0).then_some(head.expires_ms),

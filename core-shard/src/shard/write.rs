@@ -3,7 +3,7 @@
 use super::Shard;
 use super::lookup::Found;
 use super::store::Stamp;
-use crate::entry::{HEADER_BYTES, KEY_BYTES_MAX};
+use crate::entry::{COMPACT_VALUE_BYTES_MAX, HEADER_BYTES, KEY_BYTES_MAX};
 use crate::error::ShardError;
 use crate::limits::SHARED_GROUP;
 use crate::operation::{
@@ -93,8 +93,32 @@ impl Shard {
             last_use_ms,
             deleted: false,
         };
-        self.restamp(&found, stamp, now_ms);
+        if found.header.can_take(version, expires_ms) {
+            self.restamp(&found, stamp, now_ms);
+        } else if self.store_again(at, key, stamp, now_ms).is_err() {
+            return ExpiryOutcome::OutOfMemory;
+        }
         ExpiryOutcome::Updated { version }
+    }
+
+    /// Stores a compact entry once more, because its header cannot take this version and expiry.
+    #[cold]
+    fn store_again(
+        &mut self,
+        at: Address,
+        key: &[u8],
+        stamp: Stamp,
+        now_ms: u64,
+    ) -> Result<(), ShardError> {
+        self.make_room(key.len() + COMPACT_VALUE_BYTES_MAX, now_ms);
+        let mut copy = [0; COMPACT_VALUE_BYTES_MAX];
+        // Making room may have moved it, or may have needed its place.
+        let found = self.find(at, key);
+        let value = found.and_then(|found| self.value_of(found.start, &found.header).as_slice());
+        let value = value.ok_or(ShardError::OutOfMemory)?;
+        let copy = copy.get_mut(..value.len()).ok_or(ShardError::OutOfMemory)?;
+        copy.copy_from_slice(value);
+        self.store(at, (key, copy), stamp, found, now_ms)
     }
 
     /// Adds to a counter; a missing one is 0. The expiry is kept. The value is decimal text.

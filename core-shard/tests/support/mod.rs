@@ -304,6 +304,7 @@ impl Pair {
                 assert!(self.known.remove(&key).is_some());
             }
             ExpiryOutcome::Missing => self.compare(key, None, self.known.get(&key).cloned()),
+            ExpiryOutcome::OutOfMemory => assert_ne!(self.leeway, Leeway::None),
         }
     }
 

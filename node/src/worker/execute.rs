@@ -328,6 +328,7 @@ impl Execution<'_> {
             },
             ExpiryOutcome::Deleted => answering.head(request, Status::Ok),
             ExpiryOutcome::Missing => answering.head(request, Status::NotFound),
+            ExpiryOutcome::OutOfMemory => answering.head(request, Status::OutOfMemory),
         }
     }
 

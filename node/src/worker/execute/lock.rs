@@ -95,6 +95,7 @@ impl Execution<'_> {
                 arg: expires_at_ms.unwrap_or(0),
                 ..self.answering.head(request, Status::Ok)
             },
+            ExpiryOutcome::OutOfMemory => self.answering.head(request, Status::OutOfMemory),
             ExpiryOutcome::Deleted | ExpiryOutcome::Missing => {
                 self.answering.head(request, Status::NoSuchLock)
             }
