@@ -46,7 +46,7 @@ use crate::version::VersionClock;
 const SEGMENT_SHIFT_MIN: u32 = 18;
 const SEGMENT_SHIFT_MAX: u32 = 21;
 /// Segments are made smaller rather than fewer, down to the smallest size.
-const SEGMENTS_WANTED: usize = 2048;
+const SEGMENTS_WANTED: usize = 4096;
 /// Fewer than this, and open segments and reserves would be most of the memory.
 const SEGMENTS_MIN: usize = 16;
 const PARTITION_COUNT_MAX: u16 = 16_384;

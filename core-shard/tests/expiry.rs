@@ -243,7 +243,7 @@ fn an_expired_entry_counts_as_absent_for_every_condition() {
 #[test]
 fn the_sweep_frees_whole_segments_without_touching_their_entries() {
     let mut shard = shard();
-    for n in 0..40_000 {
+    for n in 0..50_000 {
         put(
             &mut shard,
             &format!("key-{n}"),

@@ -14,7 +14,7 @@ use crate::mem::{BUCKET_BYTES, Bucket, Region};
 use crate::segment::Segments;
 
 /// Entries for each two buckets above which a partition grows.
-const USED_PER_TWO_BUCKETS: u64 = 11;
+const USED_PER_TWO_BUCKETS: u64 = 12;
 const FIRST_BUCKETS: u32 = 4;
 /// What a partition's first table takes.
 pub(crate) const FIRST_TABLE_BYTES: usize = FIRST_BUCKETS as usize * BUCKET_BYTES;
