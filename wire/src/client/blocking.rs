@@ -132,24 +132,29 @@ impl Client {
     /// Makes many calls at once; their answers in the order of the operations.
     pub fn call_all(&self, operations: Vec<Operation>) -> Vec<Result<Response, Error>> {
         let shared = &self.shared;
-        let deadline = Instant::now() + self.timeout;
-        let (deadline_us, now_us) = (shared.micros(deadline), shared.now_us());
+        let now = Instant::now();
+        let now_us = shared.micros(now);
         let mut engine = shared.engine();
         let begun: Vec<_> = operations
             .into_iter()
             .map(|operation| {
                 let waiter = Arc::new(Waiter::default());
+                // What the node itself may let wait has that time as well.
+                let deadline = later(now, self.timeout.saturating_add(operation.wait()));
+                let deadline_us = shared.micros(deadline);
                 let call = engine.call(operation, Arc::clone(&waiter), deadline_us, now_us);
-                call.map(|key| (key, waiter))
+                call.map(|key| (key, waiter, deadline))
             })
             .collect();
         drop(engine);
-        let wait = |(key, waiter): (CallKey, Arc<Waiter>)| shared.wait(key, &waiter, deadline);
+        let wait = |(key, waiter, deadline): (CallKey, Arc<Waiter>, Instant)| {
+            shared.wait(key, &waiter, deadline)
+        };
         let answers = begun
             .into_iter()
             .map(|begun| begun.and_then(wait))
             .collect();
-        shared.finish_refresh(deadline);
+        shared.finish_refresh(later(now, self.timeout));
         answers
     }
 }
@@ -275,7 +280,8 @@ impl Shared {
             engine.take_completed(&mut completed);
             engine.take_actions(&mut actions);
             drop(engine);
-            for Completed { waiter, result } in completed.drain(..) {
+            for Completed { waiter, result, .. } in completed.drain(..) {
+                // A thread that waits is still there.
                 waiter.complete(result);
             }
             if actions.is_empty() {
@@ -360,6 +366,34 @@ impl Shared {
     fn socket(&self, connection: ConnectionId) -> Option<Arc<Socket>> {
         lock(&self.sockets).get(&connection).cloned()
     }
+}
+
+impl Drop for Shared {
+    /// Locks that were granted to calls that had timed out are given back before the last client
+    /// goes: nobody else would.
+    fn drop(&mut self) {
+        let deadline = later(Instant::now(), self.config.call_timeout);
+        let waiter = Waiter::default();
+        while self.engine().owes() && Instant::now() < deadline {
+            self.settle(deadline);
+            let until = deadline.min(Instant::now() + SLICE);
+            let connection = self.engine().owes_on();
+            match connection.and_then(|connection| self.socket(connection)) {
+                Some(socket) => self.read_or_park(&socket, &waiter, until, deadline),
+                None => {
+                    self.engine().tick(self.now_us());
+                    self.settle(deadline);
+                    waiter.park(until);
+                }
+            }
+        }
+    }
+}
+
+/// A moment that far ahead; a far one where there is no such.
+fn later(now: Instant, by: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(86_400 * 365);
+    now.checked_add(by).unwrap_or(now + FAR)
 }
 
 impl Waiter {

@@ -19,9 +19,12 @@
 //!   them all.
 //! * I4 A connection is asked for only while a call waits for it, and never before its back-off
 //!   is over.
+//! * I5 A lock that is granted to a call whose caller has gone is given back, unless the connection
+//!   ends, whereupon the node takes it back.
 
 mod calls;
 mod connections;
+mod locks;
 mod refresh;
 mod routes;
 
@@ -42,8 +45,9 @@ use crate::limits;
 use crate::opcode::Opcode;
 use crate::routing::{Table, Topology, partition};
 use crate::status::Status;
-use calls::{Call, Calls, Place};
+use calls::{Call, Calls, For, Place};
 use connections::{Connection, State};
+use locks::give_back;
 use refresh::Refresh;
 
 /// One attempt at a connection: what an earlier socket to the same address still has to say is
@@ -77,6 +81,9 @@ pub struct Completed<W> {
     pub waiter: W,
     /// The result.
     pub result: Result<Response, Error>,
+    /// If the result is a lock: what gives it back, for [`Engine::give_back`] where there is
+    /// nobody left to be told.
+    pub give_back: Option<Operation>,
 }
 
 /// The client's state machine.
@@ -157,7 +164,13 @@ impl<W> Engine<W> {
         if self.calls.is_full() {
             return Err(Error::Overloaded);
         }
-        Ok(self.begin(operation, Some(waiter), deadline_us, now_us))
+        Ok(self.begin(operation, For::Caller(waiter), deadline_us, now_us))
+    }
+
+    /// When a call that begins now is over that brings no time limit of its own.
+    fn deadline_of(&self, operation: &Operation, now_us: u64) -> u64 {
+        let limit = operation.wait().saturating_add(self.config.call_timeout);
+        now_us.saturating_add(u64::try_from(limit.as_micros()).unwrap_or(u64::MAX))
     }
 
     /// The topology that calls are routed by.
@@ -269,11 +282,11 @@ impl<W> Engine<W> {
     fn begin(
         &mut self,
         operation: Operation,
-        waiter: Option<W>,
+        wanted: For<W>,
         deadline_us: u64,
         now_us: u64,
     ) -> CallKey {
-        let key = self.calls.insert(Call::new(operation, waiter));
+        let key = self.calls.insert(Call::new(operation, wanted));
         self.forget_old_deadlines();
         self.deadlines.push(Reverse((deadline_us, key)));
         self.dispatch(key, now_us);
@@ -333,9 +346,12 @@ impl<W> Engine<W> {
         let Some(call) = self.calls.get(key) else {
             return;
         };
-        if call.waiter.is_none() {
-            self.refreshed(key, response, now_us);
-            return;
+        match call.wanted {
+            For::Topology => return self.refreshed(key, response, now_us),
+            For::Nobody if call.operation.opcode() == Opcode::Lock => {
+                return self.unwanted(key, &response, now_us);
+            }
+            For::Nobody | For::Caller(_) => {}
         }
         let again = call.attempts < self.config.attempts_max;
         match response.status {
@@ -363,7 +379,9 @@ impl<W> Engine<W> {
         let Some(call) = self.calls.get(key) else {
             return;
         };
-        if call.attempts < self.config.attempts_max && !self.closed {
+        let unwanted = matches!(call.wanted, For::Nobody);
+        let pointless = unwanted && call.operation.opcode() == Opcode::Lock;
+        if call.attempts < self.config.attempts_max && !self.closed && !pointless {
             self.dispatch(key, now_us);
         } else {
             self.complete(key, Err(error));
@@ -377,6 +395,12 @@ impl<W> Engine<W> {
         };
         let place = call.place;
         let outcome = self.outcome_now(key);
+        if self.time_out_lock(key, outcome, now_us) {
+            if let Place::Sent { connection, .. } = place {
+                self.give_up(connection, None, now_us);
+            }
+            return;
+        }
         // It ends first: what follows makes room for others and must not send it any more.
         self.complete(key, Err(Error::TimedOut { outcome }));
         match place {
@@ -412,9 +436,18 @@ impl<W> Engine<W> {
         let Some(call) = self.calls.remove(key) else {
             return;
         };
-        match call.waiter {
-            Some(waiter) => self.completed.push(Completed { waiter, result }),
-            None => self.refresh_failed(key, result.err()),
+        match call.wanted {
+            For::Caller(waiter) => {
+                let granted = result.as_ref().ok();
+                let give_back = granted.and_then(|response| give_back(&call.operation, response));
+                self.completed.push(Completed {
+                    waiter,
+                    result,
+                    give_back,
+                });
+            }
+            For::Topology => self.refresh_failed(key, result.err()),
+            For::Nobody => {}
         }
     }
 }

@@ -7,6 +7,9 @@
 //!  │ ● ● ○ ● ○ ● ● │        ● waits for its reply   ○ answered, or given up
 //! ```
 //!
+//! A request that may be answered long after others, a lock that is waited for, lies beside the
+//! window, so that it does not fill up behind it.
+//!
 //! Invariants:
 //! * I1 A reply finds exactly the request of its id and operation, or is dropped: an id is not
 //!   used again before 2^32 others were.
@@ -17,7 +20,7 @@
 //! Deadlines belong to the engine, which knows those of requests that are not sent yet too; it
 //! gives a request up with [`Session::forget`].
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::operation::Operation;
 use super::outcome::Response;
@@ -55,6 +58,9 @@ pub(super) struct Session<T> {
     /// Id of the first place of the window.
     base: u32,
     window: VecDeque<Option<Pending<T>>>,
+    /// Requests that the node may let wait, by their ids.
+    parked: HashMap<u32, Pending<T>>,
+    /// Those of the window that wait for their reply.
     waiting: usize,
     output: Vec<u8>,
     /// All bytes ever put into the output, and those of them that were taken.
@@ -114,6 +120,7 @@ impl<T: Copy> Session<T> {
             crc: Crc::On,
             base: 1,
             window: VecDeque::new(),
+            parked: HashMap::new(),
             waiting: 0,
             output: Vec::new(),
             queued: 0,
@@ -131,6 +138,7 @@ impl<T: Copy> Session<T> {
                 ..Request::new(Opcode::Hello)
             },
             None,
+            false,
         );
         session
     }
@@ -144,7 +152,10 @@ impl<T: Copy> Session<T> {
         now_us: u64,
     ) -> Result<u32, EncodeError> {
         let Target { partition, epoch } = target;
-        self.unheard_since_us.get_or_insert(now_us);
+        let parks = !operation.wait().is_zero();
+        if !parks {
+            self.unheard_since_us.get_or_insert(now_us);
+        }
         self.push(
             Request {
                 partition,
@@ -152,10 +163,16 @@ impl<T: Copy> Session<T> {
                 ..operation.request()
             },
             Some(tag),
+            parks,
         )
     }
 
-    fn push(&mut self, request: Request<'_>, tag: Option<T>) -> Result<u32, EncodeError> {
+    fn push(
+        &mut self,
+        request: Request<'_>,
+        tag: Option<T>,
+        parks: bool,
+    ) -> Result<u32, EncodeError> {
         let request_id = self.base.wrapping_add(self.window.len() as u32);
         let before = self.output.len();
         Request {
@@ -171,9 +188,23 @@ impl<T: Copy> Session<T> {
             tag,
             end: self.queued,
         };
-        self.window.push_back(Some(pending));
-        self.waiting += 1;
+        if parks {
+            self.window.push_back(None);
+            self.parked.insert(request_id, pending);
+            self.drop_answered();
+        } else {
+            self.window.push_back(Some(pending));
+            self.waiting += 1;
+        }
         Ok(request_id)
+    }
+
+    /// Moves the window past what needs no place in it any more.
+    fn drop_answered(&mut self) {
+        while let Some(None) = self.window.front() {
+            self.window.pop_front();
+            self.base = self.base.wrapping_add(1);
+        }
     }
 
     /// Whether one more request may be sent.
@@ -183,16 +214,14 @@ impl<T: Copy> Session<T> {
     }
 
     /// Requests without a reply.
-    pub(super) const fn in_flight(&self) -> usize {
-        self.waiting
+    pub(super) fn in_flight(&self) -> usize {
+        self.waiting + self.parked.len()
     }
 
-    /// The requests without a reply, in the order they were sent.
+    /// The requests without a reply.
     pub(super) fn tags(&self) -> impl Iterator<Item = T> {
-        self.window
-            .iter()
-            .flatten()
-            .filter_map(|pending| pending.tag)
+        let pending = self.window.iter().flatten().chain(self.parked.values());
+        pending.filter_map(|pending| pending.tag)
     }
 
     /// Whether there are bytes to write.
@@ -322,26 +351,25 @@ impl<T: Copy> Session<T> {
     }
 
     fn take(&mut self, request_id: u32) -> Option<Pending<T>> {
-        let place = request_id.wrapping_sub(self.base);
-        let pending = self.window.get_mut(usize::try_from(place).ok()?)?.take()?;
+        let place = usize::try_from(request_id.wrapping_sub(self.base)).ok()?;
+        let Some(pending) = self.window.get_mut(place).and_then(Option::take) else {
+            return self.parked.remove(&request_id);
+        };
         self.waiting -= 1;
-        while let Some(None) = self.window.front() {
-            self.window.pop_front();
-            self.base = self.base.wrapping_add(1);
-        }
+        self.drop_answered();
         Some(pending)
     }
 
     /// Ends the session: every request that waits for a reply, in the order they were sent.
     pub(super) fn into_orphans(self) -> impl Iterator<Item = Orphan<T>> {
         let taken = self.taken;
-        self.window
-            .into_iter()
-            .flatten()
-            .filter_map(move |pending| {
-                let unsent = pending.end > taken;
-                pending.tag.map(|tag| Orphan { tag, unsent })
-            })
+        let mut pending: Vec<_> = self.window.into_iter().flatten().collect();
+        pending.extend(self.parked.into_values());
+        pending.sort_unstable_by_key(|pending| pending.end);
+        pending.into_iter().filter_map(move |pending| {
+            let unsent = pending.end > taken;
+            pending.tag.map(|tag| Orphan { tag, unsent })
+        })
     }
 }
 

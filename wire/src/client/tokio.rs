@@ -7,12 +7,14 @@
 //! A client belongs to the runtime that it was connected on.
 
 mod connection;
+mod pending;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle as RuntimeHandle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -20,7 +22,7 @@ use super::api::typed_calls;
 use super::config::Config;
 use super::dmap::DMap;
 use super::engine::{Action, Completed, ConnectionId, Engine};
-use super::error::{Error, Outcome};
+use super::error::Error;
 use super::inspect::inspecting_calls;
 use super::many::Split;
 use super::operation::{InvalidCall, Operation};
@@ -33,9 +35,12 @@ use crate::routing::{Table, Topology};
 use crate::stats::{HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapStats, NodeStats};
 use crate::value::Encode;
 
+use pending::{Delivery, Pending};
+
 /// A client for tokio: cheap to clone, to be shared by as many tasks as you like.
 ///
-/// A call whose future is dropped goes on in the background until its answer or its deadline.
+/// A call whose future is dropped goes on in the background until its answer or its deadline. If
+/// it asked for a lock, the lock is given back.
 #[derive(Clone, Debug)]
 pub struct Client {
     handle: Arc<Handle>,
@@ -48,14 +53,18 @@ struct Handle {
     shared: Arc<Shared>,
 }
 
-type Waiter = oneshot::Sender<Result<Response, Error>>;
+type Waiter = oneshot::Sender<Delivery>;
 
 #[derive(Debug)]
 struct Shared {
     engine: Mutex<Engine<Waiter>>,
     signals: Mutex<HashMap<ConnectionId, Arc<Signal>>>,
     began: Instant,
+    /// Where the tasks run.
+    runtime: RuntimeHandle,
     config: Config,
+    /// When everything ends at the latest, set once the last client has gone.
+    last_us: AtomicU64,
     /// Wakes the task that keeps the time.
     timer: Notify,
     /// When that task will look again.
@@ -89,7 +98,9 @@ impl Client {
             engine: Mutex::new(Engine::new(config.clone())),
             signals: Mutex::new(HashMap::new()),
             began: Instant::now(),
+            runtime: RuntimeHandle::current(),
             config,
+            last_us: AtomicU64::new(u64::MAX),
             timer: Notify::new(),
             timer_at_us: AtomicU64::new(u64::MAX),
         });
@@ -136,31 +147,28 @@ impl Client {
 
     /// Makes many calls at once; their answers in the order of the operations.
     pub async fn call_all(&self, operations: Vec<Operation>) -> Vec<Result<Response, Error>> {
-        let begun = self.begin(operations);
-        let mut answers = Vec::with_capacity(begun.len());
-        for begun in begun {
-            answers.push(match begun {
-                // The sender is dropped unused only with the engine.
-                Ok(answer) => answer.await.unwrap_or(Err(Error::Closed {
-                    outcome: Outcome::Unknown,
-                })),
-                Err(error) => Err(error),
-            });
+        let mut pending = self.begin(operations);
+        for pending in &mut pending {
+            pending.arrive().await;
         }
-        answers
+        // Only now: a lock among the answers is given back if the future is dropped before.
+        pending.into_iter().map(Pending::take).collect()
     }
 
-    fn begin(&self, operations: Vec<Operation>) -> Vec<Begun> {
+    fn begin(&self, operations: Vec<Operation>) -> Vec<Pending> {
         let shared = &self.handle.shared;
         let now_us = shared.now_us();
-        let timeout_us = u64::try_from(self.timeout.as_micros()).unwrap_or(u64::MAX);
-        let deadline_us = now_us.saturating_add(timeout_us);
         let mut engine = shared.engine();
-        let begin = |operation| {
+        let begin = |operation: Operation| {
+            // What the node itself may let wait has that time as well.
+            let limit = self.timeout.saturating_add(operation.wait());
+            let limit_us = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
+            let deadline_us = now_us.saturating_add(limit_us);
             let (waiter, answer) = oneshot::channel();
-            engine
-                .call(operation, waiter, deadline_us, now_us)
-                .map(|_| answer)
+            match engine.call(operation, waiter, deadline_us, now_us) {
+                Ok(key) => Pending::new(key, answer, Arc::clone(shared)),
+                Err(error) => Pending::failed(error, Arc::clone(shared)),
+            }
         };
         let begun = operations.into_iter().map(begin).collect();
         drop(engine);
@@ -183,11 +191,19 @@ impl Transport for Client {
     }
 }
 
-type Begun = Result<oneshot::Receiver<Result<Response, Error>>, Error>;
-
 impl Drop for Handle {
+    /// The tasks end at once, or as soon as the locks that nobody waits for any more are given
+    /// back.
     fn drop(&mut self) {
-        self.shared.close();
+        let shared = &self.shared;
+        let limit_us = u64::try_from(shared.config.call_timeout.as_micros()).unwrap_or(u64::MAX);
+        let last_us = shared.now_us().saturating_add(limit_us);
+        if shared.engine().owes() {
+            shared.last_us.store(last_us, Ordering::Release);
+            shared.timer.notify_one();
+        } else {
+            shared.close();
+        }
     }
 }
 
@@ -209,13 +225,24 @@ impl Shared {
     /// When to look again (`u64::MAX`: not before a call), or `None` where the engine is closed.
     fn tick(self: &Arc<Self>) -> Option<u64> {
         let mut engine = self.engine();
-        engine.tick(self.now_us());
+        let now_us = self.now_us();
+        let last_us = self.last_us.load(Ordering::Acquire);
+        if last_us != u64::MAX && (now_us >= last_us || !engine.owes()) {
+            engine.close();
+        }
+        engine.tick(now_us);
         let closed = engine.is_closed();
-        let next_us = engine.next_tick_us().unwrap_or(u64::MAX);
+        let next_us = engine.next_tick_us().unwrap_or(u64::MAX).min(last_us);
         self.timer_at_us.store(next_us, Ordering::Release);
         drop(engine);
         self.settle();
         (!closed).then_some(next_us)
+    }
+
+    /// Gives a lock back whose caller has gone.
+    fn give_back(self: &Arc<Self>, unlock: Operation) {
+        let now_us = self.now_us();
+        self.engine().give_back(unlock, now_us);
     }
 
     /// Delivers what is completed and does what the engine wants done.
@@ -227,12 +254,29 @@ impl Shared {
         engine.take_actions(&mut actions);
         let next_us = engine.next_tick_us().unwrap_or(u64::MAX);
         drop(engine);
-        if next_us < self.timer_at_us.load(Ordering::Acquire) {
+        let leaving = self.last_us.load(Ordering::Acquire) != u64::MAX;
+        if leaving || next_us < self.timer_at_us.load(Ordering::Acquire) {
             self.timer.notify_one();
         }
-        for Completed { waiter, result } in completed {
-            // A caller that has gone does not mind.
-            let _ = waiter.send(result);
+        let mut owes = false;
+        for completed in completed {
+            let Completed { waiter, result, .. } = completed;
+            let delivery = Delivery {
+                result,
+                give_back: completed.give_back,
+            };
+            // A caller that has gone does not mind, but leaves its lock.
+            if let Err(Delivery {
+                give_back: Some(unlock),
+                ..
+            }) = waiter.send(delivery)
+            {
+                self.give_back(unlock);
+                owes = true;
+            }
+        }
+        if owes {
+            self.engine().take_actions(&mut actions);
         }
         for action in actions {
             match action {
@@ -243,7 +287,9 @@ impl Shared {
                     let signal = Arc::new(Signal::default());
                     lock(&self.signals).insert(connection, Arc::clone(&signal));
                     let shared = Arc::clone(self);
-                    tokio::spawn(connection::run(shared, connection, address, signal));
+                    // A future may be dropped where there is no runtime.
+                    self.runtime
+                        .spawn(connection::run(shared, connection, address, signal));
                 }
                 Action::Flush(connection) => {
                     if let Some(signal) = lock(&self.signals).get(&connection) {

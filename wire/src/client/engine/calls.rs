@@ -25,12 +25,22 @@ pub(super) enum Place {
     Paused,
 }
 
+/// Who wants the answer of a call.
+#[derive(Debug)]
+pub(super) enum For<W> {
+    /// Who is to be told.
+    Caller(W),
+    /// The engine: it fetches the topology.
+    Topology,
+    /// Nobody any more: a lock whose caller has gone, or what gives it back.
+    Nobody,
+}
+
 /// A call's state.
 #[derive(Debug)]
 pub(super) struct Call<W> {
     pub(super) operation: Operation,
-    /// `None`: the engine's own.
-    pub(super) waiter: Option<W>,
+    pub(super) wanted: For<W>,
     pub(super) place: Place,
     pub(super) partition: u16,
     /// Times that it was sent, or that a connection for it failed.
@@ -38,10 +48,10 @@ pub(super) struct Call<W> {
 }
 
 impl<W> Call<W> {
-    pub(super) const fn new(operation: Operation, waiter: Option<W>) -> Self {
+    pub(super) const fn new(operation: Operation, wanted: For<W>) -> Self {
         Self {
             operation,
-            waiter,
+            wanted,
             place: Place::New,
             partition: 0,
             attempts: 0,
@@ -79,7 +89,6 @@ impl<W> Calls<W> {
         self.places.len() - self.free.len()
     }
 
-    /// The engine's own call, of which there is at most one, does not count.
     pub(super) fn is_full(&self) -> bool {
         self.len() >= self.calls_max
     }
@@ -120,6 +129,12 @@ impl<W> Calls<W> {
     pub(super) fn get_mut(&mut self, key: CallKey) -> Option<&mut Call<W>> {
         let (generation, place) = self.places.get_mut(key.index as usize)?;
         place.as_mut().filter(|_| *generation == key.generation)
+    }
+
+    /// The calls whose answers nobody wants any more.
+    pub(super) fn unwanted(&self) -> impl Iterator<Item = &Call<W>> {
+        let calls = self.places.iter().filter_map(|(_, place)| place.as_ref());
+        calls.filter(|call| matches!(call.wanted, For::Nobody))
     }
 
     pub(super) fn keys(&self) -> Vec<CallKey> {

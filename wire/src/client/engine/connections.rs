@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::calls::{CallKey, Place};
+use super::calls::{CallKey, For, Place};
 use super::{Action, ConnectionId, Engine};
 use crate::client::error::{Error, Outcome};
 use crate::client::session::{Session, Target};
@@ -165,7 +165,10 @@ impl<W> Engine<W> {
         };
         let current = place.incarnation == connection.incarnation;
         let mut waiting = session.tags().filter(|_| current);
-        waiting.find_map(|key| self.calls.get(key)?.waiter.as_ref())
+        waiting.find_map(|key| match &self.calls.get(key)?.wanted {
+            For::Caller(waiter) => Some(waiter),
+            For::Topology | For::Nobody => None,
+        })
     }
 
     /// The present socket of a connection.

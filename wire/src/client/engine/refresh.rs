@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::calls::CallKey;
+use super::calls::{CallKey, For};
 use super::{Engine, State};
 use crate::client::error::Error;
 use crate::client::operation::Operation;
@@ -79,7 +79,7 @@ impl<W> Engine<W> {
         // Marked first: dispatching may fail at once and has to find it.
         self.refresh.not_before_us = now_us + PAUSE_US;
         let operation = Operation::bare(Opcode::Topology, &[]);
-        let key = self.begin(operation, None, deadline_us, now_us);
+        let key = self.begin(operation, For::Topology, deadline_us, now_us);
         if self.calls.get(key).is_some() {
             self.refresh.running = Some(key);
         }

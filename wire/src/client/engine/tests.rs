@@ -175,7 +175,7 @@ impl Sim {
     fn settle(&mut self) {
         let mut completed = Vec::new();
         self.engine.take_completed(&mut completed);
-        for Completed { waiter, result } in completed {
+        for Completed { waiter, result, .. } in completed {
             assert!(
                 self.now_us <= self.deadlines[&waiter],
                 "call {waiter} ended late"

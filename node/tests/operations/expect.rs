@@ -1,0 +1,182 @@
+//! What a step must come to, and how that is compared with what came.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jerboa_wire::Status;
+use jerboa_wire::client::{PutOutcome, Replaced, Swap, Ttl, Versioned};
+
+use super::door::{Got, Which};
+
+/// What a step must come to.
+#[derive(Clone, Debug)]
+pub(crate) enum Is {
+    /// No entry.
+    Nothing,
+    Value(&'static [u8]),
+    /// Value, version, and at most so much time left.
+    Entry(&'static [u8], Which, Option<Duration>),
+    /// Stored under a version that is greater than all before.
+    Stored,
+    /// Not stored: the key is there.
+    Exists,
+    /// Not stored: the key is not there.
+    Missing,
+    /// Stored, and this stood there before.
+    Replaced(Option<(&'static [u8], Which)>),
+    /// Not stored, because this stands there.
+    KeptBy(&'static [u8], Which),
+    /// Not swapped, because this stands there.
+    Mismatch(&'static [u8], Which),
+    /// Not swapped, because this is the version.
+    NotVersion(Which),
+    /// So many bytes, under a version that is greater than all before.
+    Bytes(u64),
+    Yes,
+    No,
+    /// The time to live of an absent key, and of one that never expires.
+    NoKey,
+    Endless,
+    /// More than half of this, not more than all.
+    Left(Duration),
+    Number(i64),
+    Float(f64),
+    /// A lock, with a token that is greater than all before.
+    Granted,
+    NotGranted,
+    /// Leased from now for about so long.
+    LeasedFor(Duration),
+    Done,
+    StoredAll(usize),
+    Values(&'static [Option<&'static [u8]>]),
+    Flags(&'static [bool]),
+    /// The row's key with each of these behind it.
+    Keys(&'static [&'static str]),
+    Refused(Status),
+}
+
+/// The versions and tokens of a row, in the order they were given out.
+#[derive(Default)]
+pub(crate) struct Given(Vec<u64>);
+
+impl Given {
+    pub(crate) fn number(&self, which: Which) -> u64 {
+        match which {
+            Which::Given(place) => self.0[place],
+            Which::Strange => 12345,
+        }
+    }
+
+    fn give(&mut self, version: u64) -> bool {
+        let grows = self.0.last().is_none_or(|last| version > *last);
+        self.0.push(version);
+        grows
+    }
+}
+
+impl Is {
+    /// Whether that is what came.
+    pub(crate) fn holds(&self, got: &Got, key: &[u8], given: &mut Given) -> bool {
+        match (self, got) {
+            (Self::Nothing, Got::Value(None) | Got::Entry(None)) => true,
+            (Self::Value(expected), Got::Value(Some(value))) => value == expected,
+            (Self::Entry(value, version, left), Got::Entry(Some(entry))) => {
+                let left_ms = left.map(|left| left.as_millis());
+                let expires = entry.expires_at_ms.map(|at| left_of(at));
+                let in_time = match (left_ms, expires) {
+                    (None, None) => true,
+                    (Some(most), Some(left)) => left <= most && left > most / 2,
+                    _ => false,
+                };
+                entry.value == *value && entry.version == given.number(*version) && in_time
+            }
+            (
+                Self::Stored,
+                Got::Put(PutOutcome::Stored { version })
+                | Got::Swap(Swap::Stored { version })
+                | Got::SwapVersion(Swap::Stored { version }),
+            )
+            | (Self::Granted, Got::Token(Some(version))) => given.give(*version),
+            (Self::Exists, Got::Put(PutOutcome::Exists)) => true,
+            (
+                Self::Missing,
+                Got::Put(PutOutcome::Missing)
+                | Got::Swap(Swap::Missing)
+                | Got::SwapVersion(Swap::Missing)
+                | Got::Replaced(Replaced {
+                    outcome: PutOutcome::Missing,
+                    old: None,
+                }),
+            ) => true,
+            (
+                Self::Replaced(expected),
+                Got::Replaced(Replaced {
+                    outcome: PutOutcome::Stored { version },
+                    old,
+                }),
+            ) => is_entry(*expected, old.as_ref(), given) && given.give(*version),
+            (
+                Self::KeptBy(value, version),
+                Got::Replaced(Replaced {
+                    outcome: PutOutcome::Exists,
+                    old,
+                }),
+            ) => is_entry(Some((value, *version)), old.as_ref(), given),
+            (Self::Mismatch(value, version), Got::Swap(Swap::Mismatch(there))) => {
+                is_entry(Some((value, *version)), Some(there), given)
+            }
+            (Self::NotVersion(version), Got::SwapVersion(Swap::Mismatch(there))) => {
+                given.number(*version) == *there
+            }
+            (Self::Bytes(expected), Got::Appended { bytes, version }) => {
+                expected == bytes && given.give(*version)
+            }
+            (Self::Yes, Got::Flag(true)) | (Self::No, Got::Flag(false)) => true,
+            (Self::NoKey, Got::Ttl(Ttl::Missing)) | (Self::Endless, Got::Ttl(Ttl::Never)) => true,
+            (Self::Left(most), Got::Ttl(Ttl::Left(left))) => left <= most && *left > *most / 2,
+            (Self::Number(expected), Got::Counter(number)) => expected == number,
+            (Self::Float(expected), Got::Float(number)) => expected == number,
+            (Self::NotGranted, Got::Token(None)) | (Self::Done, Got::Done) => true,
+            (Self::LeasedFor(lease), Got::Leased { until_ms }) => {
+                // The reply may have been under way for a while.
+                left_of(*until_ms) <= lease.as_millis() && *until_ms > 0
+            }
+            (Self::StoredAll(count), Got::Versions(versions)) => {
+                versions.len() == *count && versions.iter().all(|version| *version > 0)
+            }
+            (Self::Values(expected), Got::Values(values)) => {
+                let values = values.iter().map(Option::as_deref);
+                values.eq(expected.iter().copied())
+            }
+            (Self::Flags(expected), Got::Flags(flags)) => flags == expected,
+            (Self::Keys(suffixes), Got::Keys(keys)) => {
+                let key = String::from_utf8_lossy(key);
+                let expected = suffixes.iter().map(|suffix| format!("{key}{suffix}"));
+                keys.iter().cloned().eq(expected)
+            }
+            (Self::Refused(expected), Got::Refused(status)) => expected == status,
+            _ => false,
+        }
+    }
+}
+
+fn is_entry(
+    expected: Option<(&[u8], Which)>,
+    there: Option<&Versioned<Vec<u8>>>,
+    given: &Given,
+) -> bool {
+    match (expected, there) {
+        (None, None) => true,
+        (Some((value, version)), Some(there)) => {
+            there.value == value && there.version == given.number(version)
+        }
+        _ => false,
+    }
+}
+
+/// Milliseconds until then; 0 where it has passed.
+fn left_of(at_ms: u64) -> u128 {
+    let at = UNIX_EPOCH + Duration::from_millis(at_ms);
+    let left = at.duration_since(SystemTime::now());
+    // A millisecond may have been rounded up.
+    left.map_or(0, |left| left.as_millis().saturating_sub(1))
+}

@@ -1,0 +1,337 @@
+//! The door of raw frames: requests put together by hand from PROTOCOL.md, replies read by hand.
+
+use std::net::SocketAddr;
+use std::time::{Duration, UNIX_EPOCH};
+
+use jerboa_wire::client::{Condition, Entry, Expiry, PutOutcome, Replaced, Swap, Ttl, Versioned};
+use jerboa_wire::{
+    Comparison, DecodeOptions, Decoded, EncodeError, Opcode, Reply, Request, RequestFlags,
+    ScanQuery, Status, decode_reply, lock, multi,
+};
+
+use super::door::{Do, Door, Got, item_key};
+use crate::common::{OwnedReply, Raw};
+
+/// Frames on one connection.
+pub(crate) struct Frames {
+    name: &'static str,
+    raw: Raw,
+}
+
+impl Frames {
+    pub(crate) fn new(name: &'static str, address: SocketAddr) -> Self {
+        let raw = Raw::connect(address);
+        Self { name, raw }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    duration.as_nanos().div_ceil(1_000_000).try_into().unwrap()
+}
+
+fn ttl(expiry: Expiry) -> (RequestFlags, u64) {
+    match expiry {
+        Expiry::Never => (RequestFlags::NONE, 0),
+        Expiry::Keep => (RequestFlags::KEEP_TTL, 0),
+        Expiry::After(duration) => (RequestFlags::TTL_RELATIVE, millis(duration)),
+        Expiry::At(time) => {
+            let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+            (RequestFlags::TTL_ABSOLUTE, millis(since).max(1))
+        }
+    }
+}
+
+fn condition(condition: Condition) -> RequestFlags {
+    match condition {
+        Condition::Always => RequestFlags::NONE,
+        Condition::IfAbsent => RequestFlags::IF_ABSENT,
+        Condition::IfPresent => RequestFlags::IF_PRESENT,
+    }
+}
+
+/// The result of a reply that is no error.
+fn read(what: &Do, reply: OwnedReply) -> Got {
+    let OwnedReply {
+        status,
+        arg,
+        version,
+        value,
+        ..
+    } = reply;
+    if status.is_error() {
+        return Got::Refused(status);
+    }
+    let found = status == Status::Ok;
+    let put = || match status {
+        Status::Ok => PutOutcome::Stored { version },
+        Status::Exists => PutOutcome::Exists,
+        Status::NotFound => PutOutcome::Missing,
+        other => panic!("{other:?} for {what:?}"),
+    };
+    match what {
+        Do::Get | Do::GetAndDelete => Got::Value(found.then_some(value)),
+        Do::GetAndPut(_) => Got::Value((arg != 0).then_some(value)),
+        Do::Entry => Got::Entry(found.then_some(Entry {
+            value,
+            version,
+            expires_at_ms: (arg != 0).then_some(arg),
+        })),
+        Do::Put(_) | Do::PutWith(..) => Got::Put(put()),
+        Do::Replace(..) => Got::Replaced(Replaced {
+            outcome: put(),
+            old: (arg != 0).then_some(Versioned {
+                value,
+                version: arg,
+            }),
+        }),
+        Do::PutIfAbsent(..) | Do::Swap(..) => Got::Swap(match status {
+            Status::Ok => Swap::Stored { version },
+            Status::NotFound => Swap::Missing,
+            Status::Exists | Status::Mismatch => Swap::Mismatch(Versioned { value, version }),
+            other => panic!("{other:?}"),
+        }),
+        Do::SwapVersion(..) => Got::SwapVersion(match status {
+            Status::Ok => Swap::Stored { version },
+            Status::NotFound => Swap::Missing,
+            Status::Exists | Status::Mismatch => Swap::Mismatch(version),
+            other => panic!("{other:?}"),
+        }),
+        Do::Append(_) => Got::Appended {
+            bytes: arg,
+            version,
+        },
+        Do::Delete | Do::Exists | Do::Expire(_) => Got::Flag(found),
+        Do::Persist => Got::Flag(found && arg == 1),
+        Do::Ttl => Got::Ttl(match (found, arg) {
+            (false, _) => Ttl::Missing,
+            (true, 0) => Ttl::Never,
+            (true, left) => Ttl::Left(Duration::from_millis(left)),
+        }),
+        Do::Incr(_) | Do::Decr(_) => Got::Counter(arg.cast_signed()),
+        Do::IncrFloat(_) => Got::Float(f64::from_bits(arg)),
+        Do::Lock { .. } => Got::Token(found.then_some(version)),
+        Do::Unlock(_) => Got::Done,
+        Do::Lease(..) => Got::Leased { until_ms: arg },
+        other => panic!("{other:?} is not of one reply"),
+    }
+}
+
+/// Status, version and value of every item of a reply about many keys.
+fn items(reply: &OwnedReply) -> Vec<(Status, u64, Vec<u8>)> {
+    decoded(reply, |frame| match frame.opcode {
+        Opcode::MultiGet => frame
+            .fetched()
+            .map(|item| (item.status, item.version, item.value.to_vec()))
+            .collect(),
+        Opcode::MultiPut => frame
+            .stored()
+            .map(|item| (item.status, item.version, Vec::new()))
+            .collect(),
+        _ => frame
+            .deleted()
+            .map(|status| (status, 0, Vec::new()))
+            .collect(),
+    })
+}
+
+fn scanned(reply: &OwnedReply) -> Vec<String> {
+    let text = |key: &[u8]| String::from_utf8(key.to_vec()).unwrap();
+    decoded(reply, |frame| frame.scanned().map(text).collect())
+}
+
+fn decoded<R>(reply: &OwnedReply, read: impl FnOnce(&Reply<'_>) -> R) -> R {
+    match decode_reply(&reply.frame, &DecodeOptions::default()) {
+        Ok(Decoded::Frame { frame, .. }) => read(&frame),
+        other => panic!("{other:?}"),
+    }
+}
+
+impl Door for Frames {
+    fn name(&self) -> String {
+        format!("raw frames, {}", self.name)
+    }
+
+    fn ask(&mut self, map: &str, key: &[u8], what: &Do, version: u64) -> Got {
+        let request = |opcode| Request {
+            map: map.as_bytes(),
+            key,
+            ..Request::new(opcode)
+        };
+        let written = |opcode, value, flags: RequestFlags, expiry| {
+            let (form, arg) = ttl(expiry);
+            Request {
+                value,
+                flags: flags | form,
+                arg,
+                ..request(opcode)
+            }
+        };
+        let none = RequestFlags::NONE;
+        let mut section = Vec::new();
+        let request = match what.clone() {
+            Do::Get => request(Opcode::Get),
+            Do::Entry => request(Opcode::GetMeta),
+            Do::Put(value) => written(Opcode::Put, value, none, Expiry::Never),
+            Do::PutWith(value, when, expiry) => {
+                written(Opcode::Put, value, condition(when), expiry)
+            }
+            Do::Replace(value, when, expiry) => {
+                let flags = condition(when) | RequestFlags::RETURN_OLD;
+                written(Opcode::Put, value, flags, expiry)
+            }
+            Do::GetAndPut(value) => {
+                written(Opcode::Put, value, RequestFlags::RETURN_OLD, Expiry::Never)
+            }
+            Do::GetAndDelete => request(Opcode::GetDelete),
+            Do::PutIfAbsent(new, expiry) => {
+                let expected = &b""[..];
+                assert!(Comparison { expected, new }.encode(&mut section));
+                written(Opcode::CasValue, &section, RequestFlags::IF_ABSENT, expiry)
+            }
+            Do::Swap(expected, new, expiry) => {
+                assert!(Comparison { expected, new }.encode(&mut section));
+                written(Opcode::CasValue, &section, none, expiry)
+            }
+            Do::SwapVersion(_, value, expiry) => Request {
+                version,
+                ..written(Opcode::Cas, value, none, expiry)
+            },
+            Do::Append(value) => written(Opcode::Append, value, none, Expiry::Never),
+            Do::Delete => request(Opcode::Delete),
+            Do::Exists => request(Opcode::Exists),
+            Do::Expire(Expiry::Never) => request(Opcode::Persist),
+            Do::Expire(when) => written(Opcode::Expire, b"", none, when),
+            Do::Persist => request(Opcode::Persist),
+            Do::Ttl => request(Opcode::Ttl),
+            Do::Incr(delta) => Request {
+                arg: delta.cast_unsigned(),
+                ..request(Opcode::Incr)
+            },
+            Do::Decr(delta) => Request {
+                arg: delta.cast_unsigned(),
+                ..request(Opcode::Decr)
+            },
+            Do::IncrFloat(delta) => Request {
+                arg: delta.to_bits(),
+                ..request(Opcode::IncrFloat)
+            },
+            Do::Lock { wait, lease } => {
+                section = lock::encode_wait(millis(wait)).to_vec();
+                let expiry = lease.map_or(Expiry::Never, Expiry::After);
+                written(Opcode::Lock, &section, none, expiry)
+            }
+            Do::Unlock(_) => Request {
+                version,
+                ..request(Opcode::Unlock)
+            },
+            Do::Lease(_, lease) => Request {
+                version,
+                ..written(Opcode::Lease, b"", none, Expiry::After(lease))
+            },
+            Do::MultiPut(..) | Do::MultiGet(_) | Do::MultiDelete(_) => {
+                return self.ask_many(map, key, what);
+            }
+            Do::Scan(pattern) => return self.scan(map, pattern),
+            Do::Pass(time) => {
+                std::thread::sleep(time);
+                return Got::Done;
+            }
+        };
+        match self.refused(request) {
+            Some(status) => Got::Refused(status),
+            None => read(what, self.raw.call(request)),
+        }
+    }
+}
+
+impl Frames {
+    /// What not even the encoder puts into a frame.
+    fn refused(&self, request: Request<'_>) -> Option<Status> {
+        match request.encode(&mut Vec::new(), self.raw.crc) {
+            Ok(()) => None,
+            Err(EncodeError::Refused(kind)) => Some(kind.status()),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    fn ask_many(&mut self, map: &str, key: &[u8], what: &Do) -> Got {
+        let mut section = Vec::new();
+        let mut count = 0;
+        let mut keys = |suffixes: &[&str], section: &mut Vec<u8>| {
+            for suffix in suffixes {
+                assert!(multi::push_key(section, &item_key(key, suffix)));
+                count += 1;
+            }
+        };
+        let (opcode, expiry) = match what.clone() {
+            Do::MultiGet(suffixes) => {
+                keys(suffixes, &mut section);
+                (Opcode::MultiGet, Expiry::Never)
+            }
+            Do::MultiDelete(suffixes) => {
+                keys(suffixes, &mut section);
+                (Opcode::MultiDelete, Expiry::Never)
+            }
+            Do::MultiPut(entries, expiry) => {
+                for (suffix, value) in entries {
+                    let key = item_key(key, suffix);
+                    assert!(multi::push_entry(&mut section, &key, value));
+                    count += 1;
+                }
+                (Opcode::MultiPut, expiry)
+            }
+            other => panic!("{other:?} is not of many keys"),
+        };
+        let (flags, arg) = ttl(expiry);
+        let reply = self.raw.call(Request {
+            map: map.as_bytes(),
+            value: &section,
+            count,
+            flags,
+            arg,
+            ..Request::new(opcode)
+        });
+        assert_eq!((reply.status, reply.count), (Status::Ok, count), "{what:?}");
+        let items = items(&reply);
+        let of = |status| items.iter().filter(|item| item.0 == status).count() as u64;
+        assert_eq!(reply.arg, of(Status::Ok), "as many as the items say");
+        match opcode {
+            Opcode::MultiGet => Got::Values(
+                items
+                    .into_iter()
+                    .map(|(status, _, value)| (status == Status::Ok).then_some(value))
+                    .collect(),
+            ),
+            Opcode::MultiPut => Got::Versions(items.into_iter().map(|item| item.1).collect()),
+            _ => Got::Flags(items.iter().map(|item| item.0 == Status::Ok).collect()),
+        }
+    }
+
+    fn scan(&mut self, map: &str, pattern: &str) -> Got {
+        let mut section = Vec::new();
+        let pattern = pattern.as_bytes();
+        ScanQuery { count: 3, pattern }.encode(&mut section);
+        let (mut keys, mut cursor) = (Vec::new(), 0);
+        loop {
+            let request = Request {
+                map: map.as_bytes(),
+                value: &section,
+                arg: cursor,
+                ..Request::new(Opcode::Scan)
+            };
+            if let Some(status) = self.refused(request) {
+                return Got::Refused(status);
+            }
+            let reply = self.raw.call(request);
+            if reply.status.is_error() {
+                return Got::Refused(reply.status);
+            }
+            keys.extend(scanned(&reply));
+            cursor = reply.arg;
+            if cursor == 0 {
+                keys.sort();
+                return Got::Keys(keys);
+            }
+        }
+    }
+}
