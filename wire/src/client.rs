@@ -28,6 +28,7 @@ mod operations;
 mod options;
 mod outcome;
 mod pipeline;
+mod scan;
 mod session;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -43,4 +44,5 @@ pub use outcome::{
     Appended, Entry, PutOutcome, Replaced, Response, ScanPage, Swap, Ttl, Versioned,
 };
 pub use pipeline::{Answers, Pipeline, Queued};
+pub use scan::Scan;
 pub use transport::{BlockingTransport, Transport};

@@ -102,6 +102,14 @@ pub(super) fn choose_map(shard: &mut Shard, request: &Request<'_>) -> MapChoice 
     }
 }
 
+/// The answer to a request on one key of a map that nobody wrote to.
+pub(super) const fn without_map(opcode: Opcode) -> Status {
+    match opcode {
+        Opcode::Unlock | Opcode::Lease => Status::NoSuchLock,
+        _ => Status::NotFound,
+    }
+}
+
 fn creates(request: &Request<'_>) -> bool {
     matches!(
         request.opcode,

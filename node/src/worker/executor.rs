@@ -22,7 +22,7 @@ use super::WorkerConfig;
 use super::budget::{BATCH, WORK_OF_SCAN, WORK_OF_STATS, WORK_OF_TABLES, WORK_PER_CONNECTION};
 use super::buffer::Pool;
 use super::connection::{Surroundings, execute_connection};
-use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
+use super::execute::{Answering, Execution, MapChoice, choose_map, encode, without_map};
 use super::locking::{Asked, Locks, asked_for_lock};
 use super::mailbox::{Outbox, ReturnAddress};
 use super::measure::Measures;
@@ -188,7 +188,7 @@ impl Executor<'_> {
                 let at = self.shard.address(map, partition, request.key);
                 Task::Key { request, at }
             }
-            MapChoice::Unknown => refuse(Status::NotFound),
+            MapChoice::Unknown => refuse(without_map(request.opcode)),
             MapChoice::Refused(status) => refuse(status),
         }
     }

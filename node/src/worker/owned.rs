@@ -8,7 +8,7 @@ use jerboa_wire::routing::partition_of;
 use jerboa_wire::{Opcode, Request, Status};
 
 use super::Worker;
-use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
+use super::execute::{Answering, Execution, MapChoice, choose_map, encode, without_map};
 use super::locking::{Asked, Locks, asked_for_lock};
 use super::mailbox::{Grant, Order, ReturnAddress};
 use super::scan::ScanPlace;
@@ -136,7 +136,10 @@ pub(super) fn execute_owned(
             engine.key(request, at, out);
             locks.changed(request, at);
         }
-        MapChoice::Unknown => engine.answering.status(request, Status::NotFound, out),
+        MapChoice::Unknown => {
+            let status = without_map(request.opcode);
+            engine.answering.status(request, status, out);
+        }
         MapChoice::Refused(status) => engine.answering.status(request, status, out),
     }
 }

@@ -278,3 +278,50 @@ fn a_value_of_another_type_is_an_error_that_hands_it_back() {
     assert_eq!(map.get("d"), Ok(Some(day)));
     stop(node);
 }
+
+#[test]
+fn a_scan_hands_out_every_key_once_and_goes_on_where_it_was() {
+    let node = node(2);
+    let client = threads(settings(&node));
+    let map = client.dmap("many");
+    let keys: Vec<String> = (0..2000).map(|n| format!("key-{n:04}")).collect();
+    let entries: Vec<_> = keys.iter().map(|key| (key, 1)).collect();
+    assert!(
+        map.multi_put(&entries, Expiry::Never)
+            .iter()
+            .all(Result::is_ok)
+    );
+    let text = |key: Vec<u8>| String::from_utf8(key).unwrap();
+
+    let scan = map.scan(ScanOptions::default().count(7));
+    let mut found: Vec<String> = scan.map(|key| text(key.unwrap())).collect();
+    found.sort();
+    assert_eq!(found, keys);
+
+    // Broken off anywhere and taken up again: nothing is missed.
+    let options = ScanOptions::matching("key-1*").count(50);
+    let mut found = Vec::new();
+    let mut scan = map.scan(options.clone());
+    while let Some(cursor) = scan.cursor() {
+        scan = map.scan_from(cursor, options.clone());
+        let taken = 1 + found.len() % 120;
+        found.extend(scan.by_ref().take(taken).map(|key| text(key.unwrap())));
+        assert!(found.len() < 100_000, "it never gets on");
+    }
+    found.sort();
+    found.dedup();
+    assert_eq!(found, keys[1000..]);
+
+    let (runtime, tasks) = tasks(settings(&node));
+    let scan = tasks.dmap("many").scan(ScanOptions::matching("*0"));
+    let found = runtime.block_on(scan.collect()).unwrap();
+    assert_eq!(found.len(), 200);
+
+    // An error is told once and ends the scan.
+    let mut scan = map.scan_from(u64::MAX, ScanOptions::default());
+    let error = scan.next().unwrap().unwrap_err();
+    assert_eq!(error.status(), Some(Status::InvalidArgument));
+    assert!(scan.next().is_none());
+    assert_eq!(scan.cursor(), Some(u64::MAX), "where it failed");
+    stop(node);
+}

@@ -41,6 +41,9 @@ pub(crate) enum Do {
     MultiDelete(&'static [&'static str]),
     /// All keys of the map that match, sorted.
     Scan(&'static str),
+    Size,
+    Destroy,
+    RandomKey,
     /// Lets the time go by that an expiry takes.
     Pass(Duration),
 }
@@ -67,6 +70,7 @@ pub(crate) enum Got {
     Flag(bool),
     Ttl(Ttl),
     Counter(i64),
+    Count(u64),
     Float(f64),
     Token(Option<u64>),
     Done,

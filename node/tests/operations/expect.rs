@@ -39,6 +39,9 @@ pub(crate) enum Is {
     /// More than half of this, not more than all.
     Left(Duration),
     Number(i64),
+    Count(u64),
+    /// The row's key.
+    TheKey,
     Float(f64),
     /// A lock, with a token that is greater than all before.
     Granted,
@@ -75,13 +78,14 @@ impl Given {
 
 impl Is {
     /// Whether that is what came.
+    #[expect(clippy::too_many_lines, reason = "one line or two for each outcome")]
     pub(crate) fn holds(&self, got: &Got, key: &[u8], given: &mut Given) -> bool {
         match (self, got) {
             (Self::Nothing, Got::Value(None) | Got::Entry(None)) => true,
             (Self::Value(expected), Got::Value(Some(value))) => value == expected,
             (Self::Entry(value, version, left), Got::Entry(Some(entry))) => {
                 let left_ms = left.map(|left| left.as_millis());
-                let expires = entry.expires_at_ms.map(|at| left_of(at));
+                let expires = entry.expires_at_ms.map(left_of);
                 let in_time = match (left_ms, expires) {
                     (None, None) => true,
                     (Some(most), Some(left)) => left <= most && left > most / 2,
@@ -134,6 +138,8 @@ impl Is {
             (Self::NoKey, Got::Ttl(Ttl::Missing)) | (Self::Endless, Got::Ttl(Ttl::Never)) => true,
             (Self::Left(most), Got::Ttl(Ttl::Left(left))) => left <= most && *left > *most / 2,
             (Self::Number(expected), Got::Counter(number)) => expected == number,
+            (Self::Count(expected), Got::Count(number)) => expected == number,
+            (Self::TheKey, Got::Value(Some(value))) => value == key,
             (Self::Float(expected), Got::Float(number)) => expected == number,
             (Self::NotGranted, Got::Token(None)) | (Self::Done, Got::Done) => true,
             (Self::LeasedFor(lease), Got::Leased { until_ms }) => {

@@ -69,7 +69,8 @@ fn read(what: &Do, reply: OwnedReply) -> Got {
         other => panic!("{other:?} for {what:?}"),
     };
     match what {
-        Do::Get | Do::GetAndDelete => Got::Value(found.then_some(value)),
+        Do::Size | Do::Destroy => Got::Count(arg),
+        Do::Get | Do::GetAndDelete | Do::RandomKey => Got::Value(found.then_some(value)),
         Do::GetAndPut(_) => Got::Value((arg != 0).then_some(value)),
         Do::Entry => Got::Entry(found.then_some(Entry {
             value,
@@ -110,9 +111,9 @@ fn read(what: &Do, reply: OwnedReply) -> Got {
         Do::Incr(_) | Do::Decr(_) => Got::Counter(arg.cast_signed()),
         Do::IncrFloat(_) => Got::Float(f64::from_bits(arg)),
         Do::Lock { .. } => Got::Token(found.then_some(version)),
-        Do::Unlock(_) => Got::Done,
-        Do::Lease(..) => Got::Leased { until_ms: arg },
-        other => panic!("{other:?} is not of one reply"),
+        Do::Unlock(_) if found => Got::Done,
+        Do::Lease(..) if found => Got::Leased { until_ms: arg },
+        other => panic!("{status:?} answers {other:?}"),
     }
 }
 
@@ -146,97 +147,118 @@ fn decoded<R>(reply: &OwnedReply, read: impl FnOnce(&Reply<'_>) -> R) -> R {
     }
 }
 
+/// The request for one thing to do, its value in `section` where it is put together.
+#[expect(clippy::too_many_lines, reason = "one line or two for each operation")]
+fn build<'a>(
+    map: &'a str,
+    key: &'a [u8],
+    what: &Do,
+    version: u64,
+    section: &'a mut Vec<u8>,
+) -> Request<'a> {
+    let request = |opcode| Request {
+        map: map.as_bytes(),
+        key,
+        ..Request::new(opcode)
+    };
+    let of_map = |opcode| Request {
+        map: map.as_bytes(),
+        ..Request::new(opcode)
+    };
+    let written = |opcode, value, flags: RequestFlags, expiry| {
+        let (form, arg) = ttl(expiry);
+        Request {
+            value,
+            flags: flags | form,
+            arg,
+            ..request(opcode)
+        }
+    };
+    let none = RequestFlags::NONE;
+    match what.clone() {
+        Do::Get => request(Opcode::Get),
+        Do::Entry => request(Opcode::GetMeta),
+        Do::Put(value) => written(Opcode::Put, value, none, Expiry::Never),
+        Do::PutWith(value, when, expiry) => written(Opcode::Put, value, condition(when), expiry),
+        Do::Replace(value, when, expiry) => {
+            let flags = condition(when) | RequestFlags::RETURN_OLD;
+            written(Opcode::Put, value, flags, expiry)
+        }
+        Do::GetAndPut(value) => {
+            written(Opcode::Put, value, RequestFlags::RETURN_OLD, Expiry::Never)
+        }
+        Do::GetAndDelete => request(Opcode::GetDelete),
+        Do::PutIfAbsent(new, expiry) => {
+            let expected = &b""[..];
+            assert!(Comparison { expected, new }.encode(section));
+            written(Opcode::CasValue, section, RequestFlags::IF_ABSENT, expiry)
+        }
+        Do::Swap(expected, new, expiry) => {
+            assert!(Comparison { expected, new }.encode(section));
+            written(Opcode::CasValue, section, none, expiry)
+        }
+        Do::SwapVersion(_, value, expiry) => Request {
+            version,
+            ..written(Opcode::Cas, value, none, expiry)
+        },
+        Do::Append(value) => written(Opcode::Append, value, none, Expiry::Never),
+        Do::Delete => request(Opcode::Delete),
+        Do::Exists => request(Opcode::Exists),
+        Do::Expire(Expiry::Never) => request(Opcode::Persist),
+        Do::Expire(when) => written(Opcode::Expire, b"", none, when),
+        Do::Persist => request(Opcode::Persist),
+        Do::Ttl => request(Opcode::Ttl),
+        Do::Incr(delta) => Request {
+            arg: delta.cast_unsigned(),
+            ..request(Opcode::Incr)
+        },
+        Do::Decr(delta) => Request {
+            arg: delta.cast_unsigned(),
+            ..request(Opcode::Decr)
+        },
+        Do::IncrFloat(delta) => Request {
+            arg: delta.to_bits(),
+            ..request(Opcode::IncrFloat)
+        },
+        Do::Lock { wait, lease } => {
+            section.extend_from_slice(&lock::encode_wait(millis(wait)));
+            let expiry = lease.map_or(Expiry::Never, Expiry::After);
+            written(Opcode::Lock, section, none, expiry)
+        }
+        Do::Unlock(_) => Request {
+            version,
+            ..request(Opcode::Unlock)
+        },
+        Do::Lease(_, lease) => Request {
+            version,
+            ..written(Opcode::Lease, b"", none, Expiry::After(lease))
+        },
+        Do::Size => of_map(Opcode::Size),
+        Do::Destroy => of_map(Opcode::Destroy),
+        Do::RandomKey => of_map(Opcode::RandomKey),
+        other => panic!("{other:?} is not of one request"),
+    }
+}
+
 impl Door for Frames {
     fn name(&self) -> String {
         format!("raw frames, {}", self.name)
     }
 
     fn ask(&mut self, map: &str, key: &[u8], what: &Do, version: u64) -> Got {
-        let request = |opcode| Request {
-            map: map.as_bytes(),
-            key,
-            ..Request::new(opcode)
-        };
-        let written = |opcode, value, flags: RequestFlags, expiry| {
-            let (form, arg) = ttl(expiry);
-            Request {
-                value,
-                flags: flags | form,
-                arg,
-                ..request(opcode)
-            }
-        };
-        let none = RequestFlags::NONE;
-        let mut section = Vec::new();
-        let request = match what.clone() {
-            Do::Get => request(Opcode::Get),
-            Do::Entry => request(Opcode::GetMeta),
-            Do::Put(value) => written(Opcode::Put, value, none, Expiry::Never),
-            Do::PutWith(value, when, expiry) => {
-                written(Opcode::Put, value, condition(when), expiry)
-            }
-            Do::Replace(value, when, expiry) => {
-                let flags = condition(when) | RequestFlags::RETURN_OLD;
-                written(Opcode::Put, value, flags, expiry)
-            }
-            Do::GetAndPut(value) => {
-                written(Opcode::Put, value, RequestFlags::RETURN_OLD, Expiry::Never)
-            }
-            Do::GetAndDelete => request(Opcode::GetDelete),
-            Do::PutIfAbsent(new, expiry) => {
-                let expected = &b""[..];
-                assert!(Comparison { expected, new }.encode(&mut section));
-                written(Opcode::CasValue, &section, RequestFlags::IF_ABSENT, expiry)
-            }
-            Do::Swap(expected, new, expiry) => {
-                assert!(Comparison { expected, new }.encode(&mut section));
-                written(Opcode::CasValue, &section, none, expiry)
-            }
-            Do::SwapVersion(_, value, expiry) => Request {
-                version,
-                ..written(Opcode::Cas, value, none, expiry)
-            },
-            Do::Append(value) => written(Opcode::Append, value, none, Expiry::Never),
-            Do::Delete => request(Opcode::Delete),
-            Do::Exists => request(Opcode::Exists),
-            Do::Expire(Expiry::Never) => request(Opcode::Persist),
-            Do::Expire(when) => written(Opcode::Expire, b"", none, when),
-            Do::Persist => request(Opcode::Persist),
-            Do::Ttl => request(Opcode::Ttl),
-            Do::Incr(delta) => Request {
-                arg: delta.cast_unsigned(),
-                ..request(Opcode::Incr)
-            },
-            Do::Decr(delta) => Request {
-                arg: delta.cast_unsigned(),
-                ..request(Opcode::Decr)
-            },
-            Do::IncrFloat(delta) => Request {
-                arg: delta.to_bits(),
-                ..request(Opcode::IncrFloat)
-            },
-            Do::Lock { wait, lease } => {
-                section = lock::encode_wait(millis(wait)).to_vec();
-                let expiry = lease.map_or(Expiry::Never, Expiry::After);
-                written(Opcode::Lock, &section, none, expiry)
-            }
-            Do::Unlock(_) => Request {
-                version,
-                ..request(Opcode::Unlock)
-            },
-            Do::Lease(_, lease) => Request {
-                version,
-                ..written(Opcode::Lease, b"", none, Expiry::After(lease))
-            },
+        match what {
             Do::MultiPut(..) | Do::MultiGet(_) | Do::MultiDelete(_) => {
                 return self.ask_many(map, key, what);
             }
             Do::Scan(pattern) => return self.scan(map, pattern),
             Do::Pass(time) => {
-                std::thread::sleep(time);
+                std::thread::sleep(*time);
                 return Got::Done;
             }
-        };
+            _ => {}
+        }
+        let mut section = Vec::new();
+        let request = build(map, key, what, version, &mut section);
         match self.refused(request) {
             Some(status) => Got::Refused(status),
             None => read(what, self.raw.call(request)),

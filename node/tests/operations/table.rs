@@ -55,6 +55,7 @@ pub(crate) fn table() -> Vec<Row> {
     many(&mut row);
     locks(&mut row);
     scans(&mut row);
+    maps(&mut row);
     rows
 }
 
@@ -511,6 +512,39 @@ fn scans(row: Add<'_>) {
             (Do::Scan("*:.*"), Is::Keys(&[])),
             (Do::MultiDelete(&[":a", ":*"]), Is::Flags(&[true, true])),
             (Do::Scan("*:[a*]"), Is::Keys(&[])),
+        ],
+    );
+}
+
+fn maps(row: Add<'_>) {
+    row(
+        "a destroyed map has entries, or keeps a lock; a size counts what is not there",
+        vec![
+            (Do::Size, Is::Count(0)),
+            (Do::RandomKey, Is::Nothing),
+            (Do::Destroy, Is::Count(0)),
+            (Do::Put(b"1"), Is::Stored),
+            (Do::Size, Is::Count(1)),
+            (Do::RandomKey, Is::TheKey),
+            (
+                Do::MultiPut(&[("a", b"1"), ("b", b"2"), ("c", b"3")], FOR_AN_HOUR),
+                Is::StoredAll(3),
+            ),
+            (Do::Delete, Is::Yes),
+            (lock(NO_WAIT, None), Is::Granted),
+            (Do::Size, Is::Count(4)),
+            (Do::Destroy, Is::Count(4)),
+            (Do::Size, Is::Count(0)),
+            (Do::Get, Is::Nothing),
+            (
+                Do::MultiGet(&["a", "b", "c"]),
+                Is::Values(&[None, None, None]),
+            ),
+            (Do::Scan(""), Is::Keys(&[])),
+            (Do::RandomKey, Is::Nothing),
+            (Do::Unlock(SECOND), Is::Refused(Status::NoSuchLock)),
+            (lock(NO_WAIT, None), Is::Granted),
+            (Do::Size, Is::Count(1)),
         ],
     );
 }

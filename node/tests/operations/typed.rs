@@ -118,6 +118,9 @@ macro_rules! ask {
                 keys.sort();
                 Got::Keys(keys)
             }
+            Do::Size => got($run!($door, $map, size()), Got::Count),
+            Do::Destroy => got($run!($door, $map, destroy()), Got::Count),
+            Do::RandomKey => got($run!($door, $map, random_key()), Got::Value),
             Do::MultiPut(..) | Do::MultiGet(_) | Do::MultiDelete(_) => unreachable!(),
             Do::Pass(time) => {
                 std::thread::sleep(time);

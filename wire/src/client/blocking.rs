@@ -9,6 +9,7 @@
 //! lock is held while another thread is told anything.
 
 mod dmap;
+mod scan;
 mod socket;
 
 use std::collections::HashMap;
@@ -35,6 +36,7 @@ use crate::value::Encode;
 use socket::{Flushed, Heard, Socket};
 
 pub use dmap::DMap;
+pub use scan::Scan;
 
 /// A client for threads: cheap to clone, to be shared by as many as you like.
 #[derive(Clone, Debug)]

@@ -111,7 +111,24 @@ impl<V: Decode> Command<Replaced<V>> {
     }
 }
 
+impl Command<Option<Vec<u8>>> {
+    /// See [`super::DMap::random_key`].
+    pub fn random_key(map: &[u8]) -> Self {
+        Self::new(Operation::of_map(Opcode::RandomKey, map), Response::value)
+    }
+}
+
 impl Command<u64> {
+    /// See [`super::DMap::size`].
+    pub fn size(map: &[u8]) -> Self {
+        Self::new(Operation::of_map(Opcode::Size, map), Response::number)
+    }
+
+    /// See [`super::DMap::destroy`].
+    pub fn destroy(map: &[u8]) -> Self {
+        Self::new(Operation::of_map(Opcode::Destroy, map), Response::number)
+    }
+
     /// See [`super::DMap::put`].
     pub fn put(map: &[u8], key: impl AsRef<[u8]>, value: impl Encode) -> Self {
         let operation = put(map, key, value, PutOptions::default());

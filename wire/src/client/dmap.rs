@@ -12,6 +12,7 @@ use super::operations::operations;
 use super::options::{Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{Appended, Entry, PutOutcome, Replaced, ScanPage, Swap, Ttl, Versioned};
 use super::pipeline::{Answers, Pipeline};
+use super::scan::{Scan, Walk};
 use super::transport::{BlockingTransport, Transport};
 use crate::opcode::Opcode;
 use crate::value::{Decode, Encode};
@@ -89,6 +90,16 @@ impl<T: Transport> DMap<T> {
     pub async fn execute(&self, pipeline: Pipeline) -> Answers {
         let (operations, answers) = pipeline.begin();
         answers.fill(self.transport.call_all(operations).await)
+    }
+
+    /// The keys of the map, from the beginning.
+    pub fn scan(&self, options: ScanOptions) -> Scan<T> {
+        self.scan_from(0, options)
+    }
+
+    /// The keys of the map, from where an earlier scan was.
+    pub fn scan_from(&self, cursor: u64, options: ScanOptions) -> Scan<T> {
+        Scan::new(self.clone(), Walk::from(cursor, options))
     }
 
     /// The values of many keys, in their order, each with a result of its own.

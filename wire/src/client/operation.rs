@@ -245,7 +245,7 @@ impl Operation {
     }
 
     /// An operation on a map as a whole.
-    pub(super) fn of_map(opcode: Opcode, map: &[u8]) -> Result<Self, InvalidCall> {
+    pub fn of_map(opcode: Opcode, map: &[u8]) -> Result<Self, InvalidCall> {
         let map_bytes =
             u8::try_from(map.len()).map_err(|_| InvalidCall::MapNameTooLarge(map.len()))?;
         Ok(Self {

@@ -111,6 +111,18 @@ macro_rules! operations {
                 lease: Duration
             ) -> SystemTime;
 
+            /// Number of entries of the map. Entries that have expired count until they are swept,
+            /// which is soon after; each core counts at a moment of its own.
+            fn size() -> u64;
+
+            /// Removes every entry of the map, however many, without a pause; their number. Nobody
+            /// sees an entry afterwards that was there before the call. Locks of the map are free.
+            fn destroy() -> u64;
+
+            /// Some key of the map; `None` where it is empty. No key is out of reach, but some are
+            /// likelier than others.
+            fn random_key() -> Option<Vec<u8>>;
+
             /// One request of a scan, from a cursor on; 0 is the start. `scan` does all of them.
             fn scan_page(cursor: u64, options: &ScanOptions) -> ScanPage;
         }

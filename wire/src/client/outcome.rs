@@ -210,6 +210,10 @@ impl Response {
         })
     }
 
+    pub(super) fn number(self) -> Result<u64, Error> {
+        Ok(self.done()?.arg)
+    }
+
     pub(super) fn counter(self) -> Result<i64, Error> {
         Ok(self.done()?.arg.cast_signed())
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::scan::Scan;
 use crate::client::command::Command;
 use crate::client::error::Error;
 use crate::client::many::Split;
@@ -13,6 +14,7 @@ use crate::client::outcome::{
     Appended, Entry, PutOutcome, Replaced, ScanPage, Swap, Ttl, Versioned,
 };
 use crate::client::pipeline::{Answers, Pipeline};
+use crate::client::scan::Walk;
 use crate::client::transport::BlockingTransport;
 use crate::opcode::Opcode;
 use crate::value::{Decode, Encode};
@@ -87,6 +89,16 @@ impl<T: BlockingTransport> DMap<T> {
     pub fn execute(&self, pipeline: Pipeline) -> Answers {
         let (operations, answers) = pipeline.begin();
         answers.fill(self.transport.call_all(operations))
+    }
+
+    /// The keys of the map, from the beginning.
+    pub fn scan(&self, options: ScanOptions) -> Scan<T> {
+        self.scan_from(0, options)
+    }
+
+    /// The keys of the map, from where an earlier scan was.
+    pub fn scan_from(&self, cursor: u64, options: ScanOptions) -> Scan<T> {
+        Scan::new(self.clone(), Walk::from(cursor, options))
     }
 
     /// The values of many keys, in their order, each with a result of its own.
