@@ -2,7 +2,7 @@
 //!
 //! One table of operations and what they must come to is run against every way to a node: raw
 //! frames on the port of any core and on a core's own port, the clients that block and that are
-//! awaited, and pipelines. The node has two cores, so that some keys are forwarded and some not.
+//! awaited, embedded calls of both kinds, and pipelines. The node has two cores, so that some keys are forwarded and some not.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test harness")]
 
 #[path = "operations/calls.rs"]
@@ -45,12 +45,17 @@ fn doors(node: &Node) -> Vec<Box<dyn Door>> {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let tasks = asynchronous::Client::connect_with(settings(node));
     let tasks = runtime.block_on(tasks).unwrap();
+    let embedded = node.embedded().clone();
+    let bare = Builder::new_current_thread().build().unwrap();
     vec![
         Box::new(Frames::new("the port of any core", addresses.any_core)),
         Box::new(Frames::new("the port of core 0", addresses.cores[0])),
         Box::new(Pipelined("the client that blocks,", threads.clone())),
         Box::new(Blocking("the client that blocks", threads)),
         Box::new(Awaited("the client for tokio", tasks, runtime)),
+        Box::new(Blocking("embedded calls that block", embedded.clone())),
+        Box::new(Pipelined("embedded,", embedded.clone())),
+        Box::new(Awaited("embedded calls that are awaited", embedded, bare)),
     ]
 }
 
