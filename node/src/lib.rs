@@ -6,6 +6,7 @@ mod glob;
 pub mod host;
 pub mod net;
 pub mod node;
+mod resp;
 mod worker;
 
 pub use embedded::{BlockingDMap, DMap};

@@ -9,7 +9,7 @@ mod shutdown;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
@@ -456,6 +456,7 @@ fn share(config: &Config, plan: &Plan, topology: &Topology) -> Shared {
         events: EventMask::new(config.events),
         connections: AtomicU32::new(0),
         connections_max: plan.connections_max,
+        clients: AtomicU64::new(0),
         started: Instant::now(),
         stopping: AtomicBool::new(false),
         failed: AtomicBool::new(false),

@@ -9,6 +9,7 @@
 
 mod budget;
 mod buffer;
+mod commands;
 mod connection;
 pub(crate) mod events;
 mod execute;
@@ -43,6 +44,7 @@ use crate::embedded::Inlet;
 use crate::net::{Completion, Ring, RingConfig, RingError, SocketId, Waker};
 use budget::{COMPLETIONS_PER_TURN, POOLED_BUFFER_BYTES, TICK_MS, TURNS_PER_YIELD};
 use buffer::Pool;
+use commands::Scratch;
 use foreign::Foreign;
 pub(crate) use gather::Gather;
 use locking::Locks;
@@ -108,6 +110,8 @@ pub(crate) struct Worker {
     arrived: Instant,
     completions: Vec<Completion>,
     inputs: Inputs,
+    /// Passing use by commands.
+    scratch: Scratch,
     /// Requests of other cores that wait until their core has picked up its answers.
     forwards: std::vec::IntoIter<Message>,
     /// When those were put into the mailbox.
@@ -177,6 +181,7 @@ impl Worker {
             arrived: Instant::now(),
             completions: Vec::with_capacity(COMPLETIONS_PER_TURN),
             inputs: Inputs::default(),
+            scratch: Scratch::default(),
             forwards: Vec::new().into_iter(),
             forwards_sent: Instant::now(),
             dirty: Vec::new(),

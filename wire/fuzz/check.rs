@@ -63,6 +63,7 @@ fn check_request(request: &Request<'_>, bytes: &[u8]) {
     let items = match request.opcode {
         Opcode::MultiGet
         | Opcode::MultiDelete
+        | Opcode::MultiExists
         | Opcode::Subscribe
         | Opcode::Unsubscribe
         | Opcode::PatternSubscribe
@@ -86,7 +87,7 @@ fn check_reply(reply: &Reply<'_>, bytes: &[u8]) {
     let items = match reply.opcode {
         Opcode::MultiGet => reply.fetched().count(),
         Opcode::MultiPut => reply.stored().count(),
-        Opcode::MultiDelete => reply.deleted().count(),
+        Opcode::MultiDelete | Opcode::MultiExists => reply.deleted().count(),
         Opcode::Scan | Opcode::Channels => reply.scanned().count(),
         Opcode::Subscribers => reply.subscribers().count(),
         _ => 0,

@@ -21,6 +21,7 @@ pub mod lock;
 pub mod multi;
 pub mod opcode;
 pub mod range;
+pub mod resp;
 pub mod routing;
 pub mod scan;
 pub mod stats;

@@ -1,11 +1,11 @@
 //! The items of multi-key operations: `count` of them fill the value section, back to back.
 //!
 //! ```text
-//! MultiGet, MultiDelete request   u16 key_len | key
+//! MultiGet, MultiDelete, MultiExists request   u16 key_len | key
 //! MultiPut request                u16 key_len | u32 value_len | key | value
 //! MultiGet reply                  u8 status | u8[3] 0 | u32 value_len | u64 version | value
 //! MultiPut reply                  u8 status | u8[7] 0 | u64 version
-//! MultiDelete reply               u8 status
+//! MultiDelete, MultiExists reply  u8 status
 //! Scan reply                      u16 key_len | key
 //! ```
 //!

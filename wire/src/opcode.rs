@@ -270,6 +270,9 @@ opcodes! {
         .union(RequestFlags::IF_ABSENT);
     /// Removes many keys. Reply: one item for each key, in order; `arg` = number removed.
     MultiDelete = 0x22, Multi, MANY, RequestFlags::NONE;
+    /// Whether keys are present; their use is not counted. Reply: one item for each key, in order;
+    /// `arg` = number present.
+    MultiExists = 0x24, Multi, MANY, RequestFlags::NONE;
     /// Some bytes of a value; see [`crate::range`]. Reply: `value` = those bytes, `arg` = bytes of
     /// the whole value, `version`; or `NotFound`.
     GetRange = 0x28, Key, KEYED.with(Parts::VALUE), RequestFlags::NONE;
@@ -360,6 +363,7 @@ impl Opcode {
             | Self::Ttl
             | Self::MultiGet
             | Self::GetRange
+            | Self::MultiExists
             | Self::Scan
             | Self::Size
             | Self::RandomKey

@@ -253,6 +253,14 @@ fn requests(found: &mut Found) {
         },
         Crc::On,
     );
+    found.request(
+        "MultiExists",
+        Request {
+            value: &keys,
+            ..many(Opcode::MultiExists)
+        },
+        Crc::On,
+    );
     let mut entries = Vec::new();
     assert!(multi::push_entry(&mut entries, b"foo", b"bar"));
     assert!(multi::push_entry(&mut entries, b"quux", b""));
@@ -522,6 +530,14 @@ fn replies(found: &mut Found) {
         Reply {
             value: &value,
             ..items(Opcode::MultiDelete)
+        },
+        Crc::On,
+    );
+    found.reply(
+        "MultiExists",
+        Reply {
+            value: &value,
+            ..items(Opcode::MultiExists)
         },
         Crc::On,
     );

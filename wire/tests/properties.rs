@@ -81,6 +81,7 @@ fn value_of(
         }
         Opcode::MultiGet
         | Opcode::MultiDelete
+        | Opcode::MultiExists
         | Opcode::Subscribe
         | Opcode::Unsubscribe
         | Opcode::PatternSubscribe

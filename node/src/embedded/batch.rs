@@ -14,6 +14,7 @@ use super::job::{Job, ended, read};
 use super::link::{Destination, Inner, Refused};
 use super::pending::{Finished, Pending, fresh};
 use super::slot::Slot;
+use crate::resp::Render;
 use crate::worker::Gather;
 
 /// Operations that travel to a core together at most, so that none holds up others for long.
@@ -197,7 +198,7 @@ impl<'a> Batch<'a> {
     /// All answers, in the order of the operations.
     pub(super) fn finish(mut self) -> Vec<Result<Response, Error>> {
         for (place, gather) in &self.gathers {
-            if let Some(whole) = gather.finish() {
+            if let Some(whole) = gather.finish(Render::Frame) {
                 self.answers[*place] = read(&whole);
             }
         }

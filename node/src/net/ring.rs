@@ -20,7 +20,7 @@
 )]
 
 use std::io;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -291,6 +291,16 @@ impl Ring {
         // int to the address given, which is that of a live local.
         let result = unsafe { libc::ioctl(entry.fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
         result != 0 || bytes == 0
+    }
+
+    /// Where the peer is, and where it connected to; as far as the kernel still knows.
+    pub fn addresses(&self, socket: SocketId) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        let Some(entry) = self.sockets.get(socket.0) else {
+            return (None, None);
+        };
+        let socket = SockRef::from(&entry.fd);
+        let address = |found: io::Result<socket2::SockAddr>| found.ok()?.as_socket();
+        (address(socket.peer_addr()), address(socket.local_addr()))
     }
 
     /// Ends the connection. What the kernel has taken over is still delivered, unless the peer has

@@ -7,6 +7,7 @@ mod everywhere;
 pub(super) mod lock;
 mod multi;
 mod range;
+pub(super) mod resp;
 mod scan;
 mod update;
 
@@ -136,28 +137,48 @@ pub(super) struct Execution<'s> {
 }
 
 impl Execution<'_> {
-    /// Executes a request on one key.
+    /// Executes a request on one key and appends the reply.
     #[inline]
     pub(super) fn key(&mut self, request: &Request<'_>, at: Address, out: &mut Vec<u8>) {
-        let (key, now_ms) = (request.key, self.now_ms);
-        let reply = match request.opcode {
-            Opcode::Get => {
-                self.get(request, at, out);
-                return;
+        match self.plain(request, at) {
+            Some(reply) => encode(&reply, out, self.answering.crc),
+            None => self.valued(request, at, out),
+        }
+    }
+
+    /// Executes a request whose reply may carry a value from the engine.
+    #[inline]
+    pub(super) fn valued(&mut self, request: &Request<'_>, at: Address, out: &mut Vec<u8>) {
+        match request.opcode {
+            Opcode::Put => self.put_returning_old(request, at, out),
+            Opcode::GetDelete => self.get_delete(request, at, out),
+            Opcode::CasValue => self.compare_value(request, at, out),
+            Opcode::GetRange => self.get_range(request, at, out),
+            Opcode::GetExpire => {
+                let expires_at_ms = expiry_of(request, self.now_ms);
+                self.get_expire(request, at, expires_at_ms, out);
             }
             Opcode::GetMeta => {
                 self.get_telling(request, at, |expires_at_ms| expires_at_ms.unwrap_or(0), out);
-                return;
             }
-            Opcode::Put if request.flags.contains(RequestFlags::RETURN_OLD) => {
-                return self.put_returning_old(request, at, out);
+            _ => {
+                self.get(request, at, out);
             }
-            Opcode::GetDelete => return self.get_delete(request, at, out),
-            Opcode::CasValue => return self.compare_value(request, at, out),
-            Opcode::GetRange => return self.get_range(request, at, out),
-            Opcode::GetExpire => {
-                return self.get_expire(request, at, expiry_of(request, now_ms), out);
-            }
+        }
+    }
+
+    /// Executes a request whose reply carries no value; `None`, and nothing done, for the others.
+    #[inline]
+    pub(super) fn plain(&mut self, request: &Request<'_>, at: Address) -> Option<Reply<'static>> {
+        let (key, now_ms) = (request.key, self.now_ms);
+        let reply = match request.opcode {
+            Opcode::Get
+            | Opcode::GetMeta
+            | Opcode::GetDelete
+            | Opcode::CasValue
+            | Opcode::GetRange
+            | Opcode::GetExpire => return None,
+            Opcode::Put if request.flags.contains(RequestFlags::RETURN_OLD) => return None,
             Opcode::SetRange => self.set_range(request, at),
             Opcode::Put => self.put(request, at),
             Opcode::Delete => {
@@ -189,7 +210,7 @@ impl Execution<'_> {
             Opcode::Lease => self.lease(request, at),
             _ => self.answering.head(request, Status::UnknownOpcode),
         };
-        encode(&reply, out, self.answering.crc);
+        Some(reply)
     }
 
     /// Answers with the entry; whether it did, there being one and room for it.

@@ -13,14 +13,16 @@ use std::time::Instant;
 use arrayvec::ArrayVec;
 use jerboa_core_shard::{Address, Shard};
 use jerboa_wire::opcode::Kind;
+use jerboa_wire::resp::Writer;
 use jerboa_wire::routing::partition_of;
 use jerboa_wire::{
-    DecodeError, Decoded, Opcode, Reply, Request, RequestFlags, Status, decode_request,
+    DecodeError, Decoded, Opcode, Reply, Request, RequestFlags, Status, decode_request, limits,
 };
 
 use super::WorkerConfig;
 use super::budget::{BATCH, WORK_OF_SCAN, WORK_OF_STATS, WORK_OF_TABLES, WORK_PER_CONNECTION};
 use super::buffer::Pool;
+use super::commands::{Scratch, Turn};
 use super::connection::{Surroundings, execute_connection};
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode, without_map};
 use super::locking::{Asked, Locks, asked_for_lock};
@@ -34,9 +36,10 @@ use super::stats::Counts;
 use super::turn::{Input, Progress};
 use super::verification::Verification;
 use crate::net::SocketId;
+use crate::resp::Render;
 
 /// What is to be done for a decoded frame.
-enum Task<'a> {
+pub(super) enum Task<'a> {
     /// A request on one key of this core.
     Key { request: Request<'a>, at: Address },
     /// Any other request.
@@ -52,10 +55,12 @@ enum Task<'a> {
 
 /// A decoded frame of an input.
 pub(super) struct Op<'a> {
-    input: u32,
+    pub(super) input: u32,
     /// Offset behind the frame in its input.
-    end: u32,
-    task: Task<'a>,
+    pub(super) end: u32,
+    /// How the reply is written.
+    pub(super) render: Render,
+    pub(super) task: Task<'a>,
 }
 
 impl Op<'_> {
@@ -87,6 +92,7 @@ pub(super) struct Executor<'w> {
     pub(super) since: Instant,
     pub(super) pool: &'w mut Pool,
     pub(super) dirty: &'w mut Vec<SocketId>,
+    pub(super) scratch: &'w mut Scratch,
     pub(super) now_ms: u64,
 }
 
@@ -101,6 +107,15 @@ impl Executor<'_> {
         progress: &mut [Progress],
     ) {
         let socket = entries[index as usize].socket;
+        let session = self.sessions.get(socket.0 as usize);
+        if session.is_some_and(|found| found.as_ref().is_some_and(|s| s.client.is_some())) {
+            let mut turn = Turn {
+                batch,
+                entries,
+                progress,
+            };
+            return self.decode_commands(index, bytes, &mut turn);
+        }
         let (mut at, mut work) = (0, 0);
         loop {
             if progress[index as usize].blocked || progress[index as usize].deferred {
@@ -136,6 +151,7 @@ impl Executor<'_> {
             batch.push(Op {
                 input: index,
                 end: at as u32,
+                render: Render::Frame,
                 task,
             });
             // What a hello agrees on holds from the very next frame on.
@@ -150,7 +166,7 @@ impl Executor<'_> {
 
     /// What a request needs: its map and address, or the core that has them.
     #[inline]
-    fn task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
+    pub(super) fn task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
         match request.opcode.shape().kind {
             Kind::Scan => return self.scan_task(request),
             Kind::Channel | Kind::Everywhere => {
@@ -246,23 +262,33 @@ impl Executor<'_> {
             progress.consumed = op.end as usize;
             progress.broken |= matches!(op.task, Task::Refused { fatal: true, .. });
             self.since = input.since;
-            self.execute(socket, &op.task);
+            self.execute(socket, &op.task, op.render);
         }
         self.measures.finish();
         batch.clear();
     }
 
+    /// The session on a socket, which is about to be replied to.
     #[inline]
-    fn execute(&mut self, socket: SocketId, task: &Task<'_>) {
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
-            return;
-        };
+    pub(super) fn open_session(&mut self, socket: SocketId) -> Option<&mut Session> {
+        let session = self.sessions[socket.0 as usize].as_mut()?;
         if session.output.capacity() == 0 {
             session.output = self.pool.take();
         }
         if !std::mem::replace(&mut session.dirty, true) {
             self.dirty.push(socket);
         }
+        Some(session)
+    }
+
+    #[inline]
+    pub(super) fn execute(&mut self, socket: SocketId, task: &Task<'_>, render: Render) {
+        if self.open_session(socket).is_none() {
+            return;
+        }
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
         self.counts.ops += 1;
         let answering = Answering {
             crc: session.crc,
@@ -294,24 +320,32 @@ impl Executor<'_> {
                     return match asked_for_lock(&mut engine, self.locks, &request, *at, to) {
                         Asked::Answered { reply, grant } => {
                             session.grants.extend(grant);
-                            session.reply(|out| encode(&reply, out, answering.crc));
+                            session.reply_as(render, &mut self.scratch.frame, |out| {
+                                encode(&reply, out, answering.crc);
+                            });
                         }
                         Asked::Waits => session.parked += 1,
                     };
                 }
-                session.reply(|out| engine.key(request, *at, out));
+                session.reply_to_key(&mut engine, request, *at, render, &mut self.scratch.frame);
                 self.room = engine.room;
                 self.locks.changed(request, *at);
             }
-            Task::Other { request, map } => self.execute_other(socket, request, *map, &answering),
-            Task::Elsewhere { request, core } => self.forward(socket, request, *core, &answering),
+            Task::Other { request, map } => {
+                self.execute_other(socket, request, *map, &answering, render);
+            }
+            Task::Elsewhere { request, core } => {
+                self.forward(socket, request, *core, &answering, render);
+            }
             Task::Refused { reply, .. } => {
                 self.counts.errors += u64::from(reply.status.is_error());
                 let reply = Reply {
                     epoch: self.shared.epoch,
                     ..*reply
                 };
-                session.reply(|out| encode(&reply, out, answering.crc));
+                session.reply_as(render, &mut self.scratch.frame, |out| {
+                    encode(&reply, out, answering.crc);
+                });
             }
         }
     }
@@ -323,19 +357,20 @@ impl Executor<'_> {
         request: &Request<'_>,
         map: MapChoice,
         answering: &Answering,
+        render: Render,
     ) {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
         if request.opcode.is_everywhere() {
-            return self.execute_everywhere(socket, request, answering);
+            return self.execute_everywhere(socket, request, answering, render);
         }
         if request.opcode.shape().kind == Kind::Channel {
             self.measures.note(request.opcode, None, self.since);
-            return self.execute_channel(socket, request, answering);
+            return self.execute_channel(socket, request, answering, render);
         }
         if request.count > 0 {
-            return self.execute_many(socket, request, map, answering);
+            return self.execute_many(socket, request, map, answering, render);
         }
         self.measures.note(request.opcode, map.known(), self.since);
         if request.opcode == Opcode::Scan {
@@ -346,7 +381,9 @@ impl Executor<'_> {
                 answering: *answering,
                 room: self.room,
             };
-            return session.reply(|out| engine.scan(request, map, self.shared, out));
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                engine.scan(request, map, self.shared, out);
+            });
         }
         let mut around = Surroundings {
             shared: self.shared,
@@ -362,6 +399,7 @@ impl Executor<'_> {
         request: &Request<'_>,
         map: MapChoice,
         answering: &Answering,
+        render: Render,
     ) {
         self.counts.keys += u64::from(request.count);
         let shared = self.shared;
@@ -376,7 +414,8 @@ impl Executor<'_> {
         } else {
             request.keys().all(|key| owner(key) == own)
         };
-        if all_here {
+        // More items than a frame has are a command's: they go in parts, to this core too.
+        if all_here && request.count <= limits::MULTI_ITEMS_MAX {
             self.measures.note(request.opcode, map.known(), self.since);
             self.measures
                 .use_keys(self.shard, request, map, shared.partition_count);
@@ -388,23 +427,50 @@ impl Executor<'_> {
                 answering,
                 room: self.room,
             };
-            session.reply(|out| engine.many(request, map, partition, out));
+            session.reply_as(render, &mut self.scratch.frame, |out| {
+                engine.many(request, map, partition, out);
+            });
             self.room = engine.room;
             return self.locks.changed_many(request, map);
         }
         if request.hops > 0 {
-            return session.reply(|out| answering.status(request, Status::NotOwner, out));
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                answering.status(request, Status::NotOwner, out);
+            });
         }
         if request.flags.contains(RequestFlags::IF_ABSENT) {
             // All or nothing: by one core.
             let mut owners = request.entries().map(|entry| owner(entry.key));
             let core = owners.next().unwrap_or(own);
             if owners.all(|other| other == core) {
-                return self.forward(socket, request, core, answering);
+                return self.forward(socket, request, core, answering, render);
             }
-            return session.reply(|out| answering.status(request, Status::ManyOwners, out));
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                answering.status(request, Status::ManyOwners, out);
+            });
         }
-        self.scatter(socket, request, owner, answering);
+        self.scatter(socket, request, owner, answering, render);
+    }
+}
+
+impl Session {
+    /// Executes a request on one key and appends the reply as the connection wants it.
+    #[inline]
+    fn reply_to_key(
+        &mut self,
+        engine: &mut Execution<'_>,
+        request: &Request<'_>,
+        at: Address,
+        render: Render,
+        frame: &mut Vec<u8>,
+    ) {
+        match render {
+            Render::Frame => self.reply(|out| engine.key(request, at, out)),
+            Render::Resp(form, version) => self.reply(|out| {
+                let mut writer = Writer::new(out, version);
+                engine.key_as_resp(request, at, form, &mut writer, frame);
+            }),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! * No key: every core executes the same request; [`everywhere`] says how their answers are put
 //!   together.
 
+mod commands;
 mod everywhere;
 
 use jerboa_wire::frame::{begin_reply, finish_reply};
@@ -14,6 +15,9 @@ use jerboa_wire::{
     Crc, CrcMode, DecodeOptions, Decoded, EncodeError, Opcode, Reply, Request, Status,
     decode_reply, limits, multi,
 };
+
+use super::execute::resp::rendered;
+use crate::resp::Render;
 
 /// A request under way in parts.
 #[derive(Debug)]
@@ -44,19 +48,27 @@ pub(super) struct Part {
 
 /// Splits `request` by the owner of each key.
 ///
+/// A request of more or larger items than a frame may have, as commands can be, has several parts
+/// for one core: each holds at most `section_max` bytes, or one item.
+///
 /// # Errors
 /// Only if a part cannot be encoded, which a decoded request rules out.
 pub(super) fn split(
     request: &Request<'_>,
+    section_max: usize,
     owner: impl Fn(&[u8]) -> u16,
 ) -> Result<(Vec<Part>, Vec<u16>), EncodeError> {
     let mut sections: Vec<(u16, u32, Vec<u8>)> = Vec::new();
     let mut parts_of_items = Vec::with_capacity(request.count as usize);
-    let mut place = |key: &[u8], push: &dyn Fn(&mut Vec<u8>) -> bool| {
+    let mut place = |key: &[u8], bytes: usize, push: &dyn Fn(&mut Vec<u8>) -> bool| {
         let core = owner(key);
+        // A part has to be a request that could have come by itself.
         let index = sections
             .iter()
-            .position(|(of, ..)| *of == core)
+            .rposition(|(of, count, section)| {
+                let fits = section.len() + bytes <= section_max;
+                *of == core && *count < limits::MULTI_ITEMS_MAX && fits
+            })
             .unwrap_or_else(|| {
                 sections.push((core, 0, Vec::new()));
                 sections.len() - 1
@@ -67,13 +79,14 @@ pub(super) fn split(
     };
     if request.opcode == Opcode::MultiPut {
         for entry in request.entries() {
-            place(entry.key, &|out| {
+            let bytes = multi::entry_bytes(entry.key, entry.value);
+            place(entry.key, bytes, &|out| {
                 multi::push_entry(out, entry.key, entry.value)
             });
         }
     } else {
         for key in request.keys() {
-            place(key, &|out| multi::push_key(out, key));
+            place(key, multi::key_bytes(key), &|out| multi::push_key(out, key));
         }
     }
     let mut parts = Vec::with_capacity(sections.len());
@@ -168,8 +181,8 @@ impl Gather {
         }
     }
 
-    /// The whole reply, once every part is there.
-    pub(crate) fn finish(&self) -> Option<Vec<u8>> {
+    /// The whole reply, once every part is there, as its connection wants it.
+    pub(crate) fn finish(&self, render: Render) -> Option<Vec<u8>> {
         if self.missing > 0 {
             return None;
         }
@@ -189,6 +202,12 @@ impl Gather {
             )
             .collect();
         let mut out = Vec::new();
+        if let Render::Resp(form, version) = render
+            && let Whole::Items(parts_of_items) = &self.whole
+            && commands::write(form, &parts, parts_of_items, version, &mut out)
+        {
+            return Some(out);
+        }
         let written = self.write(&parts, &mut out);
         if written.is_err() {
             out.clear();
@@ -199,7 +218,10 @@ impl Gather {
             );
             let _ = refused.encode(&mut out, self.crc);
         }
-        Some(out)
+        Some(match render {
+            Render::Frame => out,
+            Render::Resp(form, version) => rendered(&out, form, version),
+        })
     }
 
     fn write(&self, parts: &[Reply<'_>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -224,7 +246,7 @@ impl Gather {
                     }
                 }
             }
-            Opcode::MultiDelete => {
+            Opcode::MultiDelete | Opcode::MultiExists => {
                 let mut deleted: Vec<_> = parts.iter().map(Reply::deleted).collect();
                 for part in items {
                     let status = deleted[part]

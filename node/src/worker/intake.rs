@@ -13,6 +13,10 @@ use super::buffer::InputBuffer;
 use super::session::{Door, Life, Session};
 use super::turn::Source;
 use crate::net::{Chunk, Completion, SocketId};
+use crate::resp::Client;
+
+/// The first byte of a connection that speaks frames is this or more; that of a command is less.
+const FRAMES_BEGIN: u8 = 0x80;
 
 impl Worker {
     pub(super) fn take_in(&mut self, completion: Completion, now_ms: u64) {
@@ -70,6 +74,14 @@ impl Worker {
         session.received_ms = now_ms;
         if session.life != Life::Open {
             return self.ring.release(chunk);
+        }
+        if !std::mem::replace(&mut session.begun, true)
+            && let Some(first) = self.ring.bytes(&chunk).first()
+            && *first < FRAMES_BEGIN
+        {
+            let id = self.shared.next_client();
+            let (peer, local) = self.ring.addresses(socket);
+            session.speak_resp(Client::new(id, peer, local, now_ms));
         }
         if let Some(index) = session.turn_input {
             // A second chunk in one turn: both become one contiguous input.

@@ -12,17 +12,19 @@
 use std::collections::VecDeque;
 
 use super::budget::LARGE_REPLY_BYTES;
+use super::execute::resp;
 use super::gather::Gather;
+use crate::resp::Render;
 
 /// One place in the order.
 #[derive(Debug)]
 enum Slot {
     /// Replies that are only waiting for their turn.
     Ready(Vec<u8>),
-    /// A request that another core executes.
-    Waiting,
+    /// A request that another core executes, and how its reply is written.
+    Waiting(Render),
     /// A multi-key request whose parts several cores execute.
-    Gather(Box<Gather>),
+    Gather(Box<Gather>, Render),
 }
 
 /// The queue of one session.
@@ -81,7 +83,7 @@ impl ReplyQueue {
             .checked_sub(self.first)
             .and_then(|index| self.slots.get(index as usize));
         let keys = match slot {
-            Some(Slot::Gather(gather)) => gather.items() / gather.parts(),
+            Some(Slot::Gather(gather, _)) => gather.items() / gather.parts(),
             _ => 1,
         };
         let faded = self.key_bytes - self.key_bytes.div_ceil(8);
@@ -89,15 +91,15 @@ impl ReplyQueue {
     }
 
     /// Reserves the next place for an answer from elsewhere; returns its number.
-    pub(super) fn wait(&mut self) -> u64 {
+    pub(super) fn wait(&mut self, render: Render) -> u64 {
         self.waiting_keys += 1;
-        self.push(Slot::Waiting)
+        self.push(Slot::Waiting(render))
     }
 
     /// Reserves the next place for an answer in parts.
-    pub(super) fn gather(&mut self, gather: Gather) -> u64 {
+    pub(super) fn gather(&mut self, gather: Gather, render: Render) -> u64 {
         self.waiting_keys += gather.items();
-        self.push(Slot::Gather(Box::new(gather)))
+        self.push(Slot::Gather(Box::new(gather), render))
     }
 
     fn push(&mut self, slot: Slot) -> u64 {
@@ -130,14 +132,14 @@ impl ReplyQueue {
         };
         let done = match slot {
             Slot::Ready(_) => return,
-            Slot::Waiting => {
+            Slot::Waiting(render) => {
                 self.waiting_keys -= 1;
-                reply
+                rendered(reply, *render)
             }
-            Slot::Gather(gather) => {
+            Slot::Gather(gather, render) => {
                 self.ready_bytes -= gather.held_bytes();
                 gather.fill(part, reply);
-                let Some(whole) = gather.finish() else {
+                let Some(whole) = gather.finish(*render) else {
                     self.ready_bytes += gather.held_bytes();
                     return;
                 };
@@ -163,6 +165,16 @@ impl ReplyQueue {
     }
 }
 
+/// A reply frame as its connection wants it.
+fn rendered(frame: Vec<u8>, render: Render) -> Vec<u8> {
+    match render {
+        // A place that was given up has nothing to say.
+        Render::Resp(..) if frame.is_empty() => frame,
+        Render::Resp(form, version) => resp::rendered(&frame, form, version),
+        Render::Frame => frame,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jerboa_wire::{Crc, Opcode, Reply, Status};
@@ -173,8 +185,8 @@ mod tests {
     fn answers_are_taken_for_large_until_they_prove_small() {
         let mut queue = ReplyQueue::default();
         assert_eq!(queue.expected_bytes(), 0, "nothing is outstanding");
-        let one = queue.wait();
-        queue.wait();
+        let one = queue.wait(Render::Frame);
+        queue.wait(Render::Frame);
         assert_eq!(queue.expected_bytes(), 2 * LARGE_REPLY_BYTES);
         for _ in 0..100 {
             queue.learn(one, 100);
@@ -190,11 +202,11 @@ mod tests {
     fn replies_leave_in_the_order_of_requests_however_answers_arrive() {
         let mut queue = ReplyQueue::default();
         let mut output = Vec::new();
-        let first = queue.wait();
+        let first = queue.wait(Render::Frame);
         queue.append(|out| out.extend_from_slice(b"b"));
         queue.append(|out| out.extend_from_slice(b"c"));
-        let second = queue.wait();
-        let third = queue.wait();
+        let second = queue.wait(Render::Frame);
+        let third = queue.wait(Render::Frame);
         queue.append(|out| out.extend_from_slice(b"f"));
         assert_eq!((queue.waiting(), queue.ready_bytes()), (3, 3));
 
@@ -209,7 +221,10 @@ mod tests {
 
         // A part of a gathered request counts as long as it is kept.
         let head = Reply::new(Opcode::MultiDelete, Status::Ok, 1);
-        let gathered = queue.gather(Gather::new(head, Crc::On, 1 << 20, vec![0, 1], 2));
+        let gathered = queue.gather(
+            Gather::new(head, Crc::On, 1 << 20, vec![0, 1], 2),
+            Render::Frame,
+        );
         queue.fill(gathered, 0, vec![0; 500], &mut output);
         assert_eq!(queue.ready_bytes(), 500);
         queue.fill(gathered, 1, vec![0; 100], &mut output);
@@ -217,7 +232,7 @@ mod tests {
         output.truncate(6);
 
         // Numbers go on after the queue was empty.
-        let fourth = queue.wait();
+        let fourth = queue.wait(Render::Frame);
         queue.fill(second, 0, b"stale".to_vec(), &mut output);
         queue.fill(fourth, 0, b"g".to_vec(), &mut output);
         assert_eq!(output, b"abcdefg");

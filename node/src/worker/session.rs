@@ -11,12 +11,15 @@
 
 use std::time::Instant;
 
+use jerboa_wire::resp::Writer;
 use jerboa_wire::{Crc, CrcMode, DecodeOptions};
 
-use super::budget::WAITING_PER_CONNECTION;
+use super::budget::{POOLED_BUFFER_BYTES, WAITING_PER_CONNECTION};
 use super::buffer::InputBuffer;
+use super::execute::resp;
 use super::mailbox::Grant;
 use super::replies::ReplyQueue;
+use crate::resp::{Client, Form, Render};
 
 /// Through which port a connection came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,10 @@ pub(super) struct Session {
     pub(super) life: Life,
     pub(super) decode: DecodeOptions,
     pub(super) crc: Crc,
+    /// The first byte came, and with it what the connection speaks.
+    pub(super) begun: bool,
+    /// The client, where the connection speaks RESP and not frames.
+    pub(super) client: Option<Box<Client>>,
     pub(super) input: InputBuffer,
     pub(super) output: Vec<u8>,
     pub(super) replies: ReplyQueue,
@@ -97,6 +104,8 @@ impl Session {
                 value_bytes_max,
             },
             crc: Crc::On,
+            begun: false,
+            client: None,
             input: InputBuffer::default(),
             output: Vec::new(),
             replies: ReplyQueue::default(),
@@ -129,7 +138,11 @@ impl Session {
 
     /// Bytes that wait in this session's buffers.
     pub(super) fn held_bytes(&self) -> usize {
-        self.input.len() + self.output.len() + self.replies.ready_bytes()
+        let parser = self.client.as_ref();
+        self.input.len()
+            + self.output.len()
+            + self.replies.ready_bytes()
+            + parser.map_or(0, |client| client.parser.held_bytes())
     }
 
     /// Bytes that the peer has not been sent, or may not have got yet.
@@ -145,6 +158,49 @@ impl Session {
         } else {
             self.replies.append(write);
         }
+    }
+
+    /// Lets `write` append a reply frame in its place, written as the connection wants it. `frame`
+    /// is for passing use.
+    #[inline]
+    pub(super) fn reply_as(
+        &mut self,
+        render: Render,
+        frame: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let Render::Resp(form, version) = render else {
+            return self.reply(write);
+        };
+        frame.clear();
+        write(frame);
+        self.reply(|out| resp::write_frame(frame, form, &mut Writer::new(out, version)));
+        if frame.capacity() > POOLED_BUFFER_BYTES {
+            *frame = Vec::new();
+        }
+    }
+
+    /// How an error that answers no request in particular is written.
+    pub(super) fn render(&self) -> Render {
+        let client = self.client.as_ref();
+        client.map_or(Render::Frame, |client| {
+            Render::Resp(Form::Done, client.version)
+        })
+    }
+
+    /// Forgets the command that was begun, unless everything before it is executed.
+    pub(super) fn settle_parser(&mut self, consumed: usize) {
+        if let Some(client) = &mut self.client
+            && std::mem::take(&mut client.parsed_to) != consumed
+        {
+            client.parser.reset();
+        }
+    }
+
+    /// The connection speaks RESP: frames between cores on its behalf need no checksum.
+    pub(super) fn speak_resp(&mut self, client: Client) {
+        self.client = Some(Box::new(client));
+        self.set_crc(Crc::Off);
     }
 
     /// Checksums on or off from the next frame on, as negotiated.

@@ -4,7 +4,7 @@
 //! per request.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::events::EventMask;
@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) events: EventMask,
     pub(crate) connections: AtomicU32,
     pub(crate) connections_max: u32,
+    /// Clients that spoke RESP so far.
+    pub(crate) clients: AtomicU64,
     pub(crate) started: Instant,
     /// Set once: the cores drain and end.
     pub(crate) stopping: AtomicBool,
@@ -52,6 +54,11 @@ impl Shared {
                 (count < self.connections_max).then_some(count + 1)
             });
         taken.is_ok()
+    }
+
+    /// The number of a client that has just begun to speak.
+    pub(crate) fn next_client(&self) -> u64 {
+        self.clients.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Gives a connection back.

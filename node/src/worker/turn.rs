@@ -70,8 +70,17 @@ pub(super) struct Progress {
     pub(super) broken: bool,
     /// What is behind `consumed` waits for the next turn, having had its share of this one.
     pub(super) deferred: bool,
+    /// The peer asked for the end: close after what was answered.
+    pub(super) leaves: bool,
     /// Complete frames may be left.
     pub(super) unfinished: bool,
+}
+
+impl Progress {
+    /// Nothing more of this input is looked at.
+    fn ends(&self) -> bool {
+        self.broken || self.leaves
+    }
 }
 
 /// The inputs of one turn.
@@ -147,6 +156,7 @@ impl Worker {
             since: self.arrived,
             pool: &mut self.pool,
             dirty: &mut self.dirty,
+            scratch: &mut self.scratch,
             now_ms,
         };
         let mut batch = Batch::new();
@@ -170,6 +180,7 @@ impl Worker {
             session.turn_input = None;
             session.input = rest;
             session.since = (!progress.blocked).then_some(input.since);
+            session.settle_parser(progress.consumed);
             self.go_on(socket, &progress);
             self.account(socket);
         }
@@ -183,7 +194,7 @@ impl Worker {
             Source::Chunk(chunk) => {
                 let left = &self.ring.bytes(&chunk)[progress.consumed..];
                 let mut rest = InputBuffer::default();
-                if !left.is_empty() && !progress.broken {
+                if !left.is_empty() && !progress.ends() {
                     rest = InputBuffer::from_spare(self.pool.take());
                     rest.extend(left);
                 }
@@ -191,7 +202,7 @@ impl Worker {
                 rest
             }
             Source::Buffer(mut buffer) => {
-                buffer.consume(if progress.broken {
+                buffer.consume(if progress.ends() {
                     buffer.len()
                 } else {
                     progress.consumed
@@ -215,13 +226,14 @@ impl Worker {
         let held = session.input.len();
         let behind = (progress.blocked || progress.unfinished || progress.deferred) && held > 0;
         let overloaded = held > input_bytes_max || (core_full && held > POOLED_BUFFER_BYTES);
-        if progress.broken {
-            self.counts.closed_malformed += 1;
+        if progress.ends() {
+            self.counts.closed_malformed += u64::from(progress.broken);
             self.stop_reading(socket);
         } else if overloaded && !behind {
             // The frame that is coming in cannot be kept; nothing of it was executed.
             let (crc, reply) = (session.crc, Reply::new(Opcode::Unknown, Status::Busy, 0));
-            session.reply(|out| encode(&reply, out, crc));
+            let render = session.render();
+            session.reply_as(render, &mut Vec::new(), |out| encode(&reply, out, crc));
             session.input = InputBuffer::default();
             self.counts.closed_overload += 1;
             self.stop_reading(socket);

@@ -8,6 +8,7 @@
 
 pub(crate) mod bystander;
 pub(crate) mod process;
+pub(crate) mod resp;
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -43,6 +43,7 @@ impl Execution<'_> {
         match request.opcode {
             Opcode::MultiPut => run.put(request, &partition),
             Opcode::MultiDelete => run.delete(request, &partition),
+            Opcode::MultiExists => run.exists(request, &partition),
             _ => {
                 let section_max = limits::section_bytes_max(answering.value_bytes_max) as usize;
                 let before = run.out.len();
@@ -176,25 +177,43 @@ impl Run<'_> {
         });
     }
 
+    fn exists(&mut self, request: &Request<'_>, partition: &impl Fn(&[u8]) -> u16) {
+        let Some(map) = self.map else {
+            return self.none_there(request);
+        };
+        in_batches(request.keys(), |batch: &[&[u8]]| {
+            let addresses = self.addresses(map, batch.iter().copied(), partition);
+            self.shard.prefetch(&addresses);
+            for (key, at) in batch.iter().zip(&addresses) {
+                let is_there = self.shard.metadata(*at, key, self.now_ms).is_some();
+                self.push_found(is_there);
+            }
+        });
+    }
+
+    /// Nobody wrote to the map yet.
+    fn none_there(&mut self, request: &Request<'_>) {
+        for _ in 0..request.count {
+            self.push_found(false);
+        }
+    }
+
+    fn push_found(&mut self, found: bool) {
+        self.done += u64::from(found);
+        let status = if found { Status::Ok } else { Status::NotFound };
+        multi::push_deleted(self.out, status);
+    }
+
     fn delete(&mut self, request: &Request<'_>, partition: &impl Fn(&[u8]) -> u16) {
         let Some(map) = self.map else {
-            for _ in 0..request.count {
-                multi::push_deleted(self.out, Status::NotFound);
-            }
-            return;
+            return self.none_there(request);
         };
         in_batches(request.keys(), |batch: &[&[u8]]| {
             let addresses = self.addresses(map, batch.iter().copied(), partition);
             self.shard.prefetch(&addresses);
             for (key, at) in batch.iter().zip(&addresses) {
                 let removed = self.shard.delete(*at, key, self.now_ms);
-                self.done += u64::from(removed);
-                let status = if removed {
-                    Status::Ok
-                } else {
-                    Status::NotFound
-                };
-                multi::push_deleted(self.out, status);
+                self.push_found(removed);
             }
         });
     }

@@ -16,6 +16,7 @@ use super::super::owned::execute_owned;
 use super::super::session::Door;
 use super::{Executor, without_wait};
 use crate::net::SocketId;
+use crate::resp::Render;
 
 impl Executor<'_> {
     /// Sends the parts of a multi-key request to the owners of their keys.
@@ -25,22 +26,27 @@ impl Executor<'_> {
         request: &Request<'_>,
         owner: impl Fn(&[u8]) -> u16,
         answering: &Answering,
+        render: Render,
     ) {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
         let stale = session.door == Door::OwnCore;
-        let Ok((parts, places)) = gather::split(request, owner) else {
-            return session.reply(|out| answering.status(request, Status::Internal, out));
+        let max = self.config.value_bytes_max;
+        let section_max = limits::section_bytes_max(max) as usize;
+        let Ok((parts, places)) = gather::split(request, section_max, owner) else {
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                answering.status(request, Status::Internal, out);
+            });
         };
         let head = Answering {
             stale,
             ..*answering
         }
         .head(request, Status::Ok);
-        let max = self.config.value_bytes_max;
         let whole = Gather::new(head, answering.crc, max, places, parts.len());
-        self.dispatch(socket, request, whole, parts, answering);
+        let number = session.replies.gather(whole, render);
+        self.dispatch(socket, request, number, parts, answering);
     }
 
     /// Has every core execute a request. One that was forwarded is this core's part already.
@@ -49,29 +55,36 @@ impl Executor<'_> {
         socket: SocketId,
         request: &Request<'_>,
         answering: &Answering,
+        render: Render,
     ) {
         let cores = self.outbox.cores();
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
         if request.hops > 0 {
-            return session.reply(|out| answering.status(request, Status::NotOwner, out));
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                answering.status(request, Status::NotOwner, out);
+            });
         }
         let Ok(parts) = gather::everywhere(request, cores) else {
-            return session.reply(|out| answering.status(request, Status::Internal, out));
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                answering.status(request, Status::Internal, out);
+            });
         };
         let head = answering.head(request, Status::Ok);
         let max = self.config.value_bytes_max;
         let whole = Gather::everywhere(head, answering.crc, max, parts.len());
-        self.dispatch(socket, request, whole, parts, answering);
+        let number = session.replies.gather(whole, render);
+        self.dispatch(socket, request, number, parts, answering);
     }
 
-    /// Executes this core's part and sends the others to their cores.
+    /// Executes this core's part and sends the others to their cores; the replies have the place
+    /// `number`.
     fn dispatch(
         &mut self,
         socket: SocketId,
         request: &Request<'_>,
-        whole: Gather,
+        number: u64,
         parts: Vec<Part>,
         answering: &Answering,
     ) {
@@ -82,7 +95,7 @@ impl Executor<'_> {
             core: self.config.core,
             socket,
             serial: session.serial,
-            number: session.replies.gather(whole),
+            number,
             part: 0,
         };
         for (index, part) in (0u16..).zip(parts) {
@@ -143,6 +156,7 @@ impl Executor<'_> {
         request: &Request<'_>,
         core: u16,
         answering: &Answering,
+        render: Render,
     ) {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
@@ -155,14 +169,16 @@ impl Executor<'_> {
             ..without_wait(request, session)
         };
         if hop.encode(&mut frame, answering.crc).is_err() {
-            return session.reply(|out| answering.status(request, Status::Internal, out));
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                answering.status(request, Status::Internal, out);
+            });
         }
         session.asked_for_locks |= request.opcode == Opcode::Lock;
         let to = ReturnAddress {
             core: self.config.core,
             socket,
             serial: session.serial,
-            number: session.replies.wait(),
+            number: session.replies.wait(render),
             part: 0,
         };
         let forward = Forward {

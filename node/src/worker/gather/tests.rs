@@ -33,7 +33,7 @@ fn items_come_back_in_request_order_and_a_refused_part_marks_each_of_its_items()
         ..Request::new(Opcode::MultiGet)
     };
     let owner = |key: &[u8]| u16::from(key[1] - b'0');
-    let (parts, places) = split(&request, owner).unwrap();
+    let (parts, places) = split(&request, 1 << 20, owner).unwrap();
     assert_eq!(
         parts.iter().map(|part| part.core).collect::<Vec<_>>(),
         [0, 1, 2]
@@ -44,13 +44,13 @@ fn items_come_back_in_request_order_and_a_refused_part_marks_each_of_its_items()
     let mut gather = Gather::new(head, Crc::On, 1 << 20, places, parts.len());
     gather.fill(2, fetched(&[(Status::NotFound, b"")]));
     gather.fill(0, fetched(&[(Status::Ok, b"first"), (Status::Ok, b"last")]));
-    assert!(gather.finish().is_none());
+    assert!(gather.finish(Render::Frame).is_none());
     let mut busy = Vec::new();
     Reply::new(Opcode::MultiGet, Status::Busy, 0)
         .encode(&mut busy, Crc::On)
         .unwrap();
     gather.fill(1, busy);
-    let whole = gather.finish().unwrap();
+    let whole = gather.finish(Render::Frame).unwrap();
     let Ok(Decoded::Frame { frame, .. }) = decode_reply(&whole, &DecodeOptions::default()) else {
         panic!("not a frame");
     };
@@ -80,14 +80,14 @@ fn values_that_do_not_fit_one_reply_are_named_and_the_rest_is_returned() {
         value: &section,
         ..Request::new(Opcode::MultiGet)
     };
-    let (_, places) = split(&request, |key| u16::from(key[1] - b'0')).unwrap();
+    let (_, places) = split(&request, 1 << 20, |key| u16::from(key[1] - b'0')).unwrap();
     let head = Reply::new(Opcode::MultiGet, Status::Ok, 1);
     // The section limit never goes below 4 MiB, whatever the value limit.
     let mut gather = Gather::new(head, Crc::On, 4 << 20, places, 2);
     let large = vec![1; 3 << 20];
     gather.fill(0, fetched(&[(Status::Ok, &large), (Status::Ok, b"small")]));
     gather.fill(1, fetched(&[(Status::Ok, &large)]));
-    let whole = gather.finish().unwrap();
+    let whole = gather.finish(Render::Frame).unwrap();
     let options = DecodeOptions {
         crc: CrcMode::Required,
         value_bytes_max: 4 << 20,

@@ -8,10 +8,21 @@ use super::registry::Topic;
 use super::{Desk, Subscriber};
 use crate::glob::Glob;
 use crate::net::SocketId;
+use crate::resp::Render;
 use crate::worker::execute::{Answering, encode};
 use crate::worker::executor::Executor;
 use crate::worker::gather::Gather;
 use crate::worker::mailbox::{Forward, ReturnAddress};
+
+/// A publication that other cores have a part in.
+struct Sum {
+    socket: SocketId,
+    others: Vec<u16>,
+    frame: Vec<u8>,
+    /// What came of it on this core.
+    here: Reply<'static>,
+    render: Render,
+}
 
 impl Executor<'_> {
     /// Executes a request about channels.
@@ -20,9 +31,10 @@ impl Executor<'_> {
         socket: SocketId,
         request: &Request<'_>,
         answering: &Answering,
+        render: Render,
     ) {
         if request.opcode == Opcode::Publish {
-            return self.publish(socket, request, answering);
+            return self.publish(socket, request, answering, render);
         }
         let ok = answering.head(request, Status::Ok);
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
@@ -36,8 +48,10 @@ impl Executor<'_> {
             Opcode::PatternUnsubscribe => Ok(self.unsubscribe(subscriber, Topic::Pattern, request)),
             Opcode::Patterns => Ok(self.shared.directory.patterns()),
             Opcode::Events => Ok(self.switch_events(request.arg)),
-            Opcode::Channels => return self.list_channels(socket, request, answering),
-            Opcode::Subscribers => return self.count_subscribers(socket, request, answering),
+            Opcode::Channels => return self.list_channels(socket, request, answering, render),
+            Opcode::Subscribers => {
+                return self.count_subscribers(socket, request, answering, render);
+            }
             _ => Err(Status::UnknownOpcode),
         };
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
@@ -49,7 +63,9 @@ impl Executor<'_> {
             Err(status) => answering.head(request, status),
         };
         self.counts.errors += u64::from(reply.status.is_error());
-        session.reply(|out| encode(&reply, out, answering.crc));
+        session.reply_as(render, &mut self.scratch.frame, |out| {
+            encode(&reply, out, answering.crc);
+        });
     }
 
     /// Subscribes to all names of a request or to none. Returns how many subscriptions there are.
@@ -91,20 +107,28 @@ impl Executor<'_> {
         self.pubsub.count(subscriber) as u64
     }
 
-    fn list_channels(&mut self, socket: SocketId, request: &Request<'_>, answering: &Answering) {
+    fn list_channels(
+        &mut self,
+        socket: SocketId,
+        request: &Request<'_>,
+        answering: &Answering,
+        render: Render,
+    ) {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
         let query = ScanQuery::decode(request.value);
         let glob = query.map(|query| Glob::new(query.pattern));
         let (Some(query), Some(Ok(glob))) = (query, glob) else {
-            return session.reply(|out| answering.status(request, Status::MalformedPayload, out));
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                answering.status(request, Status::MalformedPayload, out);
+            });
         };
         let glob = (!query.pattern.is_empty()).then_some(&glob);
         let directory = &self.shared.directory;
         let page = directory.page(request.arg, glob, query.count as usize);
         let head = answering.head(request, Status::Ok);
-        session.reply(|out| {
+        session.reply_as(render, &mut self.scratch.frame, |out| {
             let begun = begin_reply(&head, out, answering.crc);
             let mut count = 0;
             for name in &page.names {
@@ -122,13 +146,14 @@ impl Executor<'_> {
         socket: SocketId,
         request: &Request<'_>,
         answering: &Answering,
+        render: Render,
     ) {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
         let head = answering.head(request, Status::Ok);
         let directory = &self.shared.directory;
-        session.reply(|out| {
+        session.reply_as(render, &mut self.scratch.frame, |out| {
             let begun = begin_reply(&head, out, answering.crc);
             for name in request.keys() {
                 channel::push_subscribers(out, directory.subscribers(name));
@@ -147,15 +172,22 @@ impl Executor<'_> {
     }
 
     /// Publishes on all cores that may have receivers, or on none.
-    fn publish(&mut self, socket: SocketId, request: &Request<'_>, answering: &Answering) {
+    fn publish(
+        &mut self,
+        socket: SocketId,
+        request: &Request<'_>,
+        answering: &Answering,
+        render: Render,
+    ) {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
         if channel::is_reserved(request.key) {
             self.counts.errors += 1;
-            return session.reply(|out| answering.status(request, Status::ReservedChannel, out));
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                answering.status(request, Status::ReservedChannel, out);
+            });
         }
-        let serial = session.serial;
         let own = self.config.core;
         let others = self.shared.directory.other_cores(own, request.key);
         let mut frame = Vec::new();
@@ -165,11 +197,15 @@ impl Executor<'_> {
                 ..*request
             };
             if hop.encode(&mut frame, Crc::Off).is_err() {
-                return session.reply(|out| answering.status(request, Status::Internal, out));
+                return session.reply_as(render, &mut self.scratch.frame, |out| {
+                    answering.status(request, Status::Internal, out);
+                });
             }
             if !self.outbox.has_room(&others, frame.len()) {
                 self.counts.busy += 1;
-                return session.reply(|out| answering.status(request, Status::Busy, out));
+                return session.reply_as(render, &mut self.scratch.frame, |out| {
+                    answering.status(request, Status::Busy, out);
+                });
             }
         }
         let mut desk = Desk {
@@ -186,13 +222,40 @@ impl Executor<'_> {
         let ok = answering.head(request, Status::Ok);
         let here = Reply { arg: handed, ..ok };
         if others.is_empty() {
-            return session.reply(|out| encode(&here, out, answering.crc));
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                encode(&here, out, answering.crc);
+            });
         }
-        // The reply is the sum of what the cores handed over, this one being the first.
+        let whole = Sum {
+            socket,
+            others,
+            frame,
+            here,
+            render,
+        };
+        self.publish_elsewhere(whole, answering);
+    }
+
+    /// Has other cores publish too. The reply is the sum of what the cores handed over, this one
+    /// being the first.
+    fn publish_elsewhere(&mut self, whole: Sum, answering: &Answering) {
+        let Sum {
+            socket,
+            others,
+            frame,
+            here,
+            render,
+        } = whole;
+        let own = self.config.core;
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        let serial = session.serial;
+        let ok = Reply { arg: 0, ..here };
         let parts = others.len() + 1;
         let max = self.config.value_bytes_max;
         let whole = Gather::new(ok, answering.crc, max, Vec::new(), parts);
-        let number = session.replies.gather(whole);
+        let number = session.replies.gather(whole, render);
         let mut part = Vec::new();
         encode(&here, &mut part, answering.crc);
         session.replies.fill(number, 0, part, &mut session.output);

@@ -1,0 +1,310 @@
+//! The table of commands: what is known of each, and how its name is found.
+
+use std::sync::LazyLock;
+
+use jerboa_wire::resp::Writer;
+
+use super::call::{Asked, Call, Here};
+use super::commands;
+use super::refusal::Refusal;
+
+/// Bit set of what a command is like, with the names that COMMAND uses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Flags(u16);
+
+macro_rules! flags {
+    ($($name:ident = $bit:literal, $text:literal;)+) => {
+        impl Flags {
+            $(pub(crate) const $name: Self = Self(1 << $bit);)+
+
+            /// Every flag with its name.
+            pub(crate) const NAMES: &'static [(Self, &'static str)] =
+                &[$((Self(1 << $bit), $text),)+];
+        }
+    };
+}
+
+flags! {
+    WRITE = 0, "write";
+    READ = 1, "readonly";
+    MEMORY = 2, "denyoom";
+    NO_SCRIPT = 5, "noscript";
+    LOADING = 6, "loading";
+    STALE = 7, "stale";
+    FAST = 8, "fast";
+    NO_AUTH = 9, "no_auth";
+}
+
+impl Flags {
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The names of the flags that are set.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        let set = Self::NAMES
+            .iter()
+            .filter(move |(flag, _)| self.contains(*flag));
+        set.map(|(_, name)| *name)
+    }
+}
+
+/// Which arguments are keys: from `first` to `last` (negative: counted from the end) by `step`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Keys {
+    pub(crate) first: i8,
+    pub(crate) last: i8,
+    pub(crate) step: i8,
+}
+
+impl Keys {
+    pub(crate) const NONE: Self = Self::new(0, 0, 0);
+    pub(crate) const FIRST: Self = Self::new(1, 1, 1);
+    pub(crate) const ALL: Self = Self::new(1, -1, 1);
+    /// Keys and values in turn.
+    pub(crate) const PAIRS: Self = Self::new(1, -1, 2);
+
+    pub(crate) const fn new(first: i8, last: i8, step: i8) -> Self {
+        Self { first, last, step }
+    }
+
+    /// The numbers of the arguments that are keys, of so many in all.
+    pub(crate) fn of(self, arguments: usize) -> impl Iterator<Item = usize> {
+        let last = if self.last < 0 {
+            arguments.saturating_sub(usize::from(self.last.unsigned_abs()))
+        } else {
+            usize::from(self.last.unsigned_abs()).min(arguments.saturating_sub(1))
+        };
+        let step = usize::from(self.step.unsigned_abs()).max(1);
+        let first = usize::from(self.first.unsigned_abs());
+        let end = if first == 0 { 0 } else { last + 1 };
+        (first..end.max(first)).step_by(step)
+    }
+}
+
+/// The family that a command belongs to, as its documentation names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Group {
+    String,
+    Generic,
+    Connection,
+    Server,
+}
+
+impl Group {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Generic => "generic",
+            Self::Connection => "connection",
+            Self::Server => "server",
+        }
+    }
+
+    /// The category of access lists.
+    pub(crate) const fn category(self) -> &'static str {
+        match self {
+            Self::String => "@string",
+            Self::Generic => "@keyspace",
+            Self::Connection => "@connection",
+            Self::Server => "@admin",
+        }
+    }
+}
+
+/// A command's function that makes one request out of it. Where the request's value section is not
+/// an argument as it came, the function writes it into the buffer.
+pub(crate) type Translate =
+    for<'p, 'a> fn(&Call<'p, 'a>, &mut Vec<u8>) -> Result<Asked<'a>, Refusal>;
+/// One that answers where the command is read.
+pub(crate) type Answer = fn(&mut Here<'_>, &Call<'_, '_>, &mut Writer<'_>) -> Result<(), Refusal>;
+
+/// How a command is executed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Run {
+    /// As one request.
+    Request(Translate),
+    /// Here and now, without the engine.
+    Here(Answer),
+    /// By the subcommand that argument 1 names.
+    Container,
+}
+
+/// One command, or subcommand.
+#[derive(Debug)]
+pub(crate) struct Command {
+    /// In lower case; that of a subcommand begins with its container's: `client|id`.
+    pub(crate) name: &'static str,
+    /// Arguments, the name (and the subcommand's) included; negative: at least so many.
+    pub(crate) arity: i8,
+    pub(crate) flags: Flags,
+    pub(crate) keys: Keys,
+    pub(crate) group: Group,
+    /// What it does, in a sentence.
+    pub(crate) summary: &'static str,
+    pub(crate) run: Run,
+    pub(crate) subcommands: &'static [Self],
+}
+
+impl Command {
+    /// A command on no key.
+    pub(crate) const fn new(
+        name: &'static str,
+        arity: i8,
+        flags: Flags,
+        group: Group,
+        run: Run,
+        summary: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            arity,
+            flags,
+            keys: Keys::NONE,
+            group,
+            summary,
+            run,
+            subcommands: &[],
+        }
+    }
+
+    /// A command that only has subcommands.
+    pub(crate) const fn container(
+        name: &'static str,
+        group: Group,
+        subcommands: &'static [Self],
+        summary: &'static str,
+    ) -> Self {
+        let mut command = Self::new(name, -2, Flags::NONE, group, Run::Container, summary);
+        command.subcommands = subcommands;
+        command
+    }
+
+    /// The same command, which has these subcommands too.
+    pub(crate) const fn with(mut self, subcommands: &'static [Self]) -> Self {
+        self.subcommands = subcommands;
+        self
+    }
+
+    /// The same command, whose keys are these.
+    pub(crate) const fn keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// Whether so many arguments are right.
+    #[inline]
+    pub(crate) const fn takes(&self, arguments: usize) -> bool {
+        let needed = self.arity.unsigned_abs() as usize;
+        if self.arity < 0 {
+            arguments >= needed
+        } else {
+            arguments == needed
+        }
+    }
+
+    /// The name of a subcommand without its container's.
+    pub(crate) fn last_name(&self) -> &'static str {
+        self.name.rsplit('|').next().unwrap_or(self.name)
+    }
+
+    /// The subcommand of this name, in whatever case.
+    pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Self> {
+        let mut all = self.subcommands.iter();
+        all.find(|command| command.last_name().as_bytes().eq_ignore_ascii_case(name))
+    }
+}
+
+/// Every command, family by family.
+pub(crate) fn all() -> impl Iterator<Item = &'static Command> + Clone {
+    commands::FAMILIES.iter().copied().flatten()
+}
+
+/// Places of the index; a power of two, well above the number of commands.
+const INDEX_PLACES: usize = 1024;
+
+/// Commands by the hash of their names, the next free place being taken where two meet.
+static INDEX: LazyLock<Vec<Option<&'static Command>>> = LazyLock::new(|| {
+    let mut places = vec![None; INDEX_PLACES];
+    for command in all() {
+        let mut place = place_of(command.name.as_bytes());
+        while places[place].is_some() {
+            place = (place + 1) % INDEX_PLACES;
+        }
+        places[place] = Some(command);
+    }
+    places
+});
+
+/// Where a name is looked for first, whatever its case.
+#[inline]
+fn place_of(name: &[u8]) -> usize {
+    let mut hash = name.len() as u32;
+    for byte in name.iter().take(24) {
+        hash = hash.rotate_left(5) ^ u32::from(byte | 0x20);
+        hash = hash.wrapping_mul(0x9E37_79B1);
+    }
+    (hash >> 16) as usize % INDEX_PLACES
+}
+
+/// The command of this name, in whatever case.
+#[inline]
+pub(crate) fn find(name: &[u8]) -> Option<&'static Command> {
+    let mut place = place_of(name);
+    while let Some(command) = INDEX[place] {
+        if command.name.as_bytes().eq_ignore_ascii_case(name) {
+            return Some(command);
+        }
+        place = (place + 1) % INDEX_PLACES;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_found_in_whatever_case_and_only_once() {
+        let mut names: Vec<_> = all().map(|command| command.name).collect();
+        let count = names.len();
+        assert!(count < INDEX_PLACES / 4, "the index is too full: {count}");
+        for name in &names {
+            let found = find(name.to_ascii_uppercase().as_bytes());
+            assert_eq!(found.map(|command| command.name), Some(*name));
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "a command is listed twice");
+        assert!(find(b"").is_none());
+        assert!(find(b"getx").is_none());
+        assert!(find(&[b'g'; 1000]).is_none());
+    }
+
+    #[test]
+    fn names_are_spelled_as_they_are_looked_for() {
+        for command in all() {
+            assert_eq!(command.name, command.name.to_ascii_lowercase());
+            for subcommand in command.subcommands {
+                let prefix = format!("{}|", command.name);
+                assert!(subcommand.name.starts_with(&prefix), "{}", subcommand.name);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_counted_from_either_end() {
+        let of = |keys: Keys, count| keys.of(count).collect::<Vec<_>>();
+        assert_eq!(of(Keys::FIRST, 3), [1]);
+        assert_eq!(of(Keys::ALL, 4), [1, 2, 3]);
+        assert_eq!(of(Keys::PAIRS, 5), [1, 3]);
+        assert!(of(Keys::NONE, 5).is_empty());
+        assert!(of(Keys::FIRST, 1).is_empty());
+    }
+}

@@ -1,0 +1,16 @@
+//! The commands, family by family.
+
+mod connection;
+mod introspection;
+mod keys;
+mod strings;
+
+use super::command::Command;
+
+/// The lists of all families.
+pub(super) const FAMILIES: &[&[Command]] = &[
+    strings::COMMANDS,
+    keys::COMMANDS,
+    connection::COMMANDS,
+    introspection::COMMANDS,
+];

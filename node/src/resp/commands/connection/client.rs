@@ -1,0 +1,133 @@
+//! CLIENT: what a client says of itself and learns of itself.
+
+use jerboa_wire::resp::Writer;
+
+use super::Result;
+use crate::resp::call::{Call, Here};
+use crate::resp::command::{Command, Flags, Group, Run};
+use crate::resp::refusal::Refusal;
+use crate::resp::session::Replies;
+
+const FLAGS: Flags = Flags::NO_SCRIPT.and(Flags::LOADING).and(Flags::STALE);
+
+macro_rules! command {
+    ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
+        Command::new(
+            $name,
+            $arity,
+            FLAGS,
+            Group::Connection,
+            Run::Here($run),
+            $summary,
+        )
+    };
+}
+
+#[rustfmt::skip]
+pub(super) const SUBCOMMANDS: &[Command] = &[
+    command!("client|id", 2, id, "The number of this connection."),
+    command!("client|getname", 2, get_name, "The name of this connection."),
+    command!("client|setname", 3, set_name, "Gives this connection a name."),
+    command!("client|setinfo", 4, set_info, "Tells which library the client uses."),
+    command!("client|reply", 3, reply, "Whether this connection gets replies."),
+    command!("client|no-evict", 3, no_evict, "Whether this connection is spared when memory is short."),
+    command!("client|no-touch", 3, no_touch, "Whether commands count as a use of their keys."),
+    command!("client|info", 2, info, "This connection, in a line."),
+];
+
+/// A name that can be shown in a line.
+pub(super) fn checked_name(name: &[u8]) -> std::result::Result<&[u8], Refusal> {
+    if name.iter().all(u8::is_ascii_graphic) {
+        return Ok(name);
+    }
+    Err(Refusal::text(
+        "ERR Client names cannot contain spaces, newlines or special characters.",
+    ))
+}
+
+fn id(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    out.integer(here.client.id.cast_signed());
+    Ok(())
+}
+
+fn get_name(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    if here.client.name.is_empty() {
+        out.null();
+    } else {
+        out.bulk(&here.client.name);
+    }
+    Ok(())
+}
+
+fn set_name(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    here.client.name = checked_name(call.at(2))?.to_vec();
+    out.simple("OK");
+    Ok(())
+}
+
+fn set_info(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    let field = if call.is(2, "lib-name") {
+        &mut here.client.library_name
+    } else if call.is(2, "lib-ver") {
+        &mut here.client.library_version
+    } else {
+        let mut text = b"ERR Unrecognized option '".to_vec();
+        text.extend_from_slice(call.at(2));
+        text.push(b'\'');
+        return Err(Refusal::bytes(text));
+    };
+    let value = call.at(3);
+    if !value.iter().all(u8::is_ascii_graphic) {
+        let mut text = b"ERR ".to_vec();
+        text.extend_from_slice(&call.at(2).to_ascii_lowercase());
+        text.extend_from_slice(b" cannot contain spaces, newlines or special characters.");
+        return Err(Refusal::bytes(text));
+    }
+    *field = value.to_vec();
+    out.simple("OK");
+    Ok(())
+}
+
+fn reply(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    if call.is(2, "on") {
+        here.client.replies = Replies::On;
+        out.simple("OK");
+    } else if call.is(2, "off") {
+        here.client.replies = Replies::Off;
+    } else if call.is(2, "skip") {
+        if here.client.replies != Replies::Off {
+            here.client.replies = Replies::SkipNext;
+        }
+    } else {
+        return Err(Refusal::SYNTAX);
+    }
+    Ok(())
+}
+
+/// `ON` or `OFF`.
+fn switch(call: &Call<'_, '_>, index: usize) -> std::result::Result<bool, Refusal> {
+    match (call.is(index, "on"), call.is(index, "off")) {
+        (true, _) => Ok(true),
+        (_, true) => Ok(false),
+        _ => Err(Refusal::SYNTAX),
+    }
+}
+
+fn no_evict(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    here.client.no_evict = switch(call, 2)?;
+    out.simple("OK");
+    Ok(())
+}
+
+fn no_touch(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    here.client.no_touch = switch(call, 2)?;
+    out.simple("OK");
+    Ok(())
+}
+
+fn info(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    let mut line = here.client.line(call.now_ms);
+    line.push('\n');
+    out.text(&line);
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! The server's account of itself: its commands and its figures.
+
+mod command;
+mod info;
+
+use crate::resp::command::{Command, Flags, Group, Run};
+
+const ALWAYS: Flags = Flags::LOADING.and(Flags::STALE);
+
+macro_rules! command {
+    ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
+        Command::new(
+            $name,
+            $arity,
+            ALWAYS,
+            Group::Server,
+            Run::Here($run),
+            $summary,
+        )
+    };
+}
+
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Command] = &[
+    command!("info", -1, info::info, "Figures of the server, in sections."),
+    command!("command", -1, command::all, "Every command, for clients.").with(command::SUBCOMMANDS),
+];

@@ -1,0 +1,205 @@
+//! COMMAND and its subcommands, answered from the table.
+
+use jerboa_wire::resp::Writer;
+
+use crate::resp::call::{Call, Here};
+use crate::resp::command::{self, Command, Flags, Group, Run};
+use crate::resp::refusal::Refusal;
+
+type Result = std::result::Result<(), Refusal>;
+
+const FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
+
+macro_rules! command {
+    ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
+        Command::new(
+            $name,
+            $arity,
+            FLAGS,
+            Group::Server,
+            Run::Here($run),
+            $summary,
+        )
+    };
+}
+
+#[rustfmt::skip]
+pub(super) const SUBCOMMANDS: &[Command] = &[
+    command!("command|count", 2, count, "How many commands there are."),
+    command!("command|info", -2, info, "What clients need to know of some commands."),
+    command!("command|docs", -2, docs, "What some commands do."),
+    command!("command|list", -2, list, "The names of the commands."),
+    command!("command|getkeys", -3, get_keys, "Which arguments of a command are keys."),
+];
+
+pub(super) fn all(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    out.array(command::all().count());
+    command::all().for_each(|command| describe(command, out));
+    Ok(())
+}
+
+fn count(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    out.integer(command::all().count() as i64);
+    Ok(())
+}
+
+fn info(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    if call.len() == 2 {
+        return all(here, call, out);
+    }
+    let names = call.arguments.from(2);
+    out.array(names.len());
+    for name in names.iter() {
+        match named(name) {
+            Some(command) => describe(command, out),
+            None => out.null_array(),
+        }
+    }
+    Ok(())
+}
+
+/// A command by its name, or a subcommand by its container's and its own with `|` between.
+fn named(name: &[u8]) -> Option<&'static Command> {
+    let mut parts = name.splitn(2, |byte| *byte == b'|');
+    let command = command::find(parts.next()?)?;
+    match parts.next() {
+        None => Some(command),
+        Some(subcommand) => command.subcommand(subcommand),
+    }
+}
+
+/// The ten fields that clients read: name, arity, flags, keys, categories, and what we leave
+/// empty: hints, further key rules; and the subcommands.
+fn describe(command: &Command, out: &mut Writer<'_>) {
+    out.array(10);
+    out.bulk(command.name);
+    out.integer(command.arity.into());
+    let flags: Vec<_> = command.flags.names().collect();
+    out.set(flags.len());
+    flags.iter().for_each(|flag| out.simple(flag));
+    for number in [command.keys.first, command.keys.last, command.keys.step] {
+        out.integer(number.into());
+    }
+    let categories = categories(command);
+    out.set(categories.len());
+    categories.iter().for_each(|name| out.simple(name));
+    out.array(0);
+    describe_keys(command, out);
+    out.array(command.subcommands.len());
+    for subcommand in command.subcommands {
+        describe(subcommand, out);
+    }
+}
+
+fn categories(command: &Command) -> Vec<&'static str> {
+    let has = |flag| command.flags.contains(flag);
+    let mut names = vec![command.group.category()];
+    names.extend(has(Flags::WRITE).then_some("@write"));
+    names.extend(has(Flags::READ).then_some("@read"));
+    names.push(if has(Flags::FAST) { "@fast" } else { "@slow" });
+    names
+}
+
+/// Where the keys are, in the words of Redis 7: they begin at an index and are a range.
+fn describe_keys(command: &Command, out: &mut Writer<'_>) {
+    let keys = command.keys;
+    if keys.first == 0 {
+        return out.array(0);
+    }
+    out.array(1);
+    out.map(3);
+    out.bulk("flags");
+    out.set(1);
+    out.simple(if command.flags.contains(Flags::WRITE) {
+        "RW"
+    } else {
+        "RO"
+    });
+    out.bulk("begin_search");
+    out.map(2);
+    out.bulk("type");
+    out.bulk("index");
+    out.bulk("spec");
+    out.map(1);
+    out.bulk("index");
+    out.integer(keys.first.into());
+    out.bulk("find_keys");
+    out.map(2);
+    out.bulk("type");
+    out.bulk("range");
+    out.bulk("spec");
+    out.map(3);
+    out.bulk("lastkey");
+    // Counted from the first key, where it is not from the end.
+    let last = if keys.last < 0 {
+        keys.last
+    } else {
+        keys.last - keys.first
+    };
+    out.integer(last.into());
+    out.bulk("keystep");
+    out.integer(keys.step.into());
+    out.bulk("limit");
+    out.integer(0);
+}
+
+fn docs(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    let commands: Vec<&Command> = if call.len() == 2 {
+        command::all().collect()
+    } else {
+        call.arguments.from(2).iter().filter_map(named).collect()
+    };
+    write_docs(&commands, out);
+    Ok(())
+}
+
+fn write_docs(commands: &[&Command], out: &mut Writer<'_>) {
+    out.map(commands.len());
+    for command in commands {
+        out.bulk(command.name);
+        let has_subcommands = !command.subcommands.is_empty();
+        out.map(3 + usize::from(has_subcommands));
+        let fields = [
+            ("summary", command.summary),
+            ("since", "1.0.0"),
+            ("group", command.group.name()),
+        ];
+        for (name, value) in fields {
+            out.bulk(name);
+            out.bulk(value);
+        }
+        if has_subcommands {
+            out.bulk("subcommands");
+            let subcommands: Vec<&Command> = command.subcommands.iter().collect();
+            write_docs(&subcommands, out);
+        }
+    }
+}
+
+fn list(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    if call.len() > 2 {
+        return Err(Refusal::SYNTAX);
+    }
+    out.array(command::all().count());
+    command::all().for_each(|command| out.bulk(command.name));
+    Ok(())
+}
+
+fn get_keys(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    let asked = call.arguments.from(2);
+    let Some(command) = command::find(asked.at(0)) else {
+        return Err(Refusal::text("ERR Invalid command specified"));
+    };
+    if command.keys.first == 0 {
+        return Err(Refusal::text("ERR The command has no key arguments"));
+    }
+    if !command.takes(asked.len()) {
+        return Err(Refusal::text(
+            "ERR Invalid number of arguments specified for command",
+        ));
+    }
+    let keys: Vec<_> = command.keys.of(asked.len()).collect();
+    out.array(keys.len());
+    keys.iter().for_each(|index| out.bulk(asked.at(*index)));
+    Ok(())
+}

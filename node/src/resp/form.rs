@@ -1,0 +1,134 @@
+//! How the reply to a request is written as RESP: what a status, a number or a value means in the
+//! words of the command that asked.
+
+use jerboa_wire::resp::{Version, Writer, float_text};
+use jerboa_wire::{Reply, Status};
+
+use super::refusal::status_text;
+
+/// How one reply leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Render {
+    /// As the frame that it is.
+    #[default]
+    Frame,
+    /// As RESP.
+    Resp(Form, Version),
+}
+
+/// What a reply looks like. An error is written as one whatever the form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    /// Not at all: the client does not want to see it.
+    Silent,
+    /// `OK`, whatever came of it.
+    Done,
+    /// `OK` where it was stored, nothing where the condition did not hold.
+    Stored,
+    /// The value, or nothing.
+    Value,
+    /// What stood there before a put, or nothing.
+    Old,
+    /// 1 where it was done, 0 where not.
+    Flag,
+    /// The reply's number.
+    Number,
+    /// The reply's number, or 0 where there is no entry.
+    NumberOrZero,
+    /// A float, as its text.
+    Float,
+    /// Milliseconds left; -1 for ever, -2 no entry.
+    LeftMilliseconds,
+    /// The same in seconds, rounded.
+    LeftSeconds,
+    /// A point in time in milliseconds; -1 never, -2 no entry.
+    AtMilliseconds,
+    /// The same in seconds, rounded.
+    AtSeconds,
+    /// The type of the entry.
+    TypeName,
+    /// A list of values, with nothing where there is none.
+    Values,
+    /// `OK` where all were stored.
+    AllStored,
+    /// How many keys were there.
+    Count,
+    /// A cursor and the keys that were found.
+    Page,
+}
+
+impl Form {
+    /// Writes a reply.
+    pub(crate) fn write(self, reply: &Reply<'_>, out: &mut Writer<'_>) {
+        if self == Self::Silent {
+            return;
+        }
+        if reply.status.is_error() {
+            return out.error(status_text(reply.opcode, reply.status));
+        }
+        let is_ok = reply.status == Status::Ok;
+        let number = reply.arg.cast_signed();
+        match self {
+            Self::Silent => {}
+            Self::Done => out.simple("OK"),
+            Self::Stored if is_ok => out.simple("OK"),
+            Self::Value if is_ok => out.bulk(reply.value),
+            // A put that stored tells by its number whether there was an entry; one that did not
+            // store carries what kept it from it.
+            Self::Old if is_ok && reply.arg != 0 => out.bulk(reply.value),
+            Self::Old if reply.status == Status::Exists => out.bulk(reply.value),
+            Self::Stored | Self::Value | Self::Old => out.null(),
+            Self::Flag => out.integer(is_ok.into()),
+            Self::Number => out.integer(number),
+            Self::NumberOrZero => out.integer(if is_ok { number } else { 0 }),
+            Self::Float => {
+                let mut text = Vec::new();
+                float_text(f64::from_bits(reply.arg), &mut text);
+                out.bulk(text);
+            }
+            Self::LeftMilliseconds | Self::LeftSeconds | Self::AtMilliseconds | Self::AtSeconds => {
+                out.integer(self.time(reply))
+            }
+            Self::TypeName => out.simple(if is_ok { "string" } else { "none" }),
+            Self::Values => write_values(reply, out),
+            Self::AllStored => match reply.stored().find(|item| item.status != Status::Ok) {
+                None => out.simple("OK"),
+                Some(item) => out.error(status_text(reply.opcode, item.status)),
+            },
+            Self::Count => match reply.deleted().find(|status| status.is_error()) {
+                None => out.integer(number),
+                Some(status) => out.error(status_text(reply.opcode, status)),
+            },
+            Self::Page => {
+                out.array(2);
+                out.bulk(reply.arg.to_string());
+                out.array(reply.count as usize);
+                reply.scanned().for_each(|key| out.bulk(key));
+            }
+        }
+    }
+
+    fn time(self, reply: &Reply<'_>) -> i64 {
+        let number = reply.arg.cast_signed();
+        match (reply.status, number, self) {
+            (Status::Ok, 0, _) => -1,
+            (Status::Ok, _, Self::LeftSeconds | Self::AtSeconds) => (number + 500) / 1000,
+            (Status::Ok, ..) => number,
+            _ => -2,
+        }
+    }
+}
+
+/// A key that cannot be answered makes the whole an error: nothing stands for an absent key only.
+fn write_values(reply: &Reply<'_>, out: &mut Writer<'_>) {
+    if let Some(item) = reply.fetched().find(|item| item.status.is_error()) {
+        return out.error(status_text(reply.opcode, item.status));
+    }
+    out.array(reply.count as usize);
+    for item in reply.fetched() {
+        match item.status {
+            Status::Ok => out.bulk(item.value),
+            _ => out.null(),
+        }
+    }
+}

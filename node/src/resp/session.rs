@@ -1,0 +1,119 @@
+//! What a node remembers of a connection that speaks RESP, beside its bytes.
+
+use std::net::SocketAddr;
+
+use jerboa_wire::resp::{Parser, Version};
+
+/// Which replies a client wants to see.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Replies {
+    /// All.
+    #[default]
+    On,
+    /// None, until told otherwise.
+    Off,
+    /// All but that to the next command.
+    SkipNext,
+    /// Not that to the command that is being executed, then all.
+    SkipThis,
+}
+
+/// One client.
+#[derive(Debug, Default)]
+pub(crate) struct Client {
+    /// Unique within the node's life; never 0 once it is connected.
+    pub(crate) id: u64,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) version: Version,
+    pub(crate) replies: Replies,
+    /// As CLIENT SETNAME or HELLO gave it.
+    pub(crate) name: Vec<u8>,
+    pub(crate) library_name: Vec<u8>,
+    pub(crate) library_version: Vec<u8>,
+    pub(crate) connected_ms: u64,
+    /// When it last sent a command, and which.
+    pub(crate) active_ms: u64,
+    pub(crate) last_command: &'static str,
+    /// Told by READONLY and READWRITE.
+    pub(crate) read_only: bool,
+    pub(crate) no_evict: bool,
+    pub(crate) no_touch: bool,
+    /// What was seen of a command that is not complete.
+    pub(crate) parser: Parser,
+    /// Where in the turn's input that command begins.
+    pub(crate) parsed_to: usize,
+    /// Close once everything is answered.
+    pub(crate) leaving: bool,
+}
+
+impl Client {
+    /// One that has just connected.
+    pub(crate) fn new(
+        id: u64,
+        peer: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            id,
+            peer,
+            local,
+            connected_ms: now_ms,
+            active_ms: now_ms,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the reply to the command that comes now is kept back; to be asked once for each.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        match self.replies {
+            Replies::On => false,
+            Replies::Off => true,
+            Replies::SkipNext => {
+                self.replies = Replies::SkipThis;
+                true
+            }
+            Replies::SkipThis => {
+                self.replies = Replies::On;
+                false
+            }
+        }
+    }
+
+    /// Forgets everything that commands have set: RESET.
+    pub(crate) fn reset(&mut self) {
+        self.version = Version::Two;
+        self.replies = Replies::On;
+        self.name.clear();
+        self.read_only = false;
+        self.no_evict = false;
+        self.no_touch = false;
+    }
+
+    /// The client as CLIENT INFO and CLIENT LIST show it, without an end of line.
+    pub(crate) fn line(&self, now_ms: u64) -> String {
+        let address = |address: Option<SocketAddr>| {
+            address.map_or_else(|| "?:0".to_owned(), |address| address.to_string())
+        };
+        let age_ms = now_ms.saturating_sub(self.connected_ms);
+        let idle_ms = now_ms.saturating_sub(self.active_ms);
+        format!(
+            "id={} addr={} laddr={} name={} age={} idle={} flags=N db=0 cmd={} user=default \
+             lib-name={} lib-ver={} resp={}",
+            self.id,
+            address(self.peer),
+            address(self.local),
+            String::from_utf8_lossy(&self.name),
+            age_ms / 1000,
+            idle_ms / 1000,
+            self.last_command,
+            String::from_utf8_lossy(&self.library_name),
+            String::from_utf8_lossy(&self.library_version),
+            match self.version {
+                Version::Two => 2,
+                Version::Three => 3,
+            },
+        )
+    }
+}

@@ -1,0 +1,443 @@
+//! Commands of RESP sessions in a turn: found where they lie, put into the batches as the requests
+//! that they are, or answered at once.
+//!
+//! Invariants, beside those of the executor:
+//! * C1 Commands of one connection are executed in order: one that does not go into the batch is
+//!   executed only when the batch before it is.
+//! * C2 Every command is answered once, whatever is wrong with it; bytes that are no command end
+//!   the connection, behind the answers to all commands before them.
+
+use jerboa_wire::resp::{
+    Arguments, Parsed, Parser, ParserLimits, ProtocolError, Span, Writer, split_inline,
+};
+use jerboa_wire::routing::partition_of;
+use jerboa_wire::{Request, limits};
+
+use super::budget::{POOLED_BUFFER_BYTES, WORK_OF_SCAN, WORK_OF_STATS, WORK_PER_CONNECTION};
+use super::executor::{Batch, Executor, Op, Task};
+use super::turn::{Input, Progress};
+use crate::net::SocketId;
+use crate::resp::{self, Asked, Call, Command, Form, Here, Refusal, Render, Run};
+
+/// Most arguments of one command: half as many keys and values, or as many keys.
+const ARGUMENTS_MAX: u32 = 1 << 20;
+
+/// Bytes that a command has beside the largest value.
+const COMMAND_OVERHEAD_BYTES: usize = 1 << 20;
+
+/// What commands of all sessions share in a turn.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    parser: Parser,
+    /// The value section of the request that is being made.
+    section: Vec<u8>,
+    /// The reply that is being written as RESP.
+    pub(super) frame: Vec<u8>,
+    /// What a command answered.
+    answer: Vec<u8>,
+}
+
+/// How a command's execution leaves its session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Flow {
+    GoesOn,
+    /// The session has to wait; the command was not executed.
+    Blocked,
+}
+
+/// What the commands of a turn are executed from and with.
+pub(super) struct Turn<'t, 'a> {
+    pub(super) batch: &'t mut Batch<'a>,
+    pub(super) entries: &'t [Input],
+    pub(super) progress: &'t mut [Progress],
+}
+
+/// Where a command stands: its input, and the offset behind it.
+#[derive(Clone, Copy)]
+struct Place {
+    index: u32,
+    socket: SocketId,
+    end: u32,
+}
+
+impl Executor<'_> {
+    /// Finds the commands of one input and executes them, in batches where they are requests.
+    pub(super) fn decode_commands<'a>(
+        &mut self,
+        index: u32,
+        bytes: &'a [u8],
+        turn: &mut Turn<'_, 'a>,
+    ) {
+        let socket = turn.entries[index as usize].socket;
+        let Some(client) = self.client(socket) else {
+            return;
+        };
+        let mut parser = std::mem::take(&mut client.parser);
+        if !parser.is_amid() {
+            parser = std::mem::take(&mut self.scratch.parser);
+            parser.reset();
+        }
+        let parsed_to = self.decode_with(&mut parser, (index, socket), bytes, turn);
+        if parser.is_amid() {
+            if let Some(client) = self.client(socket) {
+                client.parser = parser;
+                client.parsed_to = parsed_to;
+            }
+        } else if parser.held_bytes() <= POOLED_BUFFER_BYTES {
+            self.scratch.parser = parser;
+        }
+    }
+
+    /// Returns the offset behind the last command that was found.
+    fn decode_with<'a>(
+        &mut self,
+        parser: &mut Parser,
+        (index, socket): (u32, SocketId),
+        bytes: &'a [u8],
+        turn: &mut Turn<'_, 'a>,
+    ) -> usize {
+        let limits = self.parser_limits();
+        let (mut at, mut work) = (0, 0);
+        loop {
+            let rest = &bytes[at..];
+            let parsed = parser.parse(rest, &limits);
+            if parsed == Ok(Parsed::Incomplete) {
+                return at;
+            }
+            if work >= WORK_PER_CONNECTION {
+                turn.progress[index as usize].unfinished = true;
+                parser.reset();
+                return at;
+            }
+            let consumed = match &parsed {
+                Ok(Parsed::Nothing { consumed })
+                | Ok(Parsed::Command { consumed })
+                | Ok(Parsed::Inline { consumed, .. }) => *consumed,
+                Ok(Parsed::Incomplete) | Err(_) => 0,
+            };
+            at += consumed;
+            let place = Place {
+                index,
+                socket,
+                end: at as u32,
+            };
+            work += 1;
+            let flow = match parsed {
+                Ok(Parsed::Incomplete) => return at,
+                Ok(Parsed::Nothing { .. }) => self.pass(place, turn),
+                Ok(Parsed::Command { .. }) => {
+                    let arguments = parser.arguments(rest);
+                    self.command(place, arguments, &mut work, turn)
+                }
+                Ok(Parsed::Inline { line, .. }) => self.inline(place, line, &mut work, turn),
+                Err(error) => self.broken(place, error, turn),
+            };
+            let progress = &turn.progress[index as usize];
+            if flow == Flow::Blocked || progress.broken || progress.leaves {
+                parser.reset();
+                return at;
+            }
+        }
+    }
+
+    /// What the parser accepts: no argument beyond the largest value, no command beyond what a
+    /// connection may hold.
+    fn parser_limits(&self) -> ParserLimits {
+        let argument_bytes_max = limits::section_bytes_max(self.config.value_bytes_max);
+        let command_bytes_max = self
+            .config
+            .input_bytes_max
+            .max(argument_bytes_max as usize + COMMAND_OVERHEAD_BYTES);
+        ParserLimits {
+            argument_bytes_max,
+            arguments_max: ARGUMENTS_MAX,
+            command_bytes_max: u32::try_from(command_bytes_max).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Executes what is in the batch, so that what comes now is in order.
+    fn catch_up(&mut self, place: Place, turn: &mut Turn<'_, '_>) -> Flow {
+        self.run(turn.batch, turn.entries, turn.progress);
+        let output_limit = self.output_limit;
+        let progress = &mut turn.progress[place.index as usize];
+        let session = self.sessions[place.socket.0 as usize].as_ref();
+        if session.is_none_or(|session| session.blocked(output_limit)) {
+            progress.blocked = true;
+        }
+        if progress.blocked || progress.deferred {
+            return Flow::Blocked;
+        }
+        Flow::GoesOn
+    }
+
+    /// An empty command: nothing to do, nothing to answer.
+    fn pass(&mut self, place: Place, turn: &mut Turn<'_, '_>) -> Flow {
+        let flow = self.catch_up(place, turn);
+        if flow == Flow::GoesOn {
+            turn.progress[place.index as usize].consumed = place.end as usize;
+        }
+        flow
+    }
+
+    fn broken(&mut self, place: Place, error: ProtocolError, turn: &mut Turn<'_, '_>) -> Flow {
+        let flow = self.catch_up(place, turn);
+        if flow == Flow::GoesOn {
+            self.counts.errors += 1;
+            self.refuse_command(place.socket, error.reply());
+            turn.progress[place.index as usize].broken = true;
+        }
+        flow
+    }
+
+    /// A line that a person typed: executed by itself, because its arguments are copies.
+    fn inline(
+        &mut self,
+        place: Place,
+        line: &[u8],
+        work: &mut usize,
+        turn: &mut Turn<'_, '_>,
+    ) -> Flow {
+        let (mut text, mut spans) = (Vec::new(), Vec::<Span>::new());
+        if !split_inline(line, &mut text, &mut spans) {
+            let error = ProtocolError::UnbalancedQuotes;
+            return self.broken(place, error, turn);
+        }
+        if spans.is_empty() {
+            return self.pass(place, turn);
+        }
+        self.run(turn.batch, turn.entries, turn.progress);
+        let arguments = Arguments::new(&text, &spans);
+        let mut batch = Batch::new();
+        let mut alone = Turn {
+            batch: &mut batch,
+            entries: turn.entries,
+            progress: turn.progress,
+        };
+        let flow = self.command(place, arguments, work, &mut alone);
+        self.catch_up(place, &mut alone);
+        flow
+    }
+
+    /// One command.
+    #[inline]
+    fn command<'a>(
+        &mut self,
+        place: Place,
+        arguments: Arguments<'_, 'a>,
+        work: &mut usize,
+        turn: &mut Turn<'_, 'a>,
+    ) -> Flow {
+        let command = match resolve(arguments) {
+            Ok(command) => command,
+            Err(refusal) => return self.refuse(place, &refusal, turn),
+        };
+        let (now_ms, value_bytes_max) = (self.now_ms, self.config.value_bytes_max);
+        let Some(client) = self.client(place.socket) else {
+            return Flow::Blocked;
+        };
+        client.active_ms = now_ms;
+        client.last_command = command.name;
+        let call = Call {
+            command,
+            arguments,
+            now_ms,
+            value_bytes_max,
+        };
+        let translate = match command.run {
+            Run::Request(translate) => translate,
+            Run::Here(answer) => {
+                let is_fast = command.flags.contains(resp::Flags::FAST);
+                *work += if is_fast { 0 } else { WORK_OF_STATS / 4 };
+                return self.answer(place, &call, answer, turn);
+            }
+            Run::Container => {
+                let refusal = resp::wrong_arity(command.name);
+                return self.refuse(place, &refusal, turn);
+            }
+        };
+        self.scratch.section.clear();
+        let asked = match translate(&call, &mut self.scratch.section) {
+            Ok(asked) => asked,
+            Err(refusal) => return self.refuse(place, &refusal, turn),
+        };
+        if asked.composed {
+            *work += work_of(&asked.request);
+            return self.composed(place, &asked, turn);
+        }
+        let render = self.render(place.socket, asked.form);
+        let task = self.command_task(asked.request);
+        turn.batch.push(Op {
+            input: place.index,
+            end: place.end,
+            render,
+            task,
+        });
+        if turn.batch.is_full() {
+            self.run(turn.batch, turn.entries, turn.progress);
+        }
+        let progress = &turn.progress[place.index as usize];
+        if progress.blocked || progress.deferred {
+            return Flow::Blocked;
+        }
+        Flow::GoesOn
+    }
+
+    /// A request whose value section lies in the scratch buffer: executed by itself.
+    fn composed(&mut self, place: Place, asked: &Asked<'_>, turn: &mut Turn<'_, '_>) -> Flow {
+        let flow = self.catch_up(place, turn);
+        if flow == Flow::Blocked {
+            return flow;
+        }
+        let section = std::mem::take(&mut self.scratch.section);
+        let request = Request {
+            value: &section,
+            ..asked.request
+        };
+        let render = self.render(place.socket, asked.form);
+        let task = self.command_task(request);
+        turn.progress[place.index as usize].consumed = place.end as usize;
+        self.execute(place.socket, &task, render);
+        if section.capacity() <= POOLED_BUFFER_BYTES {
+            self.scratch.section = section;
+        }
+        Flow::GoesOn
+    }
+
+    /// What a request of a command needs; its partition is not known yet.
+    #[inline]
+    fn command_task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
+        let partition = if request.key.is_empty() {
+            0
+        } else {
+            partition_of(request.key, self.shared.partition_count)
+        };
+        self.task(Request {
+            partition,
+            ..request
+        })
+    }
+
+    /// How the reply to the command that comes now is written; asked once for each.
+    #[inline]
+    fn render(&mut self, socket: SocketId, form: Form) -> Render {
+        let Some(client) = self.client(socket) else {
+            return Render::Frame;
+        };
+        let form = if client.is_silent() {
+            Form::Silent
+        } else {
+            form
+        };
+        Render::Resp(form, client.version)
+    }
+
+    /// A command that is answered here and now.
+    fn answer(
+        &mut self,
+        place: Place,
+        call: &Call<'_, '_>,
+        answer: resp::Answer,
+        turn: &mut Turn<'_, '_>,
+    ) -> Flow {
+        let flow = self.catch_up(place, turn);
+        if flow == Flow::Blocked {
+            return flow;
+        }
+        self.counts.ops += 1;
+        let mut out = std::mem::take(&mut self.scratch.answer);
+        out.clear();
+        let shared = self.shared;
+        let Some(client) = self.client(place.socket) else {
+            return Flow::Blocked;
+        };
+        let was_silent = client.is_silent();
+        let mut writer = Writer::new(&mut out, client.version);
+        let mut here = Here { client, shared };
+        let answered = answer(&mut here, call, &mut writer);
+        let version = here.client.version;
+        // What turns replies on again is answered itself.
+        let is_silent = was_silent && here.client.replies != resp::Replies::On;
+        let leaves = here.client.leaving;
+        if let Err(refusal) = answered {
+            out.clear();
+            Writer::new(&mut out, version).error(refusal.as_bytes());
+            self.counts.errors += 1;
+        }
+        if !is_silent {
+            self.append(place.socket, &out);
+        }
+        if out.capacity() <= POOLED_BUFFER_BYTES {
+            self.scratch.answer = out;
+        }
+        let progress = &mut turn.progress[place.index as usize];
+        progress.consumed = place.end as usize;
+        progress.leaves = leaves;
+        Flow::GoesOn
+    }
+
+    /// Answers a command with an error.
+    fn refuse(&mut self, place: Place, refusal: &Refusal, turn: &mut Turn<'_, '_>) -> Flow {
+        let flow = self.catch_up(place, turn);
+        if flow == Flow::Blocked {
+            return flow;
+        }
+        self.counts.errors += 1;
+        if self
+            .client(place.socket)
+            .is_some_and(|client| !client.is_silent())
+        {
+            self.refuse_command(place.socket, refusal.as_bytes());
+        }
+        turn.progress[place.index as usize].consumed = place.end as usize;
+        Flow::GoesOn
+    }
+
+    fn refuse_command(&mut self, socket: SocketId, text: impl AsRef<[u8]>) {
+        let Some(client) = self.client(socket) else {
+            return;
+        };
+        let version = client.version;
+        let mut out = Vec::new();
+        Writer::new(&mut out, version).error(text);
+        self.append(socket, &out);
+    }
+
+    /// Appends bytes in the place of the reply that comes now.
+    fn append(&mut self, socket: SocketId, bytes: &[u8]) {
+        if let Some(session) = self.open_session(socket) {
+            session.reply(|out| out.extend_from_slice(bytes));
+        }
+    }
+
+    #[inline]
+    fn client(&mut self, socket: SocketId) -> Option<&mut resp::Client> {
+        let session = self.sessions.get_mut(socket.0 as usize)?.as_mut()?;
+        session.client.as_deref_mut()
+    }
+}
+
+/// The command or subcommand that is meant, if its arguments are as many as it takes.
+#[inline]
+fn resolve(arguments: Arguments<'_, '_>) -> Result<&'static Command, Refusal> {
+    let Some(mut command) = resp::find(arguments.at(0)) else {
+        return Err(resp::unknown_command(arguments));
+    };
+    if !command.subcommands.is_empty() && arguments.len() >= 2 {
+        command = command
+            .subcommand(arguments.at(1))
+            .ok_or_else(|| resp::unknown_subcommand(command, arguments.at(1)))?;
+    }
+    if command.takes(arguments.len()) {
+        Ok(command)
+    } else {
+        Err(resp::wrong_arity(command.name))
+    }
+}
+
+/// What a request weighs in its connection's share of a turn.
+fn work_of(request: &Request<'_>) -> usize {
+    match request.opcode {
+        jerboa_wire::Opcode::Scan => WORK_OF_SCAN,
+        _ => request.count as usize,
+    }
+}

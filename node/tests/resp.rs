@@ -1,0 +1,154 @@
+//! Fear: a client of Redis meets something else than Redis.
+//!
+//! What the replies to single commands are, byte by byte, is compared with Redis itself in
+//! `resp_differential.rs`; here is what has to hold about connections.
+
+mod common;
+
+use common::resp::{RespRaw, command};
+use common::{Raw, key_of_core, node};
+use jerboa_wire::Status;
+
+#[test]
+fn a_plain_client_sees_one_server_whichever_core_owns_the_keys() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let keys: Vec<String> = (0..40)
+        .map(|number| String::from_utf8(key_of_core((number % 2) as u16, 2, number)).unwrap())
+        .collect();
+    for (number, key) in keys.iter().enumerate() {
+        assert_eq!(client.call(&["SET", key, &number.to_string()]), "+OK\r\n");
+    }
+    for (number, key) in keys.iter().enumerate() {
+        let expected = format!(":{}\r\n", number + 1);
+        assert_eq!(client.call(&["INCR", key]), expected);
+    }
+    let mut all = vec!["MGET"];
+    all.extend(keys.iter().map(String::as_str));
+    all.push("absent");
+    let reply = client.call(&all);
+    assert!(
+        reply.starts_with("*41\r\n$1\r\n1\r\n$1\r\n2\r\n"),
+        "{reply}"
+    );
+    assert!(reply.ends_with("$2\r\n40\r\n$-1\r\n"), "{reply}");
+    all[0] = "EXISTS";
+    assert_eq!(client.call(&all), ":40\r\n");
+    all[0] = "DEL";
+    assert_eq!(client.call(&all), ":40\r\n");
+}
+
+#[test]
+fn both_protocols_see_the_same_entries_on_every_port() {
+    let node = node(2);
+    let mut ports = node.addresses().cores.clone();
+    ports.push(node.addresses().any_core);
+    for (number, port) in (0u32..).zip(&ports) {
+        let key = key_of_core(0, 2, number);
+        assert_eq!(Raw::connect(*port).put(&key, b"frame").status, Status::Ok);
+        let mut client = RespRaw::connect(node.addresses().any_core);
+        client.send(&command(&[b"GETSET", &key, b"resp"])).unwrap();
+        assert_eq!(client.receive(), b"$5\r\nframe\r\n");
+        assert_eq!(Raw::connect(*port).get(&key).value, b"resp");
+    }
+}
+
+#[test]
+fn replies_of_a_pipeline_come_in_the_order_of_its_commands() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let (mut bytes, mut expected) = (Vec::new(), Vec::new());
+    for number in 0..5_000u32 {
+        let key = key_of_core((number % 2) as u16, 2, number % 50);
+        let value = number.to_string();
+        bytes.extend_from_slice(&command(&[b"SET", &key, value.as_bytes()]));
+        bytes.extend_from_slice(&command(&[b"GET", &key]));
+        bytes.extend_from_slice(&command(&[b"NOSUCH", &key]));
+        bytes.extend_from_slice(format!("ECHO {number}\r\n").as_bytes());
+        let echo = format!("${}\r\n{value}\r\n", value.len());
+        let unknown = format!(
+            "-ERR unknown command 'NOSUCH', with args beginning with: '{}' \r\n",
+            key.escape_ascii()
+        );
+        expected.extend_from_slice(format!("+OK\r\n{echo}{unknown}{echo}").as_bytes());
+    }
+    let mut sender = client.stream.try_clone().unwrap();
+    let writer = std::thread::spawn(move || {
+        std::io::Write::write_all(&mut sender, &bytes).unwrap();
+    });
+    for expected in expected.split_inclusive(|byte| *byte == b'\n') {
+        let mut got = Vec::new();
+        while got.len() < expected.len() {
+            let mut byte = [0; 1];
+            std::io::Read::read_exact(&mut client.stream, &mut byte).unwrap();
+            got.push(byte[0]);
+        }
+        assert_eq!(
+            got.escape_ascii().to_string(),
+            expected.escape_ascii().to_string()
+        );
+    }
+    writer.join().unwrap();
+}
+
+#[test]
+fn a_command_cut_anywhere_is_executed_once_and_whole() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let bytes = command(&[b"APPEND", b"cut", b"0123456789"]);
+    for cut in 1..bytes.len() {
+        client.send(&bytes[..cut]).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        client.send(&bytes[cut..]).unwrap();
+        assert_eq!(client.receive(), format!(":{}\r\n", cut * 10).as_bytes());
+    }
+}
+
+#[test]
+fn hello_changes_the_version_from_its_own_reply_on() {
+    let node = node(1);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    assert_eq!(client.call(&["GET", "none"]), "$-1\r\n");
+    let hello = client.call(&["HELLO", "3", "SETNAME", "me"]);
+    assert!(hello.starts_with("%7\r\n$6\r\nserver\r\n"), "{hello}");
+    assert_eq!(client.call(&["GET", "none"]), "_\r\n");
+    assert_eq!(client.call(&["CLIENT", "GETNAME"]), "$2\r\nme\r\n");
+    assert_eq!(
+        client.call(&["HELLO", "4"]),
+        "-NOPROTO unsupported protocol version\r\n"
+    );
+    assert_eq!(client.call(&["RESET"]), "+RESET\r\n");
+    assert_eq!(client.call(&["GET", "none"]), "$-1\r\n");
+}
+
+#[test]
+fn a_client_that_wants_no_replies_gets_none_and_stays_in_step() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let keys = [key_of_core(0, 2, 1), key_of_core(1, 2, 1)];
+    let mut bytes = command(&[b"CLIENT", b"REPLY", b"OFF"]);
+    for key in &keys {
+        bytes.extend_from_slice(&command(&[b"SET", key, b"unseen"]));
+        bytes.extend_from_slice(&command(&[b"GET", key]));
+    }
+    bytes.extend_from_slice(&command(&[b"MGET", &keys[0], &keys[1]]));
+    bytes.extend_from_slice(b"PING\r\nNOSUCH\r\n");
+    bytes.extend_from_slice(&command(&[b"CLIENT", b"REPLY", b"ON"]));
+    bytes.extend_from_slice(&command(&[b"CLIENT", b"REPLY", b"SKIP"]));
+    bytes.extend_from_slice(&command(&[b"GET", &keys[0]]));
+    bytes.extend_from_slice(&command(&[b"GET", &keys[1]]));
+    client.send(&bytes).unwrap();
+    assert_eq!(client.receive(), b"+OK\r\n");
+    assert_eq!(client.receive(), b"$6\r\nunseen\r\n");
+    assert_eq!(client.call(&["PING"]), "+PONG\r\n");
+}
+
+#[test]
+fn quit_is_answered_and_nothing_behind_it_is_executed() {
+    let node = node(1);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    client.send(b"SET a 1\r\nQUIT\r\nSET a 2\r\n").unwrap();
+    assert_eq!(client.until_closed(), b"+OK\r\n+OK\r\n");
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    assert_eq!(client.call(&["GET", "a"]), "$1\r\n1\r\n");
+}

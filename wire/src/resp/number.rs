@@ -1,0 +1,135 @@
+//! Numbers as RESP has them: strict decimal text to integers, and back.
+//!
+//! An integer has one spelling only: no leading zeros, no plus sign, no spaces. That is what Redis
+//! accepts, in lengths as in arguments.
+
+/// Digits of the longest 64-bit integer, with its sign.
+const INTEGER_TEXT_BYTES_MAX: usize = 20;
+
+/// The integer that `text` is the one spelling of; `None` where it is none, or does not fit.
+#[must_use]
+#[inline]
+pub fn parse_integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    match digits {
+        [b'0'] if !negative => return Some(0),
+        [b'1'..=b'9', ..] if digits.len() < INTEGER_TEXT_BYTES_MAX => {}
+        _ => return None,
+    }
+    let mut magnitude: u64 = 0;
+    for byte in digits {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        let digit = u64::from(byte - b'0');
+        magnitude = magnitude.checked_mul(10)?.checked_add(digit)?;
+    }
+    if negative {
+        0i64.checked_sub_unsigned(magnitude)
+    } else {
+        i64::try_from(magnitude).ok()
+    }
+}
+
+/// Appends the decimal text of an integer.
+#[inline]
+pub fn integer_text(number: i64, out: &mut Vec<u8>) {
+    let mut digits = [0u8; INTEGER_TEXT_BYTES_MAX];
+    let mut rest = number.unsigned_abs();
+    let mut start = digits.len();
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        start -= 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
+/// The number that `text` is the decimal or exponential text of, infinities included; `None` where
+/// it is none.
+#[must_use]
+pub fn parse_float(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?;
+    // Rust also reads "nan", which is no number to count with.
+    let number: f64 = text.parse().ok()?;
+    (!number.is_nan()).then_some(number)
+}
+
+/// Appends the shortest decimal text that reads back as the same number, without exponent.
+pub fn float_text(number: f64, out: &mut Vec<u8>) {
+    if number.is_infinite() {
+        let text: &[u8] = if number > 0.0 { b"inf" } else { b"-inf" };
+        out.extend_from_slice(text);
+    } else if number.is_nan() {
+        out.extend_from_slice(b"nan");
+    } else if number == 0.0 {
+        // Negative zero is zero to everybody who reads it.
+        out.push(b'0');
+    } else {
+        out.extend_from_slice(number.to_string().as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_integer_has_one_spelling() {
+        for number in [0, 1, -1, 9, 10, -10, i64::MAX, i64::MIN, 1 << 40] {
+            let mut text = Vec::new();
+            integer_text(number, &mut text);
+            assert_eq!(text, number.to_string().as_bytes());
+            assert_eq!(parse_integer(&text), Some(number));
+        }
+        let refused = [
+            "",
+            "-",
+            "+1",
+            "01",
+            "-0",
+            "-01",
+            " 1",
+            "1 ",
+            "1a",
+            "0x1",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "99999999999999999999",
+            "111111111111111111111",
+        ];
+        for text in refused {
+            assert_eq!(parse_integer(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn floats_are_written_without_exponent() {
+        let cases = [
+            (3.0, "3"),
+            (0.5, "0.5"),
+            (-0.0, "0"),
+            (1e20, "100000000000000000000"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+        ];
+        for (number, text) in cases {
+            let mut out = Vec::new();
+            float_text(number, &mut out);
+            assert_eq!(out, text.as_bytes());
+        }
+        assert_eq!(parse_float(b"1e3"), Some(1000.0));
+        assert_eq!(parse_float(b"nan"), None);
+        assert_eq!(parse_float(b" 1"), None);
+        assert_eq!(parse_float(b"\xff"), None);
+    }
+}

@@ -1,0 +1,517 @@
+//! Finds commands in received bytes, and goes on where it stopped when bytes are missing.
+//!
+//! ```text
+//! bytes    *2\r\n$3\r\nGET\r\n$3\r\nke            (y\r\n is still on its way)
+//! spans                  [8,11)        
+//! at       ───────────────────────────┘           what lies before it is never looked at again
+//! ```
+//!
+//! Invariants:
+//! * R1 No byte of a command is read twice, however it is cut up, but those of an unfinished
+//!   length line, which is short.
+//! * R2 Nothing is allocated for a length that was only announced: memory is taken as arguments
+//!   arrive, at most [`Span`] for each.
+//! * R3 After an error the end of the command is unknown: the connection has to close.
+
+/// Longest inline command, and the most that is searched for its end.
+const INLINE_BYTES_MAX: usize = 64 << 10;
+
+/// A length line that is longer holds no length.
+const LENGTH_LINE_BYTES_MAX: usize = 64;
+
+/// What the sender of a command may ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ParserLimits {
+    /// Longest argument, in bytes.
+    pub argument_bytes_max: u32,
+    /// Most arguments of one command.
+    pub arguments_max: u32,
+    /// Longest command in all, its lengths included. Below 4 GiB.
+    pub command_bytes_max: u32,
+}
+
+/// Bytes that are no command. The connection has to close: where the next command begins is
+/// unknown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// The number of arguments is no number, or beyond the limit.
+    InvalidArgumentCount,
+    /// The length of an argument is no number, negative, or beyond the limit.
+    InvalidArgumentLength,
+    /// An argument has to begin with `$`.
+    ExpectedArgument {
+        /// What stands there instead.
+        found: u8,
+    },
+    /// The line with the number of arguments does not end.
+    EndlessArgumentCount,
+    /// The line with the length of an argument does not end.
+    EndlessArgumentLength,
+    /// An inline command does not end.
+    EndlessInline,
+    /// The quotes of an inline command do not match.
+    UnbalancedQuotes,
+    /// An argument is longer than it said: no line end follows.
+    MissingLineEnd,
+    /// All arguments together are more than the node keeps.
+    CommandTooLarge,
+}
+
+impl std::error::Error for ProtocolError {}
+
+impl std::fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.reply().escape_ascii())
+    }
+}
+
+impl ProtocolError {
+    /// The text of the error reply, its code word first.
+    #[must_use]
+    pub fn reply(&self) -> Vec<u8> {
+        let mut text = b"ERR Protocol error: ".to_vec();
+        text.extend_from_slice(match self {
+            Self::InvalidArgumentCount => b"invalid multibulk length",
+            Self::InvalidArgumentLength => b"invalid bulk length",
+            Self::ExpectedArgument { .. } => b"expected '$', got '",
+            Self::EndlessArgumentCount => b"too big mbulk count string",
+            Self::EndlessArgumentLength => b"too big bulk count string",
+            Self::EndlessInline => b"too big inline request",
+            Self::UnbalancedQuotes => b"unbalanced quotes in request",
+            Self::MissingLineEnd => b"expected a line end behind an argument",
+            Self::CommandTooLarge => b"the command is larger than a connection may hold",
+        });
+        if let Self::ExpectedArgument { found } = self {
+            text.extend_from_slice(&[*found, b'\'']);
+        }
+        text
+    }
+}
+
+/// Where an argument lies among the bytes of its command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// From `start` to before `end`; `None` where that does not fit 32 bits.
+    #[must_use]
+    #[inline]
+    pub fn new(start: usize, end: usize) -> Option<Self> {
+        Some(Self {
+            start: u32::try_from(start).ok()?,
+            end: u32::try_from(end).ok()?,
+        })
+    }
+}
+
+/// The arguments of a command, its name first; borrowed from the bytes that it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Arguments<'p, 'a> {
+    bytes: &'a [u8],
+    spans: &'p [Span],
+}
+
+impl<'p, 'a> Arguments<'p, 'a> {
+    /// Arguments at these places of `bytes`.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8], spans: &'p [Span]) -> Self {
+        Self { bytes, spans }
+    }
+
+    /// How many there are, the name included.
+    #[must_use]
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there is not even a name.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The argument with this number; empty where there are fewer.
+    #[must_use]
+    #[inline]
+    pub fn at(&self, index: usize) -> &'a [u8] {
+        self.spans
+            .get(index)
+            .map_or(&[], |span| self.bytes_of(*span))
+    }
+
+    /// All of them, the name first.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'p, 'a> {
+        let this = *self;
+        self.spans.iter().map(move |span| this.bytes_of(*span))
+    }
+
+    /// All from this one on.
+    #[must_use]
+    pub fn from(&self, index: usize) -> Self {
+        Self {
+            bytes: self.bytes,
+            spans: self.spans.get(index..).unwrap_or_default(),
+        }
+    }
+
+    #[inline]
+    fn bytes_of(&self, span: Span) -> &'a [u8] {
+        self.bytes
+            .get(span.start as usize..span.end as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// What stands at the front of the bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Parsed<'a> {
+    /// The beginning of a command; the parser remembers what it saw of it.
+    Incomplete,
+    /// An empty command, which is not answered.
+    Nothing {
+        /// Bytes to skip.
+        consumed: usize,
+    },
+    /// A command, whose arguments [`Parser::arguments`] has.
+    Command {
+        /// Bytes that it takes.
+        consumed: usize,
+    },
+    /// A line that [`super::split_inline`] splits; not empty.
+    Inline {
+        /// The line without its end.
+        line: &'a [u8],
+        /// Bytes that it takes with its end.
+        consumed: usize,
+    },
+}
+
+/// Finds one command after the other.
+///
+/// After `Incomplete` it has to be given the same bytes again, with more behind them; to forget
+/// them, [`Parser::reset`].
+#[derive(Debug, Default)]
+pub struct Parser {
+    spans: Vec<Span>,
+    /// Where reading goes on.
+    at: usize,
+    /// Arguments still to come; 0 before the first line is read.
+    missing: u32,
+    /// Length of the argument that begins at `at`, once it is known.
+    argument_bytes: Option<u32>,
+}
+
+/// A line with a length.
+enum Line {
+    Incomplete,
+    Endless,
+    Number { value: Option<i64>, next: usize },
+}
+
+impl Parser {
+    /// Forgets the command that was begun.
+    #[inline]
+    pub fn reset(&mut self) {
+        self.spans.clear();
+        self.at = 0;
+        self.missing = 0;
+        self.argument_bytes = None;
+    }
+
+    /// Whether a command was begun and is incomplete.
+    #[must_use]
+    pub const fn is_amid(&self) -> bool {
+        self.at > 0
+    }
+
+    /// Bytes that it holds.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.spans.capacity() * size_of::<Span>()
+    }
+
+    /// The arguments of the command that was found last, in the bytes that it was found in.
+    #[must_use]
+    #[inline]
+    pub fn arguments<'p, 'a>(&'p self, bytes: &'a [u8]) -> Arguments<'p, 'a> {
+        Arguments::new(bytes, &self.spans)
+    }
+
+    /// Looks for a command at the front of `bytes`.
+    ///
+    /// # Errors
+    /// The bytes are no command; the connection has to close.
+    #[inline]
+    pub fn parse<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        limits: &ParserLimits,
+    ) -> Result<Parsed<'a>, ProtocolError> {
+        if self.missing == 0 {
+            match bytes.first() {
+                None => return Ok(Parsed::Incomplete),
+                Some(b'*') => {}
+                Some(_) => return self.parse_inline(bytes),
+            }
+            // What the last command left is of no use any more.
+            self.reset();
+            match length_line(bytes, 0) {
+                Line::Incomplete => return Ok(Parsed::Incomplete),
+                Line::Endless => return Err(ProtocolError::EndlessArgumentCount),
+                Line::Number { value, next } => {
+                    let count = value.ok_or(ProtocolError::InvalidArgumentCount)?;
+                    if count > i64::from(limits.arguments_max) {
+                        return Err(ProtocolError::InvalidArgumentCount);
+                    }
+                    if count <= 0 {
+                        return Ok(Parsed::Nothing { consumed: next });
+                    }
+                    self.missing = u32::try_from(count).unwrap_or(0);
+                    self.at = next;
+                }
+            }
+        }
+        self.parse_arguments(bytes, limits)
+    }
+
+    #[inline]
+    fn parse_arguments<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        limits: &ParserLimits,
+    ) -> Result<Parsed<'a>, ProtocolError> {
+        while self.missing > 0 {
+            let length = match self.argument_bytes {
+                Some(length) => length,
+                None => match length_line(bytes, self.at) {
+                    Line::Incomplete => return Ok(Parsed::Incomplete),
+                    Line::Endless => return Err(ProtocolError::EndlessArgumentLength),
+                    Line::Number { value, next } => {
+                        let found = bytes.get(self.at).copied().unwrap_or(0);
+                        if found != b'$' {
+                            return Err(ProtocolError::ExpectedArgument { found });
+                        }
+                        let length = value
+                            .and_then(|value| u32::try_from(value).ok())
+                            .filter(|length| *length <= limits.argument_bytes_max)
+                            .ok_or(ProtocolError::InvalidArgumentLength)?;
+                        self.at = next;
+                        self.argument_bytes = Some(length);
+                        length
+                    }
+                },
+            };
+            let end = self.at.saturating_add(length as usize);
+            if end.saturating_add(2) > limits.command_bytes_max as usize {
+                return Err(ProtocolError::CommandTooLarge);
+            }
+            match bytes.get(end..end + 2) {
+                Some(b"\r\n") => {}
+                Some(_) => return Err(ProtocolError::MissingLineEnd),
+                None => return Ok(Parsed::Incomplete),
+            }
+            let span = Span::new(self.at, end).ok_or(ProtocolError::CommandTooLarge)?;
+            self.spans.push(span);
+            self.at = end + 2;
+            self.argument_bytes = None;
+            self.missing -= 1;
+        }
+        let consumed = self.at;
+        self.at = 0;
+        Ok(Parsed::Command { consumed })
+    }
+
+    fn parse_inline<'a>(&mut self, bytes: &'a [u8]) -> Result<Parsed<'a>, ProtocolError> {
+        let new = bytes.get(self.at..).unwrap_or_default();
+        let end = new.iter().position(|byte| *byte == b'\n');
+        let length = self.at + end.unwrap_or(new.len());
+        if length > INLINE_BYTES_MAX {
+            return Err(ProtocolError::EndlessInline);
+        }
+        if end.is_none() {
+            self.at = length;
+            return Ok(Parsed::Incomplete);
+        }
+        self.reset();
+        let consumed = length + 1;
+        let line = bytes.get(..length).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            return Ok(Parsed::Nothing { consumed });
+        }
+        Ok(Parsed::Inline { line, consumed })
+    }
+}
+
+/// Reads the number behind the first byte of the line at `start`.
+#[inline]
+fn length_line(bytes: &[u8], start: usize) -> Line {
+    let line = bytes.get(start..).unwrap_or_default();
+    // Nearly every length has one to three digits: read them in one go.
+    match line {
+        [_, a @ b'0'..=b'9', b'\r', b'\n', ..] => {
+            return number(u32::from(a - b'0'), start + 4);
+        }
+        [_, a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] => {
+            let value = u32::from(a - b'0') * 10 + u32::from(b - b'0');
+            return number(value, start + 5);
+        }
+        _ => {}
+    }
+    let most = line.get(..LENGTH_LINE_BYTES_MAX).unwrap_or(line);
+    let Some(end) = most.iter().position(|byte| *byte == b'\r') else {
+        let endless = line.len() >= LENGTH_LINE_BYTES_MAX;
+        return if endless {
+            Line::Endless
+        } else {
+            Line::Incomplete
+        };
+    };
+    match line.get(end + 1) {
+        None => Line::Incomplete,
+        Some(b'\n') => Line::Number {
+            value: line.get(1..end).and_then(super::parse_integer),
+            next: start + end + 2,
+        },
+        Some(_) => Line::Number {
+            value: None,
+            next: start + end + 2,
+        },
+    }
+}
+
+#[inline]
+fn number(value: u32, next: usize) -> Line {
+    Line::Number {
+        value: Some(i64::from(value)),
+        next,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: ParserLimits = ParserLimits {
+        argument_bytes_max: 1 << 20,
+        arguments_max: 1 << 20,
+        command_bytes_max: 8 << 20,
+    };
+
+    fn one(bytes: &[u8]) -> Result<(Vec<Vec<u8>>, usize), ProtocolError> {
+        let mut parser = Parser::default();
+        match parser.parse(bytes, &LIMITS)? {
+            Parsed::Command { consumed } => {
+                let all = parser.arguments(bytes).iter().map(<[u8]>::to_vec);
+                Ok((all.collect(), consumed))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_command_is_found_and_borrowed_where_it_lies() {
+        let bytes = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$12\r\nhello\r\nworld\r\n*1\r\n";
+        let (arguments, consumed) = one(bytes).unwrap();
+        assert_eq!(arguments, [&b"SET"[..], b"k", b"hello\r\nworld"]);
+        assert_eq!(&bytes[consumed..], b"*1\r\n");
+    }
+
+    #[test]
+    fn a_command_that_arrives_byte_by_byte_is_the_same() {
+        let bytes = b"*2\r\n$4\r\nECHO\r\n$100\r\n";
+        let mut bytes = bytes.to_vec();
+        bytes.extend_from_slice(&[b'x'; 100]);
+        bytes.extend_from_slice(b"\r\n");
+        let mut parser = Parser::default();
+        for cut in 0..bytes.len() {
+            let parsed = parser.parse(&bytes[..cut], &LIMITS).unwrap();
+            assert_eq!(parsed, Parsed::Incomplete, "{cut}");
+        }
+        let consumed = bytes.len();
+        let parsed = parser.parse(&bytes, &LIMITS).unwrap();
+        assert_eq!(parsed, Parsed::Command { consumed });
+        assert_eq!(parser.arguments(&bytes).at(1), &[b'x'; 100]);
+        assert!(!parser.is_amid());
+    }
+
+    #[test]
+    fn what_is_no_length_is_refused_by_name() {
+        use ProtocolError as E;
+        let cases: [(&[u8], E); 14] = [
+            (b"*x\r\n", E::InvalidArgumentCount),
+            (b"*\r\n", E::InvalidArgumentCount),
+            (b"*+1\r\n", E::InvalidArgumentCount),
+            (b"*01\r\n", E::InvalidArgumentCount),
+            (b"*2147483648\r\n", E::InvalidArgumentCount),
+            (b"*99999999999999999999\r\n", E::InvalidArgumentCount),
+            (b"*1\r\n$-1\r\n", E::InvalidArgumentLength),
+            (b"*1\r\n$x\r\n", E::InvalidArgumentLength),
+            (b"*1\r\n$1048577\r\n", E::InvalidArgumentLength),
+            (b"*1\r\n$9223372036854775807\r\n", E::InvalidArgumentLength),
+            (b"*1\r\nGET\r\n", E::ExpectedArgument { found: b'G' }),
+            (b"*1\r\n\r\n", E::ExpectedArgument { found: b'\r' }),
+            (b"*1\r\n$1\r\nab\r\n", E::MissingLineEnd),
+            (b"*1\r\n$1\rx", E::InvalidArgumentLength),
+        ];
+        for (bytes, error) in cases {
+            assert_eq!(one(bytes).unwrap_err(), error, "{}", bytes.escape_ascii());
+        }
+        assert_eq!(one(&[b'*'; 64]).unwrap_err(), E::EndlessArgumentCount);
+        let mut long = b"*1\r\n$".to_vec();
+        long.extend_from_slice(&[b'1'; 64]);
+        assert_eq!(one(&long).unwrap_err(), E::EndlessArgumentLength);
+    }
+
+    #[test]
+    fn an_empty_command_is_skipped() {
+        let mut parser = Parser::default();
+        for (bytes, consumed) in [
+            (&b"*0\r\nx"[..], 4),
+            (b"*-1\r\n", 5),
+            (b"\r\n", 2),
+            (b"\n", 1),
+        ] {
+            let parsed = parser.parse(bytes, &LIMITS).unwrap();
+            assert_eq!(parsed, Parsed::Nothing { consumed });
+        }
+    }
+
+    #[test]
+    fn announced_arguments_take_no_memory_before_they_come() {
+        let mut parser = Parser::default();
+        let bytes = b"*1000000\r\n$1000000\r\n";
+        assert_eq!(parser.parse(bytes, &LIMITS), Ok(Parsed::Incomplete));
+        assert_eq!(parser.held_bytes(), 0);
+    }
+
+    #[test]
+    fn arguments_together_stay_within_the_limit() {
+        let limits = ParserLimits {
+            command_bytes_max: 20,
+            ..LIMITS
+        };
+        let mut parser = Parser::default();
+        let bytes = b"*2\r\n$4\r\nECHO\r\n$10\r\n";
+        let refused = parser.parse(bytes, &limits);
+        assert_eq!(refused, Err(ProtocolError::CommandTooLarge));
+    }
+
+    #[test]
+    fn an_inline_command_ends_with_its_line_and_is_bounded() {
+        let mut parser = Parser::default();
+        assert_eq!(parser.parse(b"PI", &LIMITS), Ok(Parsed::Incomplete));
+        assert!(parser.is_amid());
+        let parsed = parser.parse(b"PING\r\nx", &LIMITS);
+        let line = &b"PING"[..];
+        assert_eq!(parsed, Ok(Parsed::Inline { line, consumed: 6 }));
+        let long = vec![b'a'; INLINE_BYTES_MAX + 1];
+        let refused = parser.parse(&long, &LIMITS);
+        assert_eq!(refused, Err(ProtocolError::EndlessInline));
+    }
+}
