@@ -7,7 +7,7 @@
 
 mod common;
 
-use std::io;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 
 use common::bystander::Bystander;
@@ -140,6 +140,14 @@ fn a_flipped_bit_is_named_or_closes_and_never_becomes_another_command() {
         let mut raw = scene.connect();
         raw.send_bytes(&flipped).unwrap();
         raw.half_close();
+        if flipped[0] < 0x80 {
+            // The first byte decides that this is RESP, whose errors are lines.
+            let mut answer = Vec::new();
+            let _ = raw.stream.read_to_end(&mut answer);
+            let is_error = answer.is_empty() || answer.starts_with(b"-ERR unknown command");
+            assert!(is_error, "bit {bit}: {}", answer.escape_ascii());
+            continue;
+        }
         for reply in until_closed(&mut raw) {
             assert!(reply.status.is_error(), "bit {bit}: {reply:?}");
         }
