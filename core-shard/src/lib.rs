@@ -43,6 +43,7 @@ mod shard;
 mod ttl_class;
 mod value;
 mod version;
+mod witness;
 
 pub use config::{FullPolicy, HugePages, PageKind, ShardConfig, ShardSetupError, TagScan};
 pub use counters::{Counters, Usage, VerifyReport};
@@ -55,3 +56,4 @@ pub use operation::{
 };
 pub use shard::{Shard, VerifyCursor};
 pub use value::{Entry, Parts, Value};
+pub use witness::{Departed, Departure, Interest};

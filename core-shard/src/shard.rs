@@ -15,6 +15,7 @@ mod handover;
 mod large;
 mod limits;
 mod lookup;
+mod observe;
 mod read;
 mod reclaim;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use crate::mem::{BUCKET_BYTES, Region};
 use crate::operation::Address;
 use crate::segment::{RESERVE, Segments};
 use crate::version::VersionClock;
+use crate::witness::Witness;
 
 const SEGMENT_SHIFT_MIN: u32 = 18;
 const SEGMENT_SHIFT_MAX: u32 = 21;
@@ -77,6 +79,7 @@ pub struct Shard {
     destroyed: Destroyed,
     limit_work: limits::LimitWork,
     upkeep: upkeep::Upkeep,
+    witness: Option<Box<Witness>>,
 }
 
 impl Shard {
@@ -110,6 +113,7 @@ impl Shard {
             destroyed: Destroyed::new(),
             limit_work: limits::LimitWork::default(),
             upkeep: upkeep::Upkeep::new(count),
+            witness: None,
         })
     }
 

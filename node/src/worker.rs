@@ -39,6 +39,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jerboa_core_shard::Shard;
+use jerboa_wire::event::EventKinds;
 
 use crate::embedded::Inlet;
 use crate::net::{Completion, Ring, RingConfig, RingError, SocketId, Waker};
@@ -126,6 +127,8 @@ pub(crate) struct Worker {
     cursor: usize,
     locks: Locks,
     pubsub: PubSub,
+    /// Kinds of events that the engine notes for.
+    watched: EventKinds,
     shard_busy: bool,
     /// The recount that was asked for last.
     verification: Verification,
@@ -190,6 +193,7 @@ impl Worker {
             cursor: 0,
             locks: Locks::default(),
             pubsub,
+            watched: EventKinds::NONE,
             shard_busy: false,
             verification: Verification::default(),
             stepped_ms: 0,
@@ -249,7 +253,8 @@ impl Worker {
         let reaped = self.ring.reap(&mut completions, COMPLETIONS_PER_TURN);
         let messages =
             !self.inbox.is_empty() || !self.foreign.is_empty() || self.forwards.len() > 0;
-        let work = messages || self.shard_busy || self.locks.have_work() || self.pubsub.has_work();
+        let work = messages || self.shard_busy || self.locks.have_work();
+        let work = work || self.pubsub.has_work() || self.shard.has_departed();
         if reaped == 0 && self.ready.is_empty() && !work {
             self.completions = completions;
             self.begin_drain_if_asked();
@@ -267,6 +272,7 @@ impl Worker {
         self.take_requests(now_ms);
         self.take_calls(now_ms);
         self.serve_locks(now_ms);
+        self.tell_departed(now_ms);
         self.send_messages();
         self.flush(now_ms);
         self.push_messages(now_ms);

@@ -161,7 +161,7 @@ impl EventSwitch {
 macro_rules! happenings {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $kind:ident;)+) => {
         /// What happened.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[repr(u8)]
         #[non_exhaustive]
         pub enum Happening {
@@ -209,9 +209,9 @@ happenings! {
     EntryExpired = 32, Expired;
     /// The entry at `map`, `key` with this `version` was dropped to make room.
     EntryEvicted = 48, Evicted;
-    /// The lock at `map`, `key` reached its expiry while it was held; `version` is the entry's.
+    /// The lock at `map`, `key` reached its expiry while it was held under the token `version`.
     LockExpired = 64, LockLost;
-    /// The lock at `map`, `key` was dropped to make room while it was held; `version` is the entry's.
+    /// The lock at `map`, `key` was dropped to make room while it was held under the token `version`.
     LockEvicted = 65, LockLost;
 }
 
@@ -228,7 +228,7 @@ pub struct Event<'a> {
     pub at_ms: u64,
     /// The node.
     pub member: u64,
-    /// The version of the entry.
+    /// The version of the entry, or the token of the lock.
     pub version: u64,
     /// Name of the entry's map.
     pub map: &'a [u8],

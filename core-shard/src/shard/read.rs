@@ -8,6 +8,7 @@ use crate::index::slot::FREQUENCY_MAX;
 use crate::map::MapId;
 use crate::operation::{Address, Metadata};
 use crate::value::{Entry, Value};
+use crate::witness::Departure;
 
 impl Shard {
     /// Reads an entry.
@@ -88,6 +89,7 @@ impl Shard {
     /// Removes an entry that is over.
     pub(super) fn remove_over(&mut self, place: usize, found: &Found) {
         self.count_expired(&found.header);
+        self.depart(found.start, &found.header, Departure::Expired);
         self.remove(place, found);
     }
 

@@ -16,6 +16,7 @@ use crate::entry::{self, Header, Record};
 use crate::index::SlotPlace;
 use crate::index::slot::{Location, Slot};
 use crate::segment::{End, Place, Pool, Purpose, State};
+use crate::witness::Departure;
 
 /// Entries looked up together, so that their index buckets are fetched at once.
 const BATCH: usize = 16;
@@ -233,6 +234,7 @@ impl Shard {
         };
         if self.is_over(&header, now_ms) {
             self.count_expired(&header);
+            self.depart(start, &header, Departure::Expired);
             self.discard(candidate, place, Slot::EMPTY);
             return true;
         }
@@ -279,6 +281,7 @@ impl Shard {
     fn evict(&mut self, candidate: &Candidate, place: SlotPlace, left: Slot) {
         self.counters.evicted += 1;
         self.maps.counters[usize::from(candidate.header.map)].evicted += 1;
+        self.depart(candidate.start, &candidate.header, Departure::Evicted);
         self.discard(candidate, place, left);
     }
 

@@ -4,6 +4,7 @@
 use super::Shard;
 use crate::entry::{self, Record};
 use crate::segment::End;
+use crate::witness::Departure;
 
 impl Shard {
     /// Frees a segment all of whose entries have expired.
@@ -19,7 +20,8 @@ impl Shard {
         self.segments.note_end(segment, end);
         let books = *self.segments.at(segment);
         self.index.stale_slots += u64::from(self.segments.invalidate(segment));
-        let told_one_by_one = books.mixed || self.destroyed.has_of(books.map);
+        let told_one_by_one =
+            books.mixed || self.destroyed.has_of(books.map) || self.witness.is_some();
         if told_one_by_one || books.held_bytes > 0 || books.tombstones {
             self.segments.drain_later(segment);
             return;
@@ -77,6 +79,11 @@ impl Shard {
     }
 
     fn unbook_drained(&mut self, start: usize, header: &entry::Header) {
+        let departure = match self.segments.at(self.segment_of(start)).end {
+            End::Expired => Departure::Expired,
+            End::Evicted => Departure::Evicted,
+        };
+        self.depart(start, header, departure);
         entry::mark_dead(&mut self.memory.bytes_mut()[start..]);
         let held = self.held_bytes(header);
         let bytes = header.size() as u64 + held;

@@ -9,12 +9,17 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use jerboa_core_shard::{Departure, Interest};
 use jerboa_wire::event::{Event, EventKind, EventKinds, EventSwitch, Happening};
 use jerboa_wire::{Crc, Opcode, Request, limits};
 
 use super::Worker;
+use super::execute::lock;
 use super::mailbox::{Forward, ReturnAddress};
 use crate::net::SocketId;
+
+/// Events of entries that one turn tells; the rest waits for the next.
+const EVENTS_PER_TURN: usize = 256;
 
 /// No session has it: what is answered there is dropped.
 const NO_SERIAL: u64 = 0;
@@ -114,6 +119,45 @@ impl Worker {
         payload
     }
 
+    /// Tells which entries went since the last turn, if anybody wants to know.
+    pub(super) fn tell_departed(&mut self, now_ms: u64) {
+        let kinds = self.shared.events.kinds();
+        if kinds != self.watched {
+            self.watched = kinds;
+            self.shard.watch(interest_in(kinds));
+        }
+        if !self.shard.has_departed() {
+            return;
+        }
+        self.counts.events_dropped += self.shard.take_unnoted();
+        for _ in 0..EVENTS_PER_TURN {
+            if !self.pubsub.may_publish() {
+                return;
+            }
+            let Some(departed) = self.shard.take_departed() else {
+                return;
+            };
+            let map: Box<[u8]> = self.shard.map_name(departed.map).unwrap_or_default().into();
+            let (entry, lock) = match departed.departure {
+                Departure::Expired => (Happening::EntryExpired, Happening::LockExpired),
+                Departure::Evicted => (Happening::EntryEvicted, Happening::LockEvicted),
+            };
+            let lock = departed
+                .marked
+                .map(|token| (lock, u64::from_le_bytes(token)));
+            let told = [Some((entry, departed.version)), lock];
+            for (happening, version) in told.into_iter().flatten() {
+                let event = Event {
+                    version,
+                    map: &map,
+                    key: &departed.key,
+                    ..Event::new(happening)
+                };
+                self.emit(&event, now_ms);
+            }
+        }
+    }
+
     /// Tells that this core serves.
     pub(super) fn tell_start(&mut self, now_ms: u64) {
         let own = self.config.core;
@@ -158,6 +202,15 @@ impl Worker {
     fn partitions_of(&self, core: u16) -> u32 {
         let owners = self.shared.core_of_partition.iter();
         owners.filter(|owner| **owner == core).count() as u32
+    }
+}
+
+/// What the engine has to note for these kinds.
+fn interest_in(kinds: EventKinds) -> Interest {
+    Interest {
+        expired: kinds.contains(EventKind::Expired),
+        evicted: kinds.contains(EventKind::Evicted),
+        mark: kinds.contains(EventKind::LockLost).then_some(lock::MARK),
     }
 }
 

@@ -105,6 +105,15 @@ impl Client {
         assert!(self.messages.is_empty(), "{:?}", self.messages);
     }
 
+    /// Takes in whatever was sent so far.
+    pub(crate) fn nothing_or_more(&mut self) {
+        assert_eq!(self.call(Request::new(Opcode::Ping)).status, Status::Ok);
+    }
+
+    pub(crate) fn has_message(&self) -> bool {
+        !self.messages.is_empty()
+    }
+
     fn named(&mut self, opcode: Opcode, names: &[&str]) -> OwnedReply {
         let mut value = Vec::new();
         for name in names {

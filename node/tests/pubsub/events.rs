@@ -1,12 +1,14 @@
 //! Events of the node on its own channels.
 
+use std::collections::BTreeSet;
+
 use jerboa::Node;
 use jerboa::config::Config;
 use jerboa_wire::event::{Event, EventKind, EventKinds, EventSwitch, Happening};
-use jerboa_wire::{Opcode, Request, Status, stats};
+use jerboa_wire::{Opcode, Request, RequestFlags, Status, stats};
 
 use crate::client::Client;
-use crate::common::{config, node};
+use crate::common::{config, eventually, key_of_core, node};
 
 /// Turns kinds on or off; what is on then.
 fn switch(client: &mut Client, changed: EventKinds, on: EventKinds) -> u64 {
@@ -51,8 +53,8 @@ fn a_start_and_a_stop_are_told_to_each_subscriber_once() {
     for client in &mut clients {
         client.subscribe(&[member, partition]);
     }
-    // Nobody can have heard of the start, but it was told.
-    crate::common::eventually("the start was told", || {
+    // Hardly anybody can have heard of the start, but it was told.
+    eventually("the start was told", || {
         let events = |core| stats::number(&node.stats_text(), &format!("core.{core}.events"));
         (events(0), events(1)) == (Some(2), Some(1))
     });
@@ -70,8 +72,15 @@ fn a_start_and_a_stop_are_told_to_each_subscriber_once() {
                 (event.happening, event.core, event.count)
             })
             .collect();
-        let (_, stopping, _) = (told[0].1, told[0].0, told[0].2);
-        assert_eq!((stopping, told[0].2), (Happening::MemberStopping, 2));
+        let begun = |event: &(Happening, u16, u32)| {
+            matches!(
+                event.0,
+                Happening::MemberStarted | Happening::PartitionsGained
+            )
+        };
+        // Who was quick may have heard the end of the start.
+        let told: Vec<_> = told.into_iter().skip_while(begun).collect();
+        assert_eq!((told[0].0, told[0].2), (Happening::MemberStopping, 2));
         let lost = &told[1..];
         let cores: Vec<_> = lost.iter().map(|lost| (lost.0, lost.1)).collect();
         let expected = [0, 1].map(|core| (Happening::PartitionsLost, core));
@@ -92,15 +101,170 @@ fn a_node_whose_kinds_are_off_says_nothing() {
         key: b"short",
         value: b"lived",
         arg: 1,
-        flags: jerboa_wire::RequestFlags::TTL_RELATIVE,
+        flags: RequestFlags::TTL_RELATIVE,
         ..Request::new(Opcode::Put)
     });
     assert_eq!(put.status, Status::Ok);
-    crate::common::eventually("it expired", || {
+    eventually("it expired", || {
         client.get(b"short").status == Status::NotFound
     });
     client.nothing_came();
     node.request_stop();
     assert_eq!(client.rest(), []);
     node.join().unwrap();
+}
+
+const TTL_MS: u64 = 300;
+
+fn short_lived(client: &mut Client, map: &str, key: &[u8]) -> u64 {
+    let put = client.call(Request {
+        map: map.as_bytes(),
+        key,
+        value: b"short lived",
+        arg: TTL_MS,
+        flags: RequestFlags::TTL_RELATIVE,
+        ..Request::new(Opcode::Put)
+    });
+    assert_eq!(put.status, Status::Ok);
+    put.version
+}
+
+/// The next event, which has to be of this channel.
+fn event(client: &mut Client, channel: &str) -> (Happening, u16, u64, Vec<u8>, Vec<u8>) {
+    let (on, payload) = client.payload();
+    assert_eq!(on, channel);
+    let event = Event::decode(&payload).expect("an event");
+    let names = (event.map.to_vec(), event.key.to_vec());
+    (event.happening, event.core, event.version, names.0, names.1)
+}
+
+#[test]
+fn entries_that_expire_on_any_core_are_told_on_every_core_once() {
+    const KEYS: u32 = 200;
+    let node = node(2);
+    let cores = &node.addresses().cores;
+    let mut subscribers = [Client::connect(cores[0]), Client::connect(cores[1])];
+    let channel = EventKind::Expired.channel();
+    for subscriber in &mut subscribers {
+        subscriber.subscribe(&[channel]);
+    }
+    let mut client = Client::connect(node.addresses().any_core);
+    // Before the kind is on, and what somebody deletes, is not told.
+    short_lived(&mut client, "", b"unwatched");
+    eventually("it expired", || {
+        client.get(b"unwatched").status == Status::NotFound
+    });
+    let expired = EventKinds::only(EventKind::Expired);
+    switch(&mut client, expired, expired);
+    let mut expected = BTreeSet::new();
+    for number in 0..KEYS {
+        let core = (number % 2) as u16;
+        let key = key_of_core(core, 2, number);
+        let map = if number % 3 == 0 { "orders" } else { "" };
+        let version = short_lived(&mut client, map, &key);
+        expected.insert((Happening::EntryExpired, core, version, map.into(), key));
+    }
+    let deleted = key_of_core(0, 2, KEYS);
+    short_lived(&mut client, "", &deleted);
+    let reply = client.call(Request {
+        key: &deleted,
+        ..Request::new(Opcode::Delete)
+    });
+    assert_eq!(reply.arg, 1);
+    for subscriber in &mut subscribers {
+        let told: BTreeSet<_> = (0..KEYS).map(|_| event(subscriber, channel)).collect();
+        assert_eq!(told, expected);
+    }
+    assert_eq!(switch(&mut client, expired, EventKinds::NONE), 0);
+    // A core looks at the switch once a turn.
+    for core in &node.addresses().cores {
+        Client::connect(*core).nothing_came();
+    }
+    short_lived(&mut client, "", b"unwatched");
+    eventually("it expired", || {
+        client.get(b"unwatched").status == Status::NotFound
+    });
+    for subscriber in &mut subscribers {
+        subscriber.nothing_came();
+    }
+}
+
+#[test]
+fn entries_that_are_evicted_are_told_as_many_as_were() {
+    let config = Config {
+        events: EventKinds::only(EventKind::Evicted),
+        memory: Some(16 << 20),
+        ..config(1)
+    };
+    let node = Node::start(&config).unwrap();
+    let mut subscriber = Client::connect(node.addresses().any_core);
+    let channel = EventKind::Evicted.channel();
+    subscriber.subscribe(&[channel]);
+    let mut client = Client::connect(node.addresses().any_core);
+    let value = [1; 16 << 10];
+    let stat = |name: &str| stats::number(&node.stats_text(), name).unwrap();
+    let mut stored: u64 = 0;
+    while stat("core.0.evicted") < 500 {
+        let key = format!("key:{stored}");
+        assert_eq!(client.put(key.as_bytes(), &value).status, Status::Ok);
+        stored += 1;
+    }
+    let mut told = BTreeSet::new();
+    eventually("all of them are told", || {
+        subscriber.nothing_or_more();
+        while subscriber.has_message() {
+            let event = event(&mut subscriber, channel);
+            assert_eq!(event.0, Happening::EntryEvicted);
+            assert!(told.insert(event.4), "told twice");
+        }
+        told.len() as u64 + stat("node.entries") == stored
+    });
+    assert_eq!(stat("core.0.events_dropped"), 0);
+}
+
+#[test]
+fn a_lock_that_runs_out_is_told_and_one_that_is_given_back_is_not() {
+    let node = node(2);
+    let mut subscriber = Client::connect(node.addresses().cores[0]);
+    let (lost, expired) = (EventKind::LockLost.channel(), EventKind::Expired.channel());
+    subscriber.subscribe(&[lost, expired]);
+    let mut client = Client::connect(node.addresses().any_core);
+    let kinds = EventKinds::only(EventKind::LockLost);
+    switch(&mut client, kinds, kinds);
+    let lock = |client: &mut Client, key: &[u8]| {
+        let reply = client.call(Request {
+            map: b"locks",
+            key,
+            arg: TTL_MS,
+            flags: RequestFlags::TTL_RELATIVE,
+            ..Request::new(Opcode::Lock)
+        });
+        assert_eq!(reply.status, Status::Ok);
+        reply.version
+    };
+    let mut expected = BTreeSet::new();
+    for core in 0..2 {
+        let (kept, returned) = (key_of_core(core, 2, 1), key_of_core(core, 2, 2));
+        let token = lock(&mut client, &returned);
+        let unlocked = client.call(Request {
+            map: b"locks",
+            key: &returned,
+            version: token,
+            ..Request::new(Opcode::Unlock)
+        });
+        assert_eq!(unlocked.status, Status::Ok);
+        // An entry that is none expires in silence.
+        short_lived(&mut client, "", &returned);
+        let token = lock(&mut client, &kept);
+        expected.insert((Happening::LockExpired, core, token, b"locks".to_vec(), kept));
+    }
+    let told: BTreeSet<_> = (0..2).map(|_| event(&mut subscriber, lost)).collect();
+    assert_eq!(told, expected);
+    for core in 0..2 {
+        let plain = key_of_core(core, 2, 2);
+        eventually("it expired", || {
+            client.get(&plain).status == Status::NotFound
+        });
+    }
+    subscriber.nothing_came();
 }

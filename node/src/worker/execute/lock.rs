@@ -12,7 +12,8 @@ use jerboa_wire::{Reply, Request, Status};
 
 use super::{Execution, expiry_of, status_of};
 
-const MARK: [u8; 8] = *b"JRBLOCK1";
+/// How the value of a lock begins.
+pub(in crate::worker) const MARK: [u8; 8] = *b"JRBLOCK1";
 const LOCK_BYTES: usize = 16;
 
 /// What came of trying to take a lock.
