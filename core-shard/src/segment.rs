@@ -98,8 +98,12 @@ pub(crate) struct Segment {
     pub(crate) live_entries: u32,
     /// Bytes of blocks that its live entries hold elsewhere.
     pub(crate) held_bytes: u64,
+    /// When all of its entries have expired, but for those that outlive it.
     pub(crate) expires_last_ms: u64,
     pub(crate) expires_first_ms: u64,
+    /// Whether entries may live longer than that: they were written anew where they lay, and are
+    /// moved when the segment is due.
+    pub(crate) outlived: bool,
     /// Which opening of a segment this is: tells one use of it from the next.
     pub(crate) serial: u64,
     /// Changes of its books since it was opened.
@@ -126,6 +130,7 @@ impl Segment {
         held_bytes: 0,
         expires_last_ms: 0,
         expires_first_ms: 0,
+        outlived: false,
         serial: 0,
         changes: 0,
         fill: 0,

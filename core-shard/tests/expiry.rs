@@ -345,3 +345,89 @@ fn an_expiry_months_ahead_is_kept_to_the_millisecond_by_an_entry_written_without
         assert!(shard.get(at, key.as_bytes(), end_ms).is_none());
     }
 }
+
+#[test]
+fn entries_written_anew_where_they_lie_outlive_the_others_of_their_segment() {
+    let mut shard = shard();
+    let ttl_ms = 60_000;
+    let write = |shard: &mut Shard, n: u64, now_ms: u64| {
+        put(
+            shard,
+            &format!("key-{n}"),
+            Expiry::At(now_ms + ttl_ms),
+            now_ms,
+        );
+    };
+    (0..20_000).for_each(|n| write(&mut shard, n, START_MS));
+    // A third of them three times, and one of these for ever.
+    for round in 1..=3 {
+        let now_ms = START_MS + round * 15_000;
+        (0..20_000)
+            .step_by(3)
+            .for_each(|n| write(&mut shard, n, now_ms));
+        settle(&mut shard, now_ms);
+    }
+    put(&mut shard, "key-3", Expiry::None, START_MS + 50_000);
+    let in_place = shard.counters().puts_in_place;
+    assert_eq!(in_place, 3 * 6_667 + 1, "no write left dead bytes behind");
+    settle(&mut shard, START_MS + ttl_ms - 1);
+    assert_eq!(shard.usage().entries, 20_000);
+    settle(&mut shard, START_MS + ttl_ms + 100);
+    assert_eq!(shard.usage().entries, 6_667, "the others were swept");
+    let end_ms = START_MS + 45_000 + ttl_ms;
+    for n in [0, 3, 1_500, 19_998] {
+        assert!(alive(&mut shard, &format!("key-{n}"), end_ms - 1), "{n}");
+    }
+    assert!(!alive(&mut shard, "key-1", end_ms - 1));
+    settle(&mut shard, end_ms);
+    assert_eq!(shard.usage().entries, 1);
+    assert!(alive(&mut shard, "key-3", end_ms + DAY_MS));
+}
+
+#[test]
+fn expired_bytes_stay_bounded_while_every_second_write_is_an_overwrite() {
+    // The overwrites begin the time anew. What outlives a segment shares others with fewer of its
+    // kind, which fill slowly: more has expired than under a load of new entries only, where it is
+    // below a twentieth, but no dead bytes wait for their segment's end, which would be four times
+    // as many.
+    let keys = 40_000_u64;
+    for ttl_ms in [20_000_u64, 90_000] {
+        let mut shard = Shard::new(&ShardConfig::owning_all(64 << 20, 4)).unwrap();
+        let mut ends_ms = std::collections::HashMap::new();
+        let (mut worst, mut drawn, mut next) = (0.0_f64, 1_u64, 0);
+        for tick in 1..=1_200 {
+            let now_ms = START_MS + tick * ttl_ms / 400;
+            for write in 0..keys / 200 {
+                drawn = drawn.wrapping_mul(6_364_136_223_846_793_005) + 1;
+                let overwrites = write % 2 == 1 && next > keys;
+                next += u64::from(!overwrites);
+                let key = next - u64::from(overwrites) * ((drawn >> 33) % keys);
+                let end_ms = now_ms + ttl_ms - (drawn >> 50) % (ttl_ms / 50);
+                let name = format!("key-{key:08}");
+                let at = at(&shard, &name);
+                let options = PutOptions {
+                    condition: Condition::Always,
+                    expiry: Expiry::At(end_ms),
+                };
+                let stored = shard.put(at, name.as_bytes(), &[7; 500], options, now_ms);
+                assert!(stored.is_ok());
+                ends_ms.insert(key, end_ms);
+                if write % 16 == 0 {
+                    shard.step(now_ms, 64);
+                }
+            }
+            ends_ms.retain(|_, end_ms| *end_ms > now_ms);
+            if tick > 600 {
+                // All entries are of one size.
+                let live = ends_ms.len() as f64;
+                let expired = shard.usage().entries as f64 - live;
+                worst = worst.max(expired / live);
+            }
+        }
+
+        assert!(shard.counters().puts_in_place > 50_000);
+        assert_eq!(shard.counters().evicted, 0);
+        assert!(worst < 0.1, "{worst} of the live entries at {ttl_ms} ms");
+        shard.verify().unwrap();
+    }
+}

@@ -9,7 +9,7 @@ const NOW_MS: u64 = 1_800_000_000_000;
 
 fn operate(shard: &mut Shard, number: u64) {
     let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
-    let key = (mixed % 20_000).to_le_bytes();
+    let key = (mixed % 40_000).to_le_bytes();
     let at = shard.address(MapId::DEFAULT, (mixed % 8) as u16, &key);
     let now_ms = NOW_MS + number / 8;
     let expiry = if mixed.is_multiple_of(2) {

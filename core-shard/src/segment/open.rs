@@ -49,33 +49,27 @@ impl Segments {
         ttl_class::class_of(expires_ms, now_ms, self.coarseness)
     }
 
-    /// Lets an open segment live until `expires_ms`.
-    pub(crate) fn extend_open(&mut self, segment: u32, expires_ms: u64) {
+    /// Notes that an entry of the segment lives until `expires_ms` (0 = for ever) from now on. An
+    /// open segment lives as long if that is little longer; another one is outlived.
+    #[inline]
+    pub(crate) fn prolong(&mut self, segment: u32, expires_ms: u64, now_ms: u64) {
         let books = &mut self.table[segment as usize];
-        debug_assert_eq!(
-            books.state,
-            State::Open,
-            "sealed segments have a fixed deadline"
-        );
-        books.expires_last_ms = books.expires_last_ms.max(expires_ms);
+        if books.class == NEVER || (expires_ms != 0 && expires_ms <= books.expires_last_ms) {
+            return;
+        }
+        let longer_ms = expires_ms.saturating_sub(books.expires_first_ms);
+        let little_ms = 1000 + expires_ms.saturating_sub(now_ms) / 16;
+        if books.state == State::Open && expires_ms != 0 && longer_ms <= little_ms {
+            books.expires_last_ms = expires_ms;
+        } else {
+            books.outlived = true;
+        }
     }
 
-    /// Lets a segment live until `expires_ms` (0 = for ever), whatever its class: the last resort
-    /// where an entry's life is prolonged and there is no room to move it.
-    pub(crate) fn extend(&mut self, segment: u32, expires_ms: u64) {
-        let deadline_ms = if expires_ms == 0 {
-            u64::MAX
-        } else {
-            expires_ms
-        };
-        let books = &mut self.table[segment as usize];
-        if books.class != NEVER && books.expires_last_ms < deadline_ms {
-            books.expires_last_ms = deadline_ms;
-            if self.deadlines.contains(segment) {
-                self.deadlines.remove(segment);
-                self.deadlines.insert(segment, deadline_ms);
-            }
-        }
+    /// Has a segment that is being moved looked at again at `time_ms`, if it expires at all.
+    pub(crate) fn postpone(&mut self, segment: u32, time_ms: u64) {
+        debug_assert_eq!(self.at(segment).state, State::Moving, "it has no deadline");
+        self.table[segment as usize].expires_last_ms = time_ms;
     }
 
     /// Seals open segments whose first entry has expired: entries that come later would keep it.
@@ -91,7 +85,8 @@ impl Segments {
                     if segment == NONE || self.at(segment).expires_first_ms > now_ms {
                         continue;
                     }
-                    if self.at(segment).expires_last_ms <= now_ms {
+                    let books = self.at(segment);
+                    if books.expires_last_ms <= now_ms && !books.outlived {
                         return Some(segment);
                     }
                     self.seal(segment);

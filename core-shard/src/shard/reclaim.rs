@@ -3,6 +3,8 @@
 //! * Compaction: a segment that is mostly dead; its live entries move to an open one of its kind.
 //! * Eviction from the small queue: entries that were used move to the main queue, others go and
 //!   leave a ghost, by which they are known should they come back soon.
+//! * Purge: a segment whose entries have expired but for those that were written anew; these move
+//!   to an open one of their class, and the rest becomes unfindable at once.
 //! * Eviction from the main queue: entries with uses left pay one and are queued again.
 //!
 //! I1: the segment being emptied is neither open nor in any queue, so that nothing is appended to
@@ -24,6 +26,8 @@ const BATCH: usize = 16;
 const SPARSE_EIGHTHS: usize = 4;
 /// And these, where nothing may be evicted.
 const WORTH_MOVING_EIGHTHS: usize = 7;
+/// When a purge is tried again for which there was no room.
+const PURGE_AGAIN_MS: u64 = 1000;
 /// The small queue's share of the memory, as one in so many.
 pub(super) const SMALL_SHARE: u64 = 10;
 
@@ -31,6 +35,8 @@ pub(super) const SMALL_SHARE: u64 = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reason {
     Compaction,
+    /// The same where what has expired is left behind.
+    Purge,
     Eviction,
     /// Eviction of an entry whether it was used or not.
     Forced,
@@ -75,7 +81,38 @@ impl Shard {
     /// Goes on with the segment that is being emptied: at most `limit` entries of it, at least
     /// one. `None` if something must be kept and there is no room for it.
     pub(super) fn move_on(&mut self, limit: usize, now_ms: u64) -> Option<usize> {
-        self.empty_batch(self.upkeep.moving?, limit.min(BATCH), now_ms)
+        let moving = self.upkeep.moving.take()?;
+        let (rest, looked_at) = self.empty_batch(moving, limit.min(BATCH), now_ms)?;
+        self.upkeep.moving = rest;
+        Some(looked_at)
+    }
+
+    /// Begins to purge a segment that is due, but for what outlives it.
+    pub(super) fn begin_purge(&mut self, segment: u32) {
+        debug_assert!(self.upkeep.purging.is_none(), "one segment at a time");
+        self.segments.begin_moving(segment);
+        self.upkeep.purging = Some(Moving {
+            segment,
+            offset: 0,
+            reason: Reason::Purge,
+        });
+    }
+
+    /// Looks at no more than `budget` entries of the segment that is being purged. Returns whether
+    /// there is more.
+    pub(super) fn purge_slice(&mut self, now_ms: u64, budget: u32) -> bool {
+        let mut left = budget as usize;
+        while left > 0 {
+            let Some(purging) = self.upkeep.purging.take() else {
+                return false;
+            };
+            let Some((rest, looked_at)) = self.empty_batch(purging, left.min(BATCH), now_ms) else {
+                return false;
+            };
+            self.upkeep.purging = rest;
+            left -= looked_at;
+        }
+        self.upkeep.purging.is_some()
     }
 
     /// Chooses a segment to empty.
@@ -169,12 +206,18 @@ impl Shard {
             .max_by_key(bytes)
     }
 
-    /// Empties at most `limit` records; how many there were, at least one. `None` if something
-    /// must be kept and there is no room for it.
-    fn empty_batch(&mut self, mut moving: Moving, limit: usize, now_ms: u64) -> Option<usize> {
+    /// Empties at most `limit` records. Returns what is left to do and how many there were, at
+    /// least one; `None` if something must be kept and there is no room for it.
+    fn empty_batch(
+        &mut self,
+        mut moving: Moving,
+        limit: usize,
+        now_ms: u64,
+    ) -> Option<(Option<Moving>, usize)> {
         let mut batch: [Option<Candidate>; BATCH] = [None; BATCH];
         let written = self.segments.at(moving.segment).written as usize;
         let segment_start = self.segments.start(moving.segment);
+        let purging = moving.reason == Reason::Purge;
         let mut looked_at = 0;
         while looked_at < limit && moving.offset < written {
             let start = segment_start + moving.offset;
@@ -182,26 +225,30 @@ impl Shard {
                 Record::Gap(bytes) => moving.offset += bytes,
                 Record::Entry(header) => {
                     moving.offset += header.size();
-                    if !header.dead {
+                    let left_behind = purging && header.expired(now_ms);
+                    if !header.dead && !left_behind {
                         batch[looked_at] = Some(self.candidate(start, header));
                     }
                 }
             }
             looked_at += 1;
         }
-        self.upkeep.moving = Some(moving);
         for candidate in batch.into_iter().flatten() {
             if !self.decide(&candidate, moving, now_ms) {
                 // What is left waits where it is.
-                self.upkeep.moving = None;
+                if purging {
+                    let again_ms = now_ms.saturating_add(PURGE_AGAIN_MS);
+                    self.segments.postpone(moving.segment, again_ms);
+                }
                 self.segments.stop_moving(moving.segment);
                 return None;
             }
         }
-        if moving.offset >= written {
+        let done = moving.offset >= written;
+        if done {
             self.finish(moving);
         }
-        Some(looked_at.max(1))
+        Some(((!done).then_some(moving), looked_at.max(1)))
     }
 
     fn candidate(&self, start: usize, header: Header) -> Candidate {
@@ -242,7 +289,7 @@ impl Shard {
         let (group, pool) = (self.limits.group_of(header.map), books.pool);
         let keeps = header.deleted || self.group_policy(group) == FullPolicy::Refuse;
         let (target, frequency) = match (moving.reason, pool) {
-            (Reason::Compaction, _) => (pool, slot.frequency()),
+            (Reason::Compaction | Reason::Purge, _) => (pool, slot.frequency()),
             (Reason::Eviction | Reason::Forced, _) if keeps => (pool, slot.frequency()),
             (Reason::Eviction, Pool::Small) if slot.frequency() > 0 => (Pool::Main, 0),
             (Reason::Eviction, Pool::Main) if slot.frequency() > 0 => {
@@ -270,7 +317,7 @@ impl Shard {
                 self.counters.entries_moved += 1;
                 true
             }
-            None if moving.reason != Reason::Compaction && !keeps => {
+            None if matches!(moving.reason, Reason::Eviction | Reason::Forced) && !keeps => {
                 self.evict(candidate, place, Slot::EMPTY);
                 true
             }
@@ -295,13 +342,18 @@ impl Shard {
     }
 
     fn finish(&mut self, moving: Moving) {
-        self.upkeep.moving = None;
+        let live = self.segments.at(moving.segment).live_entries;
+        if live > 0 && moving.reason == Reason::Purge {
+            self.expire_segment(moving.segment);
+            return;
+        }
         let freed = match moving.reason {
             Reason::Compaction => &mut self.counters.segments_compacted,
+            Reason::Purge => &mut self.counters.segments_swept,
             Reason::Eviction | Reason::Forced => &mut self.counters.segments_evicted,
         };
         *freed += 1;
-        if self.segments.at(moving.segment).live_entries == 0 {
+        if live == 0 {
             self.segments.give_back(moving.segment);
         } else {
             debug_assert!(false, "everything live was moved");
@@ -313,7 +365,8 @@ impl Shard {
     /// write. They become unfindable whole, which takes constant time, but for those that hold
     /// something that may not go.
     pub(super) fn drop_oldest(&mut self, needed: usize, now_ms: u64) {
-        if let Some(moving) = self.upkeep.moving.take() {
+        let halfway = [self.upkeep.moving.take(), self.upkeep.purging.take()];
+        for moving in halfway.into_iter().flatten() {
             self.segments.stop_moving(moving.segment);
         }
         // Each round frees a segment, or empties one that then waits, or gives up one.

@@ -1,5 +1,5 @@
-//! Storing: an entry is overwritten where it lies if it fits and its time to live allows, else it
-//! is appended to an open segment and the old one is unbooked.
+//! Storing: an entry is overwritten where it lies if it fits and does not die long before its
+//! segment, else it is appended to an open segment and the old one is unbooked.
 //!
 //! Whatever can fail (a slot, a segment, blocks) is obtained before anything is changed.
 
@@ -10,7 +10,7 @@ use crate::error::ShardError;
 use crate::index::SlotPlace;
 use crate::index::slot::{FREQUENCY_MAX, Location, Slot};
 use crate::operation::Address;
-use crate::segment::{Place, Pool, Purpose, State};
+use crate::segment::{Place, Pool, Purpose};
 use crate::ttl_class::NEVER;
 
 /// A segment whose entries hold blocks is sealed, so that it can be evicted, when these are one in
@@ -90,7 +90,7 @@ impl Shard {
         };
         match existing {
             Some(found) if self.fits_in_place(&found, &new, now_ms) => {
-                self.overwrite(&found, &new, value);
+                self.overwrite(&found, &new, value, now_ms);
                 Ok(())
             }
             Some(found) => self.replace(at, &found, &new, value, now_ms),
@@ -109,22 +109,19 @@ impl Shard {
         plain && self.may_stay(found.start, new.expires_ms, now_ms)
     }
 
-    /// Whether an entry with a new expiry may stay in its segment: the segment must live as long,
-    /// and, so that expired bytes are soon free, not much longer.
+    /// Whether an entry with a new expiry may stay in its segment. It may if it lives as long or
+    /// longer: it is moved when the segment is due, once for any number of writes until then. It
+    /// may not if the segment lives much longer, so that expired bytes are soon free.
     fn may_stay(&self, start: usize, expires_ms: u64, now_ms: u64) -> bool {
         let books = self.segments.at(self.segment_of(start));
         if books.class == NEVER || expires_ms == 0 {
-            return books.class == NEVER && expires_ms == 0;
+            return expires_ms == 0;
         }
-        if books.expires_last_ms < expires_ms {
-            let class = self.segments.class_of(expires_ms, now_ms);
-            return books.state == State::Open && class == books.class;
-        }
-        let longer_ms = books.expires_last_ms - expires_ms;
+        let longer_ms = books.expires_last_ms.saturating_sub(expires_ms);
         longer_ms <= 1000 + expires_ms.saturating_sub(now_ms) / 8
     }
 
-    fn overwrite(&mut self, found: &Found, new: &NewEntry<'_>, value: &[u8]) {
+    fn overwrite(&mut self, found: &Found, new: &NewEntry<'_>, value: &[u8], now_ms: u64) {
         let segment = self.segment_of(found.start);
         let (old_size, new_size) = (found.header.size(), new.size());
         let bytes = &mut self.memory.bytes_mut()[found.start..found.start + old_size];
@@ -141,15 +138,13 @@ impl Shard {
             self.live_bytes -= (old_size - new_size) as u64;
             self.maps.sub(new.map, 0, (old_size - new_size) as u64);
         }
-        if self.segments.at(segment).state == State::Open {
-            self.segments.extend_open(segment, new.expires_ms);
-        }
+        self.segments.prolong(segment, new.expires_ms, now_ms);
         self.use_slot(found);
         self.counters.puts_in_place += 1;
     }
 
-    /// Changes version and expiry. The entry moves if its segment does not suit the new expiry;
-    /// where there is no room, its segment lives longer instead.
+    /// Changes version and expiry. The entry moves if its segment does not suit the new expiry, and
+    /// stays where it lies if there is no room.
     pub(super) fn restamp(&mut self, found: &Found, stamp: Stamp, now_ms: u64) {
         if !self.may_stay(found.start, stamp.expires_ms, now_ms)
             && self
@@ -165,7 +160,7 @@ impl Shard {
         let bytes = &mut self.memory.bytes_mut()[found.start..];
         entry::restamp(bytes, stamp.version, stamp.expires_ms);
         let segment = self.segment_of(found.start);
-        self.segments.extend(segment, stamp.expires_ms);
+        self.segments.prolong(segment, stamp.expires_ms, now_ms);
     }
 
     /// Moves an entry to the open segment for another expiry; where it begins then.

@@ -29,6 +29,8 @@ const OVERDUE_INTERVAL_MS: u64 = 50;
 /// Where the background work stands.
 pub(super) struct Upkeep {
     pub(super) moving: Option<Moving>,
+    /// A segment that was due while some of its entries outlive it.
+    pub(super) purging: Option<Moving>,
     /// How far the first draining segment has been read.
     pub(super) drained_bytes: usize,
     pub(super) clean_place: usize,
@@ -53,6 +55,7 @@ impl Upkeep {
         let free_low = RESERVE + share(128);
         Self {
             moving: None,
+            purging: None,
             drained_bytes: 0,
             clean_place: 0,
             clean_position: 0,
@@ -101,11 +104,14 @@ impl Shard {
     /// 192 in any case, which takes less than 50 µs. Returns whether there is more to do.
     pub fn step(&mut self, now_ms: u64, budget: u32) -> bool {
         let budget = budget.clamp(1, SLICE_MAX);
-        let mut more = self.sweep(now_ms, budget);
-        if !more && self.segments.free_count() < self.upkeep.free_target {
-            more = self.reclaim_slice(now_ms, budget, false);
-        }
         let half = budget / 2 + 1;
+        let few_free = self.segments.free_count() < self.upkeep.free_target;
+        let share = if few_free { half } else { budget };
+        let mut more = self.sweep(now_ms, share);
+        if self.segments.free_count() < self.upkeep.free_target {
+            let share = if more { half } else { budget };
+            more |= self.reclaim_slice(now_ms, share, false);
+        }
         more |= self.limit_slice(now_ms, half);
         more |= self.clean_slice(half);
         more |= self.chore_slice(half);
@@ -200,12 +206,20 @@ impl Shard {
         for _ in 0..budget / 32 + 1 {
             match earliest {
                 Some((deadline_ms, segment)) if deadline_ms <= now_ms => {
-                    self.expire_segment(segment);
+                    if !self.segments.at(segment).outlived {
+                        self.expire_segment(segment);
+                    } else if self.upkeep.purging.is_none() {
+                        self.begin_purge(segment);
+                    } else {
+                        break;
+                    }
                 }
                 _ => break,
             }
             earliest = self.segments.deadlines.earliest();
         }
-        self.drain_slice(budget) || earliest.is_some_and(|(deadline_ms, _)| deadline_ms <= now_ms)
+        // What a purge leaves behind may have to be drained.
+        let more = self.purge_slice(now_ms, budget) | self.drain_slice(budget);
+        more || earliest.is_some_and(|(deadline_ms, _)| deadline_ms <= now_ms)
     }
 }

@@ -227,6 +227,11 @@ impl Shard {
         equal("bucket of an entry", at, u64::from(position), expected)?;
         let tag = u64::from(tag_of(hash, partition.level_of(position)));
         equal("tag of an entry", at, u64::from(slot.tag()), tag)?;
+        let books = self.segments.at(self.segment_of(start));
+        let sure_to_end = books.class != crate::ttl_class::NEVER && !books.outlived;
+        let lives_on = header.expires_ms == 0 || header.expires_ms > books.expires_last_ms;
+        let too_soon = u64::from(sure_to_end && lives_on);
+        equal("entry that would be swept alive", at, too_soon, 0)?;
         for place in 0..Self::blocks_of(&header) {
             let block = self.block_at(start, &header, place);
             let used = u64::from(self.segments.block_used(block));
