@@ -393,7 +393,7 @@ fn expired_bytes_stay_bounded_while_every_second_write_is_an_overwrite() {
     let keys = 40_000_u64;
     for ttl_ms in [20_000_u64, 90_000] {
         let mut shard = Shard::new(&ShardConfig::owning_all(64 << 20, 4)).unwrap();
-        let mut ends_ms = std::collections::HashMap::new();
+        let mut ends_ms = std::collections::BTreeMap::new();
         let (mut worst, mut drawn, mut next) = (0.0_f64, 1_u64, 0);
         for tick in 1..=1_200 {
             let now_ms = START_MS + tick * ttl_ms / 400;

@@ -8,8 +8,9 @@
 use super::list::List;
 use super::{NONE, Purpose, Segments, State};
 
-/// Blocks are a 64th of a segment, but not smaller than this.
-const BLOCK_SHIFT_MIN: u32 = 14;
+/// Blocks are a 64th of a segment, but not smaller than this: the last one of a value is half empty
+/// on average.
+const BLOCK_SHIFT_MIN: u32 = 12;
 /// Segments compared to find the emptiest.
 const LOOKED_AT: usize = 16;
 

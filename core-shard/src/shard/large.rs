@@ -16,8 +16,9 @@ use crate::index::slot::Slot;
 use crate::operation::Address;
 use crate::value::{BLOCK_HEADER_BYTES, LIST_HEADER_BYTES};
 
-/// Blocks moved in one slice: 128 KiB at most.
-const BLOCKS_MOVED: usize = 4;
+/// What is moved of blocks in one slice at most: so many bytes, and so many blocks.
+const BYTES_MOVED: usize = 64 << 10;
+const BLOCKS_MOVED: usize = 8;
 
 impl Shard {
     #[inline(always)]
@@ -94,7 +95,8 @@ impl Shard {
         if self.segments.first_draining().is_some() || !self.segments.begin_emptying() {
             return false;
         }
-        for _ in 0..BLOCKS_MOVED {
+        let most = (BYTES_MOVED / self.segments.blocks.bytes_each()).clamp(1, BLOCKS_MOVED);
+        for _ in 0..most {
             let Some((from, to)) = self.segments.next_emptied() else {
                 break;
             };

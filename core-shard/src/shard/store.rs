@@ -16,7 +16,7 @@ use crate::ttl_class::NEVER;
 /// A segment whose entries hold blocks is sealed, so that it can be evicted, when these are one in
 /// so many of the arena's bytes, and at least so many segments' worth.
 const HELD_SHARE: u64 = 64;
-const HELD_SEGMENTS: u64 = 8;
+const HELD_SEGMENTS: u64 = 16;
 
 /// An entry to be stored, without the bytes of its value.
 #[derive(Clone, Copy, Debug)]

@@ -18,6 +18,8 @@ const WRITE_SLICE: u32 = 16;
 const WRITE_SLICE_URGENT: u32 = 64;
 /// How often a write that finds nothing free tries to reclaim before it gives up.
 const URGENT_ROUNDS: usize = 4;
+/// And once more for so many bytes of a value.
+const BYTES_PER_ROUND: usize = 32 << 10;
 /// Of the two margins of free segments above the reserve, the most segments in each: what is kept
 /// ready holds no entries, and a few segments are many thousands of writes ahead.
 const READY_MAX: usize = 4;
@@ -140,15 +142,19 @@ impl Shard {
         if needed > self.segments.count() {
             return;
         }
-        for _ in 0..URGENT_ROUNDS {
-            self.sweep(now_ms, WRITE_SLICE_URGENT);
+        // A large value may cost as much again as it takes to copy it.
+        for _ in 0..URGENT_ROUNDS + bytes / BYTES_PER_ROUND {
+            let mut goes_on = self.sweep(now_ms, WRITE_SLICE_URGENT);
             if self.segments.has_quarantined() {
                 self.clean_slice(WRITE_SLICE_URGENT);
             }
             if self.segments.free_count() >= needed {
                 return;
             }
-            self.reclaim_slice(now_ms, WRITE_SLICE_URGENT, true);
+            goes_on |= self.reclaim_slice(now_ms, WRITE_SLICE_URGENT, true);
+            if !goes_on {
+                break;
+            }
         }
         if needed <= self.segments_attainable() {
             self.drop_oldest(needed, now_ms);
