@@ -112,9 +112,14 @@ impl Report {
                 }
             }
         }
-        for operation in [Operation::Insert, Operation::InsertBatch] {
+        for (operation, theirs) in [
+            (Operation::Insert, Operation::Insert),
+            (Operation::InsertBatch, Operation::Insert),
+            (Operation::Reinsert, Operation::Reinsert),
+            (Operation::ReinsertBatch, Operation::Reinsert),
+        ] {
             for rival in rivals.clone() {
-                let pair = (cpu(operation, OURS), cpu(Operation::Insert, rival));
+                let pair = (cpu(operation, OURS), cpu(theirs, rival));
                 if let (Some(ours), Some(theirs)) = pair {
                     let what = format!("{}, times {rival}'s", operation.name());
                     verdict(formatter, &what, theirs / ours, 1.0)?;

@@ -24,10 +24,12 @@ pub(crate) enum Operation {
     PutBatch,
     Delete,
     DeleteBatch,
+    Reinsert,
+    ReinsertBatch,
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Insert,
         Self::InsertBatch,
         Self::Get,
@@ -36,6 +38,8 @@ impl Operation {
         Self::PutBatch,
         Self::Delete,
         Self::DeleteBatch,
+        Self::Reinsert,
+        Self::ReinsertBatch,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -48,6 +52,8 @@ impl Operation {
             Self::PutBatch => "overwrite, batches",
             Self::Delete => "delete",
             Self::DeleteBatch => "delete, batches",
+            Self::Reinsert => "insert again",
+            Self::ReinsertBatch => "insert again, batches",
         }
     }
 }
@@ -72,7 +78,7 @@ pub(crate) fn take_turn<C: Contender>(plan: &Plan, round: u64, sink: Sink<'_>) {
     get(&mut contender, plan, &mut draw, &mut |_, _, _| {});
     get(&mut contender, plan, &mut draw, sink);
     put(&mut contender, plan, &mut draw, sink);
-    delete(&mut contender, plan, sink);
+    delete_and_reinsert(&mut contender, plan, sink);
 }
 
 fn fill<C: Contender>(contender: &mut C, plan: &Plan, sink: Sink<'_>) {
@@ -149,17 +155,13 @@ fn put<C: Contender>(
     sink(Operation::PutBatch, batches * BATCH as u64, watch.stop());
 }
 
-/// Deletes a quarter one by one and a quarter in batches, puts them back unmeasured, and goes on
-/// until the plan's operations are reached or one pass is done.
-fn delete<C: Contender>(contender: &mut C, plan: &Plan, sink: Sink<'_>) {
+/// Deletes a quarter one by one and a quarter in batches, inserts them again, where the index has
+/// its size by now, and goes on until the plan's operations are reached or one pass is done.
+fn delete_and_reinsert<C: Contender>(contender: &mut C, plan: &Plan, sink: Sink<'_>) {
     let quarter = (plan.entries / 4).min(plan.operations / 2) / BATCH as u64 * BATCH as u64;
     let passes = (plan.operations / 4 / quarter.max(1)).max(1);
     for _ in 0..passes {
-        // An odd factor walks all numbers below a power of two once, in no order.
-        let mask = plan.entries.next_power_of_two() - 1;
-        let mut numbers = (0..=mask)
-            .map(|place| (place.wrapping_mul(mix(7) | 1) ^ 0x2A) & mask)
-            .filter(|number| *number < plan.entries);
+        let mut numbers = shuffled(plan.entries);
         let mut removed = 0;
         let watch = Stopwatch::start();
         for number in numbers.by_ref().take(quarter as usize) {
@@ -175,10 +177,41 @@ fn delete<C: Contender>(contender: &mut C, plan: &Plan, sink: Sink<'_>) {
         }
         sink(Operation::DeleteBatch, quarter, watch.stop());
         check_found::<C>(removed, 2 * quarter);
-        if passes > 1 {
-            (0..plan.entries).for_each(|number| contender.put(&key(number), &VALUE));
-        }
+        reinsert(contender, shuffled(plan.entries), quarter, sink);
     }
+}
+
+/// Inserts the first quarter of the numbers one by one and the second in batches.
+fn reinsert<C: Contender>(
+    contender: &mut C,
+    mut numbers: impl Iterator<Item = u64>,
+    quarter: u64,
+    sink: Sink<'_>,
+) {
+    let mut stored = 0;
+    let watch = Stopwatch::start();
+    for number in numbers.by_ref().take(quarter as usize) {
+        contender.put(&key(number), &VALUE);
+        stored += 1;
+        upkeep(contender, stored);
+    }
+    sink(Operation::Reinsert, quarter, watch.stop());
+    let watch = Stopwatch::start();
+    for _ in 0..quarter / BATCH as u64 {
+        let keys = batch(&mut || numbers.next().unwrap_or_default());
+        contender.put_batch(&keys, &VALUE);
+        stored += BATCH as u64;
+        upkeep(contender, stored);
+    }
+    sink(Operation::ReinsertBatch, quarter, watch.stop());
+}
+
+/// All numbers below a bound, each once, in no order: an odd factor walks a power of two.
+fn shuffled(bound: u64) -> impl Iterator<Item = u64> {
+    let mask = bound.next_power_of_two() - 1;
+    (0..=mask)
+        .map(move |place| (place.wrapping_mul(mix(7) | 1) ^ 0x2A) & mask)
+        .filter(move |number| *number < bound)
 }
 
 fn check_found<C: Contender>(found: u64, asked: u64) {

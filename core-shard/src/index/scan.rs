@@ -1,8 +1,9 @@
 //! Which slots of a bucket carry a tag: eight comparisons at once where the processor can.
 //!
 //! SSE2 belongs to every x86-64 processor, so its code is inlined into the operations and needs no
-//! call through a pointer; the wider sets do not pay for one bucket of eight slots. Other
-//! processors, Miri, and a configuration that asks for it compare slot by slot.
+//! call. AVX2 (a bucket in two loads) and AVX-512 (in one) were tried: chosen at run time they are
+//! calls, and a hot get was 3 % slower with either, an uncached one no faster. Other processors,
+//! Miri, and a configuration that asks for it compare slot by slot.
 #![cfg_attr(
     all(target_arch = "x86_64", not(miri)),
     expect(
