@@ -91,7 +91,7 @@ fn main() {
         engine::child(&load, arguments.number("child-limit", 0));
         return;
     }
-    let permille = arguments.number("permille", if quick { 20 } else { 2 });
+    let permille = arguments.number("permille", if quick { 20 } else { 3 });
     let only = arguments.number("only", u64::MAX) as usize;
     let mut report = Report::new(entries);
     let loads: &[bool] = if arguments.has("ttl") {

@@ -13,7 +13,7 @@ pub(crate) struct Trial {
 
 /// Begins at `generous`, doubled until it holds; then feels its way from what the store's own books
 /// say in growing steps until one attempt holds and one does not, and halves what lies between
-/// them until it is within `permille` of the limit. A store whose books are right needs four
+/// them until it is within `permille` of the limit. A store whose books are right needs three
 /// attempts.
 pub(crate) fn smallest_limit(
     generous: u64,
@@ -36,7 +36,7 @@ pub(crate) fn smallest_limit(
     let mut at = high / 2;
     if let Some(booked) = best.booked_bytes {
         step = booked * permille.max(1) / 1000;
-        at = booked + step;
+        at = booked;
     }
     let (mut held, mut failed) = (false, low > 0);
     while (high - low) * 1000 > high * permille.max(1) {

@@ -39,7 +39,7 @@ fn books_that_are_right_save_attempts() {
         attempts += 1;
         store(limit)
     });
-    assert!(attempts <= 4, "{attempts}");
+    assert!(attempts <= 3, "{attempts}");
 }
 
 #[test]
