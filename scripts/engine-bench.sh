@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs the benchmarks of the storage engine and prints their tables as Markdown.
 #
-#   scripts/engine-bench.sh           everything: about 20 minutes, 8 GiB of memory
+#   scripts/engine-bench.sh           everything: engine 6, memory 5 to 8 minutes, and the rest; 8 GiB
 #   scripts/engine-bench.sh --quick   the same with small sizes: a smoke of under two minutes
 #   scripts/engine-bench.sh [--quick] engine|memory|missratio|pauses ...   only these
 #
