@@ -118,6 +118,11 @@ impl Header {
         self.key_at != COMPACT_BYTES || compact_ttl_ms(version, expires_ms).is_some()
     }
 
+    /// Whether the entry has room for the time of its last use.
+    pub(crate) fn keeps_last_use(&self) -> bool {
+        self.key_at == HEADER_BYTES + EXTENSION_BYTES
+    }
+
     #[cfg(test)]
     pub(crate) fn extended(&self) -> bool {
         self.key_at == HEADER_BYTES + EXTENSION_BYTES

@@ -14,7 +14,8 @@ pub struct MapLimits {
     pub keys_max: Option<u64>,
     /// The most bytes of entries, headers included.
     pub bytes_max: Option<u64>,
-    /// An entry that was neither read nor written for so long is gone.
+    /// An entry that was neither read nor written for so long is gone. For entries that were there
+    /// before the limit, the time counts from when it was set, as the shard's last write tells it.
     pub idle_ms_max: Option<u64>,
     /// What a write does when the map or the memory is full; none = as the shard's policy says.
     pub full_policy: Option<FullPolicy>,
@@ -35,6 +36,8 @@ pub(crate) struct Limits {
     group_maps: Vec<u16>,
     /// Whether any map has an idle limit.
     pub(crate) any_idle: bool,
+    /// For each map when its idle limit was set, while it has one.
+    idle_since_ms: Box<[u64]>,
 }
 
 impl Limits {
@@ -44,6 +47,7 @@ impl Limits {
             groups: vec![SHARED_GROUP; MAPS_MAX].into(),
             group_maps: Vec::new(),
             any_idle: false,
+            idle_since_ms: vec![0; MAPS_MAX].into(),
         }
     }
 
@@ -74,7 +78,10 @@ impl Limits {
             .min()
     }
 
-    pub(crate) fn set(&mut self, map: u16, limits: MapLimits, group: u8) {
+    pub(crate) fn set(&mut self, map: u16, limits: MapLimits, group: u8, now_ms: u64) {
+        if limits.idle_ms_max.is_some() && self.of(map).idle_ms_max.is_none() {
+            self.idle_since_ms[usize::from(map)] = now_ms;
+        }
         if usize::from(group) > self.group_maps.len() {
             self.group_maps.push(map);
         }
@@ -87,7 +94,8 @@ impl Limits {
     }
 
     /// Whether an entry has reached its map's idle time. Where its last use is not kept, because
-    /// the limit came later than the entry, its last write counts.
+    /// the limit came later than the entry, nobody knows of its uses until then: the limit's coming
+    /// counts as one. With its next use the entry begins to keep them (`shard/idle.rs`).
     #[inline(always)]
     pub(crate) fn is_idle(&self, header: &Header, now_ms: u64) -> bool {
         self.any_idle && self.is_idle_in_map(header, now_ms)
@@ -97,9 +105,9 @@ impl Limits {
         let Some(idle_ms_max) = self.of(header.map).idle_ms_max else {
             return false;
         };
-        let last_use_ms = header
-            .last_use_ms
-            .unwrap_or_else(|| written_ms(header.version));
+        let last_use_ms = header.last_use_ms.unwrap_or_else(|| {
+            written_ms(header.version).max(self.idle_since_ms[usize::from(header.map)])
+        });
         !header.deleted && last_use_ms.saturating_add(idle_ms_max) <= now_ms
     }
 }

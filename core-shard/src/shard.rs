@@ -12,6 +12,7 @@ mod collision_test;
 mod corruption_test;
 mod destroy;
 mod handover;
+mod idle;
 mod large;
 mod limits;
 mod lookup;

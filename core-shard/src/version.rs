@@ -17,6 +17,11 @@ impl VersionClock {
         self.last
     }
 
+    /// The Unix milliseconds of the last version given out.
+    pub(crate) fn last_ms(&self) -> u64 {
+        written_ms(self.last)
+    }
+
     /// Makes later versions greater than one that came from elsewhere. One from the far future is
     /// bounded, so that the clock cannot be driven to its end.
     pub(crate) fn observe(&mut self, version: u64) {

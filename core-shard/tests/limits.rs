@@ -236,22 +236,49 @@ fn an_idle_entry_is_gone_at_its_time_and_a_read_does_not_revive_it() {
 }
 
 #[test]
-fn an_idle_limit_counts_for_entries_that_were_there_before_it() {
+fn an_idle_limit_begins_to_count_when_it_is_set_for_entries_that_were_there_before_it() {
     let mut maps = Maps::new(MapLimits::default());
     let limited = maps.limited;
-    for number in 0..3_000 {
-        maps.put(limited, &format!("k{number}"), &[1; 300], START_MS + number)
+    let (idle_ms, set_ms) = (1_000, START_MS + 100_000);
+    for number in 0..3_000_usize {
+        let value = vec![number as u8; number % 400];
+        maps.put(limited, &format!("k{number}"), &value, START_MS)
             .unwrap();
     }
+    let long_key = "long".repeat(100);
+    maps.put(limited, &long_key, b"v", START_MS).unwrap();
+    maps.put(limited, "large", &[5; 100_000], START_MS).unwrap();
+    maps.put(limited, "newest", b"v", set_ms).unwrap();
     let limits = MapLimits {
-        idle_ms_max: Some(1_000),
+        idle_ms_max: Some(idle_ms),
         ..MapLimits::default()
     };
     maps.shard.set_map_limits(limited, limits).unwrap();
-    assert!(!maps.get(limited, "k1000", START_MS + 2_000));
-    assert!(maps.get(limited, "k1001", START_MS + 2_000));
-    maps.settle(START_MS + 2_000);
-    assert_eq!(maps.shard.map_usage(limited).entries, 1_999);
+    // Nothing is gone at once, although all of it was written long ago.
+    maps.settle(set_ms + idle_ms - 1);
+    assert_eq!(maps.shard.map_usage(limited).entries, 3_003);
+    let read_ms = set_ms + idle_ms - 1;
+    for key in ["k7", "k399", "large", &long_key] {
+        assert!(maps.get(limited, key, read_ms), "{key}");
+        assert!(maps.get(limited, key, read_ms), "{key}");
+    }
+    // The next walk comes an eighth of the idle time later.
+    maps.settle(set_ms + idle_ms + 200);
+    assert_eq!(
+        maps.shard.map_usage(limited).entries,
+        4,
+        "those that were read"
+    );
+    let end_ms = read_ms + idle_ms;
+    let at = maps.shard.address(limited, 3, b"k399");
+    let entry = maps.shard.get(at, b"k399", end_ms - 1).unwrap();
+    assert_eq!(entry.value.as_slice(), Some(&[143; 399][..]));
+    for key in ["k7", "large", &long_key] {
+        assert!(!maps.get(limited, key, end_ms), "{key}");
+    }
+    assert!(maps.get(limited, "k399", end_ms));
+    maps.settle(end_ms + 200);
+    assert_eq!(maps.shard.map_usage(limited).entries, 1);
 }
 
 #[test]

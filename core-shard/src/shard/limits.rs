@@ -64,7 +64,8 @@ impl Shard {
                 self.limit_work.regroup = Some(0);
             }
         }
-        self.limits.set(map.0, limits, group);
+        self.limits
+            .set(map.0, limits, group, self.versions.last_ms());
         self.limit_work.idle_walk_next_ms = 0;
         Ok(())
     }

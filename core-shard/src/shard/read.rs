@@ -52,9 +52,7 @@ impl Shard {
         self.counters.hits += 1;
         self.count_map_get(at.map, 0, 1);
         self.use_slot(&found);
-        if found.header.last_use_ms.is_some() {
-            entry::set_last_use(&mut self.memory.bytes_mut()[found.start..], now_ms);
-        }
+        let found = self.note_use(found, now_ms);
         Some(Entry {
             version: found.header.version,
             expires_at_ms: found.header.expires_at_ms(),
