@@ -10,6 +10,7 @@ const SIMULATED: [&str; 5] = ["LRU", "FIFO", "S3-FIFO", "Redis LRU", "FIFO-merge
 const TOLERANCE: f64 = 1.001;
 const LRU: usize = 0;
 const S3_FIFO: usize = 2;
+const FIFO_MERGE: usize = 4;
 
 /// One trace at one size.
 pub(crate) struct Row {
@@ -59,6 +60,29 @@ impl Report {
             (name, mean, ratios.into_iter().fold(0.0, f64::max))
         };
         traces.into_iter().map(summarise).collect()
+    }
+
+    /// The misses of every cache on every trace, mean over sizes: what to publish.
+    fn means(&self) -> Table {
+        let mut titles = vec!["misses in percent, mean over sizes", "jerboa"];
+        titles.extend(SIMULATED);
+        titles.extend(["/ LRU", "/ S3-FIFO", "/ FIFO-merge"]);
+        let mut table = Table::new(&titles);
+        let [lru, s3_fifo, merge] = [LRU, S3_FIFO, FIFO_MERGE].map(|other| self.against(other));
+        for (place, (name, against_lru, _)) in lru.iter().enumerate() {
+            let rows: Vec<&Row> = self.rows.iter().filter(|row| row.trace == *name).collect();
+            let mean = |misses: &dyn Fn(&Row) -> f64| {
+                let sum: f64 = rows.iter().map(|row| misses(row)).sum();
+                format!("{:.2}", 100.0 * sum / rows.len() as f64)
+            };
+            let mut cells = vec![(*name).to_owned(), mean(&|row| row.engine)];
+            cells.extend((0..SIMULATED.len()).map(|other| mean(&|row| row.simulated[other])));
+            cells.extend(
+                [*against_lru, s3_fifo[place].1, merge[place].1].map(|ratio| format!("{ratio:.3}")),
+            );
+            table.row(cells);
+        }
+        table
     }
 
     fn verdict(
@@ -124,6 +148,7 @@ impl fmt::Display for Report {
             table.row(cells);
         }
         writeln!(formatter, "{table}")?;
+        writeln!(formatter, "{}", self.means())?;
         if self.is_full {
             self.verdict(formatter, LRU, 1.0, 1)?;
             self.verdict(formatter, S3_FIFO, 1.03, 0)?;
