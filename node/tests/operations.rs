@@ -12,6 +12,8 @@ mod common;
 mod door;
 #[path = "operations/expect.rs"]
 mod expect;
+#[path = "operations/listening.rs"]
+mod listening;
 #[path = "operations/raw.rs"]
 mod raw;
 #[path = "operations/table.rs"]

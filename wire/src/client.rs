@@ -16,6 +16,7 @@
 mod api;
 mod backoff;
 pub mod blocking;
+mod channels;
 mod command;
 mod config;
 mod dmap;
@@ -30,19 +31,25 @@ mod outcome;
 mod pipeline;
 mod scan;
 mod session;
+mod subscriber;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 pub mod transport;
 
+pub use channels::Channels;
 pub use command::Command;
 pub use config::Config;
 pub use dmap::DMap;
 pub use error::{Error, Outcome};
 pub use operation::{InvalidCall, Operation, Route};
-pub use options::{Condition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
+pub use options::{
+    Condition, ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions,
+};
 pub use outcome::{
-    Appended, Entry, PutOutcome, Replaced, Response, ScanPage, Swap, Ttl, Versioned,
+    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage, Swap, Ttl,
+    Versioned,
 };
 pub use pipeline::{Answers, Pipeline, Queued};
 pub use scan::Scan;
+pub use subscriber::Message;
 pub use transport::{BlockingTransport, Transport};

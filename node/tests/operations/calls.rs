@@ -18,11 +18,11 @@ use crate::settings;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn threads(config: Config) -> blocking::Client {
+pub(crate) fn threads(config: Config) -> blocking::Client {
     blocking::Client::connect_with(config).unwrap()
 }
 
-fn tasks(config: Config) -> (Runtime, asynchronous::Client) {
+pub(crate) fn tasks(config: Config) -> (Runtime, asynchronous::Client) {
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -32,7 +32,7 @@ fn tasks(config: Config) -> (Runtime, asynchronous::Client) {
     (runtime, client.unwrap())
 }
 
-fn stop(node: Node) {
+pub(crate) fn stop(node: Node) {
     node.request_stop();
     node.join().unwrap();
 }

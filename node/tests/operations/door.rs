@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jerboa_wire::Status;
 use jerboa_wire::client::{
-    Condition, Entry, Error, Expiry, InvalidCall, PutOutcome, Replaced, Swap, Ttl, Versioned,
+    ByteSlice, Condition, Entry, Error, ExpireCondition, ExpireOutcome, Expiry, InvalidCall,
+    PutOutcome, Replaced, Swap, Ttl, Versioned,
 };
 
 /// One thing to do with the key of a row, in the row's own map.
@@ -24,6 +25,12 @@ pub(crate) enum Do {
     Delete,
     Exists,
     Expire(Expiry),
+    ExpireIf(Expiry, ExpireCondition),
+    GetAndExpire(Expiry),
+    GetRange(i64, i64),
+    SetRange(u64, &'static [u8]),
+    /// Keys are the row's key as a tag with these behind it.
+    PutAllIfAbsent(&'static [(&'static str, &'static [u8])], Expiry),
     Persist,
     Ttl,
     Incr(i64),
@@ -69,6 +76,8 @@ pub(crate) enum Got {
     Appended { bytes: u64, version: u64 },
     Flag(bool),
     Ttl(Ttl),
+    Slice(Option<ByteSlice>),
+    Expired(ExpireOutcome),
     Counter(i64),
     Count(u64),
     Float(f64),

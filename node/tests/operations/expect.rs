@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jerboa_wire::Status;
-use jerboa_wire::client::{PutOutcome, Replaced, Swap, Ttl, Versioned};
+use jerboa_wire::client::{ExpireOutcome, PutOutcome, Replaced, Swap, Ttl, Versioned};
 
 use super::door::{Got, Which};
 
@@ -15,6 +15,10 @@ pub(crate) enum Is {
     Value(&'static [u8]),
     /// Value, version, and at most so much time left.
     Entry(&'static [u8], Which, Option<Duration>),
+    /// Value, and at most so much time left.
+    Content(&'static [u8], Option<Duration>),
+    /// Nothing was written, and nothing is there.
+    NoBytes,
     /// Stored under a version that is greater than all before.
     Stored,
     /// Not stored: the key is there.
@@ -31,6 +35,11 @@ pub(crate) enum Is {
     NotVersion(Which),
     /// So many bytes, under a version that is greater than all before.
     Bytes(u64),
+    /// These bytes of a value of so many.
+    Slice(&'static [u8], u64),
+    ExpirySet,
+    /// Not set: the condition does not hold for an expiry with at most so much time left.
+    ExpiryKept(Option<Duration>),
     Yes,
     No,
     /// The time to live of an absent key, and of one that never expires.
@@ -84,14 +93,9 @@ impl Is {
             (Self::Nothing, Got::Value(None) | Got::Entry(None)) => true,
             (Self::Value(expected), Got::Value(Some(value))) => value == expected,
             (Self::Entry(value, version, left), Got::Entry(Some(entry))) => {
-                let left_ms = left.map(|left| left.as_millis());
-                let expires = entry.expires_at_ms.map(left_of);
-                let in_time = match (left_ms, expires) {
-                    (None, None) => true,
-                    (Some(most), Some(left)) => left <= most && left > most / 2,
-                    _ => false,
-                };
-                entry.value == *value && entry.version == given.number(*version) && in_time
+                entry.value == *value
+                    && entry.version == given.number(*version)
+                    && in_time(*left, entry.expires_at_ms)
             }
             (
                 Self::Stored,
@@ -134,6 +138,25 @@ impl Is {
             (Self::Bytes(expected), Got::Appended { bytes, version }) => {
                 expected == bytes && given.give(*version)
             }
+            (Self::Content(value, left), Got::Entry(Some(entry))) => {
+                entry.value == *value && in_time(*left, entry.expires_at_ms)
+            }
+            (
+                Self::NoBytes,
+                Got::Appended {
+                    bytes: 0,
+                    version: 0,
+                },
+            ) => true,
+            (Self::Slice(bytes, of), Got::Slice(Some(slice))) => {
+                slice.bytes == *bytes && slice.of == *of
+            }
+            (Self::Nothing, Got::Slice(None))
+            | (Self::ExpirySet, Got::Expired(ExpireOutcome::Set)) => true,
+            (Self::Missing, Got::Expired(ExpireOutcome::Missing)) => true,
+            (Self::ExpiryKept(left), Got::Expired(ExpireOutcome::Kept(at_ms))) => {
+                in_time(*left, *at_ms)
+            }
             (Self::Yes, Got::Flag(true)) | (Self::No, Got::Flag(false)) => true,
             (Self::NoKey, Got::Ttl(Ttl::Missing)) | (Self::Endless, Got::Ttl(Ttl::Never)) => true,
             (Self::Left(most), Got::Ttl(Ttl::Left(left))) => left <= most && *left > *most / 2,
@@ -175,6 +198,18 @@ fn is_entry(
         (Some((value, version)), Some(there)) => {
             there.value == value && there.version == given.number(version)
         }
+        _ => false,
+    }
+}
+
+/// Whether more than half of the time is left, and not more than all.
+fn in_time(left: Option<Duration>, expires_at_ms: Option<u64>) -> bool {
+    match (
+        left.map(|left| left.as_millis()),
+        expires_at_ms.map(left_of),
+    ) {
+        (None, None) => true,
+        (Some(most), Some(left)) => left <= most && left > most / 2,
         _ => false,
     }
 }

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use jerboa_wire::client::{Condition, Entry, Expiry, PutOutcome, Replaced, Swap, Ttl, Versioned};
+use jerboa_wire::client::{
+    ByteSlice, Condition, Entry, ExpireCondition, ExpireOutcome, Expiry, PutOutcome, Replaced,
+    Swap, Ttl, Versioned,
+};
 use jerboa_wire::{
     Comparison, DecodeOptions, Decoded, EncodeError, Opcode, Reply, Request, RequestFlags,
     ScanQuery, Status, decode_reply, lock, multi,
@@ -50,6 +53,7 @@ fn condition(condition: Condition) -> RequestFlags {
 }
 
 /// The result of a reply that is no error.
+#[expect(clippy::too_many_lines, reason = "one line or two for each operation")]
 fn read(what: &Do, reply: OwnedReply) -> Got {
     let OwnedReply {
         status,
@@ -97,7 +101,28 @@ fn read(what: &Do, reply: OwnedReply) -> Got {
             Status::Exists | Status::Mismatch => Swap::Mismatch(version),
             other => panic!("{other:?}"),
         }),
-        Do::Append(_) => Got::Appended {
+        Do::GetAndExpire(_) => Got::Entry(found.then_some(Entry {
+            value,
+            version,
+            expires_at_ms: (arg != 0).then_some(arg),
+        })),
+        Do::GetRange(..) => Got::Slice(found.then_some(ByteSlice {
+            bytes: value,
+            of: arg,
+            version,
+        })),
+        Do::ExpireIf(..) => Got::Expired(match status {
+            Status::Ok => ExpireOutcome::Set,
+            Status::Mismatch => ExpireOutcome::Kept((arg != 0).then_some(arg)),
+            Status::NotFound => ExpireOutcome::Missing,
+            other => panic!("{other:?}"),
+        }),
+        Do::PutAllIfAbsent(..) => Got::Flag(match status {
+            Status::Ok => true,
+            Status::Exists => false,
+            other => panic!("{other:?}"),
+        }),
+        Do::Append(_) | Do::SetRange(..) => Got::Appended {
             bytes: arg,
             version,
         },
@@ -206,6 +231,38 @@ fn build<'a>(
         Do::Exists => request(Opcode::Exists),
         Do::Expire(Expiry::Never) => request(Opcode::Persist),
         Do::Expire(when) => written(Opcode::Expire, b"", none, when),
+        Do::ExpireIf(when, condition) => {
+            let flag = match condition {
+                ExpireCondition::IfNone => RequestFlags::IF_ABSENT,
+                ExpireCondition::IfSome => RequestFlags::IF_PRESENT,
+                ExpireCondition::IfLater => RequestFlags::IF_LATER,
+                ExpireCondition::IfEarlier => RequestFlags::IF_EARLIER,
+            };
+            written(Opcode::Expire, b"", flag, when)
+        }
+        Do::GetAndExpire(when) => written(Opcode::GetExpire, b"", none, when),
+        Do::GetRange(start, end) => {
+            section.extend_from_slice(&start.to_le_bytes());
+            section.extend_from_slice(&end.to_le_bytes());
+            written(Opcode::GetRange, section, none, Expiry::Never)
+        }
+        Do::SetRange(offset, value) => Request {
+            arg: offset,
+            ..written(Opcode::SetRange, value, none, Expiry::Never)
+        },
+        Do::PutAllIfAbsent(entries, expiry) => {
+            for (suffix, value) in entries {
+                assert!(multi::push_entry(section, &item_key(key, suffix), value));
+            }
+            let (form, arg) = ttl(expiry);
+            Request {
+                value: section,
+                count: entries.len() as u32,
+                flags: RequestFlags::IF_ABSENT | form,
+                arg,
+                ..of_map(Opcode::MultiPut)
+            }
+        }
         Do::Persist => request(Opcode::Persist),
         Do::Ttl => request(Opcode::Ttl),
         Do::Incr(delta) => Request {

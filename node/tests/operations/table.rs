@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use jerboa_wire::Status;
-use jerboa_wire::client::{Condition, Expiry};
+use jerboa_wire::client::{Condition, ExpireCondition, Expiry};
 
 use super::door::{Do, Which};
 use super::expect::Is;
@@ -50,6 +50,8 @@ pub(crate) fn table() -> Vec<Row> {
     values(&mut row);
     conditions(&mut row);
     expiries(&mut row);
+    conditional_expiries(&mut row);
+    ranges(&mut row);
     counters(&mut row);
     swaps(&mut row);
     many(&mut row);
@@ -231,6 +233,79 @@ fn expiries(row: Add<'_>) {
     );
 }
 
+fn conditional_expiries(row: Add<'_>) {
+    let (later, earlier) = (ExpireCondition::IfLater, ExpireCondition::IfEarlier);
+    let (some, none) = (ExpireCondition::IfSome, ExpireCondition::IfNone);
+    let two_hours = Expiry::After(HOUR * 2);
+    row(
+        "a condition on the expiry lets through what it should stop",
+        vec![
+            (Do::ExpireIf(FOR_AN_HOUR, none), Is::Missing),
+            (Do::Put(b"v"), Is::Stored),
+            (Do::ExpireIf(FOR_NOW, some), Is::ExpiryKept(None)),
+            (Do::ExpireIf(FOR_NOW, later), Is::ExpiryKept(None)),
+            (Do::ExpireIf(FOR_AN_HOUR, none), Is::ExpirySet),
+            (Do::ExpireIf(FOR_NOW, none), Is::ExpiryKept(Some(HOUR))),
+            (Do::ExpireIf(FOR_NOW, later), Is::ExpiryKept(Some(HOUR))),
+            (Do::ExpireIf(two_hours, earlier), Is::ExpiryKept(Some(HOUR))),
+            (Do::ExpireIf(two_hours, later), Is::ExpirySet),
+            (Do::Ttl, Is::Left(HOUR * 2)),
+            (Do::ExpireIf(FOR_AN_HOUR, earlier), Is::ExpirySet),
+            (Do::ExpireIf(two_hours, some), Is::ExpirySet),
+            (
+                Do::ExpireIf(an_hour_ago(), later),
+                Is::ExpiryKept(Some(HOUR * 2)),
+            ),
+            (Do::Get, Is::Value(b"v")),
+            (Do::ExpireIf(an_hour_ago(), earlier), Is::ExpirySet),
+            (Do::Get, Is::Nothing),
+        ],
+    );
+    row(
+        "reading with a new expiry destroys the value, or keeps the old expiry",
+        vec![
+            (Do::GetAndExpire(FOR_AN_HOUR), Is::Nothing),
+            (Do::Append(b"v"), Is::Bytes(1)),
+            (Do::GetAndExpire(NEVER), Is::Entry(b"v", FIRST, None)),
+            (Do::GetAndExpire(FOR_AN_HOUR), Is::Content(b"v", Some(HOUR))),
+            (Do::Ttl, Is::Left(HOUR)),
+            (Do::GetAndExpire(NEVER), Is::Content(b"v", None)),
+            (Do::Ttl, Is::Endless),
+            (Do::GetAndExpire(FOR_NOW), Is::Content(b"v", Some(SOON))),
+            pass(),
+            (Do::Get, Is::Nothing),
+        ],
+    );
+}
+
+fn ranges(row: Add<'_>) {
+    row(
+        "a range reads or writes other bytes than those that were meant",
+        vec![
+            (Do::GetRange(0, -1), Is::Nothing),
+            (Do::SetRange(3, b""), Is::NoBytes),
+            (Do::Exists, Is::No),
+            (Do::SetRange(2, b"cd"), Is::Bytes(4)),
+            (Do::Get, Is::Value(b"\0\0cd")),
+            (Do::SetRange(0, b"ab"), Is::Bytes(4)),
+            (Do::GetRange(0, -1), Is::Slice(b"abcd", 4)),
+            (Do::GetRange(1, 2), Is::Slice(b"bc", 4)),
+            (Do::GetRange(-2, 100), Is::Slice(b"cd", 4)),
+            (Do::GetRange(2, 1), Is::Slice(b"", 4)),
+            (Do::GetRange(4, 9), Is::Slice(b"", 4)),
+            (Do::GetRange(i64::MIN, i64::MAX), Is::Slice(b"abcd", 4)),
+            (Do::Expire(FOR_AN_HOUR), Is::Yes),
+            (Do::SetRange(4, b"ef"), Is::Bytes(6)),
+            (Do::Ttl, Is::Left(HOUR)),
+            (
+                Do::SetRange(u64::MAX, b"x"),
+                Is::Refused(Status::ValueTooLarge),
+            ),
+            (Do::Get, Is::Value(b"abcdef")),
+        ],
+    );
+}
+
 fn counters(row: Add<'_>) {
     row(
         "a counter wraps, or a refused count changes it",
@@ -388,6 +463,19 @@ fn many(row: Add<'_>) {
             (
                 Do::MultiGet(&["a", "b", "c"]),
                 Is::Values(&[None, Some(b"2"), None]),
+            ),
+        ],
+    );
+    row(
+        "all or none stores some",
+        vec![
+            (Do::PutAllIfAbsent(&[("", b"1")], FOR_AN_HOUR), Is::Yes),
+            (Do::Ttl, Is::Left(HOUR)),
+            (Do::PutAllIfAbsent(&[("", b"2")], NEVER), Is::No),
+            (Do::Get, Is::Value(b"1")),
+            (
+                Do::PutAllIfAbsent(&[], NEVER),
+                Is::Refused(Status::TooManyItems),
             ),
         ],
     );

@@ -78,6 +78,30 @@ macro_rules! ask {
             Do::Delete => got($run!($door, $map, delete($key)), Got::Flag),
             Do::Exists => got($run!($door, $map, exists($key)), Got::Flag),
             Do::Expire(when) => got($run!($door, $map, expire($key, when)), Got::Flag),
+            Do::ExpireIf(when, condition) => got(
+                $run!($door, $map, expire_if($key, when, condition)),
+                Got::Expired,
+            ),
+            Do::GetAndExpire(when) => {
+                got($run!($door, $map, get_and_expire($key, when)), Got::Entry)
+            }
+            Do::GetRange(start, end) => {
+                got($run!($door, $map, get_range($key, start, end)), Got::Slice)
+            }
+            Do::SetRange(offset, bytes) => got(
+                $run!($door, $map, set_range($key, offset, bytes)),
+                |Appended { bytes, version }| Got::Appended { bytes, version },
+            ),
+            Do::PutAllIfAbsent(entries, expiry) => {
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|(suffix, value)| (item_key($key, suffix), *value))
+                    .collect();
+                got(
+                    $run!($door, $map, put_all_if_absent(&entries, expiry)),
+                    Got::Flag,
+                )
+            }
             Do::Persist => got($run!($door, $map, persist($key)), Got::Flag),
             Do::Ttl => got($run!($door, $map, ttl($key)), Got::Ttl),
             Do::Incr(delta) => got($run!($door, $map, incr($key, delta)), Got::Counter),

@@ -11,6 +11,12 @@ macro_rules! typed_calls {
                 DMap::new(self.clone(), name)
             }
 
+            /// The channels, to publish on. To listen: [`Self::subscribe`].
+            #[must_use]
+            pub fn channels(&self) -> Channels<Self> {
+                Channels::new(self.clone())
+            }
+
             /// The value of a key.
             pub $($async)? fn get(
                 &self,

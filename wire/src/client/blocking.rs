@@ -8,9 +8,11 @@
 //! Lock order: a socket's writer or reader, then the engine; never the other way round, and no
 //! lock is held while another thread is told anything.
 
+mod channels;
 mod dmap;
 mod scan;
 mod socket;
+mod subscription;
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -35,8 +37,10 @@ use crate::stats::{HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapSt
 use crate::value::Encode;
 use socket::{Flushed, Heard, Socket};
 
+pub use channels::Channels;
 pub use dmap::DMap;
 pub use scan::Scan;
+pub use subscription::Subscription;
 
 /// A client for threads: cheap to clone, to be shared by as many as you like.
 #[derive(Clone, Debug)]

@@ -7,12 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use super::error::Error;
 use super::operation::Operation;
-use super::options::{Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
+use super::options::{ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{
-    Appended, Entry, PutOutcome, Replaced, Response, ScanPage, Swap, Ttl, Versioned,
+    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage, Swap, Ttl,
+    Versioned,
 };
 use super::transport::{BlockingTransport, Transport};
 use crate::opcode::Opcode;
+use crate::range::ByteRange;
 use crate::value::{Decode, Encode};
 
 /// One operation on one map, to be executed; `R` is its result.
@@ -27,7 +29,7 @@ pub struct Command<R> {
 pub(super) type Read<R> = fn(Response) -> Result<R, Error>;
 
 impl<R> Command<R> {
-    fn new<E: Into<Error>>(operation: Result<Operation, E>, read: Read<R>) -> Self {
+    pub(super) fn new<E: Into<Error>>(operation: Result<Operation, E>, read: Read<R>) -> Self {
         Self {
             operation: operation.map_err(Into::into),
             read,
@@ -95,6 +97,12 @@ impl<V: Decode> Command<Option<Entry<V>>> {
     /// See [`super::DMap::get_entry`].
     pub fn get_entry(map: &[u8], key: impl AsRef<[u8]>) -> Self {
         keyed(Opcode::GetMeta, map, key, Response::entry)
+    }
+
+    /// See [`super::DMap::get_and_expire`].
+    pub fn get_and_expire(map: &[u8], key: impl AsRef<[u8]>, when: Expiry) -> Self {
+        let operation = Operation::get_and_expire(map, key.as_ref(), when);
+        Self::new(operation, Response::entry)
     }
 }
 
@@ -223,6 +231,47 @@ impl Command<bool> {
     }
 }
 
+impl Command<bool> {
+    /// See [`super::DMap::put_all_if_absent`].
+    pub fn put_all_if_absent(
+        map: &[u8],
+        entries: &[(impl AsRef<[u8]>, impl Encode)],
+        expiry: Expiry,
+    ) -> Self {
+        let operation = || {
+            let encoded = entries
+                .iter()
+                .map(|(key, value)| Ok((key, bytes_of(value)?)))
+                .collect::<Result<Vec<_>, Error>>()?;
+            let operation = Operation::put_all_if_absent(map, &encoded, expiry)?;
+            Ok::<_, Error>(operation)
+        };
+        Self::new(operation(), Response::all_stored)
+    }
+}
+
+impl Command<ExpireOutcome> {
+    /// See [`super::DMap::expire_if`].
+    pub fn expire_if(
+        map: &[u8],
+        key: impl AsRef<[u8]>,
+        when: Expiry,
+        condition: ExpireCondition,
+    ) -> Self {
+        let operation = Operation::expire_if(map, key.as_ref(), when, condition);
+        Self::new(operation, Response::expired)
+    }
+}
+
+impl Command<Option<ByteSlice>> {
+    /// See [`super::DMap::get_range`].
+    pub fn get_range(map: &[u8], key: impl AsRef<[u8]>, start: i64, end: i64) -> Self {
+        let range = ByteRange { start, end };
+        let operation = Operation::get_range(map, key.as_ref(), range);
+        Self::new(operation, Response::slice)
+    }
+}
+
 impl Command<Ttl> {
     /// See [`super::DMap::ttl`].
     pub fn ttl(map: &[u8], key: impl AsRef<[u8]>) -> Self {
@@ -256,6 +305,17 @@ impl Command<Appended> {
     /// See [`super::DMap::append`].
     pub fn append(map: &[u8], key: impl AsRef<[u8]>, bytes: impl AsRef<[u8]>) -> Self {
         let operation = Operation::append(map, key.as_ref(), bytes.as_ref());
+        Self::new(operation, Response::appended)
+    }
+
+    /// See [`super::DMap::set_range`].
+    pub fn set_range(
+        map: &[u8],
+        key: impl AsRef<[u8]>,
+        offset: u64,
+        bytes: impl AsRef<[u8]>,
+    ) -> Self {
+        let operation = Operation::set_range(map, key.as_ref(), offset, bytes.as_ref());
         Self::new(operation, Response::appended)
     }
 }

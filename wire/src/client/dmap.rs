@@ -9,8 +9,10 @@ use super::command::Command;
 use super::error::Error;
 use super::many::Split;
 use super::operations::operations;
-use super::options::{Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
-use super::outcome::{Appended, Entry, PutOutcome, Replaced, ScanPage, Swap, Ttl, Versioned};
+use super::options::{ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
+use super::outcome::{
+    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, ScanPage, Swap, Ttl, Versioned,
+};
 use super::pipeline::{Answers, Pipeline};
 use super::scan::{Scan, Walk};
 use super::transport::{BlockingTransport, Transport};

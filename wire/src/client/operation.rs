@@ -3,13 +3,17 @@
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::options::{Condition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
+use super::options::{
+    Condition, ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions,
+};
 use crate::compare::Comparison;
 use crate::flags::RequestFlags;
 use crate::frame::Request;
 use crate::limits;
 use crate::lock;
+use crate::multi;
 use crate::opcode::Opcode;
+use crate::range::ByteRange;
 use crate::scan::ScanQuery;
 
 /// One request to be: its parts lie one after the other in `body`.
@@ -56,8 +60,10 @@ pub enum InvalidCall {
     NotFinite,
     /// A pattern of this many bytes is too long.
     PatternTooLong(usize),
-    /// A page of a scan may have 1 to 16,384 keys.
+    /// A request is about 1 to 16,384 keys, and so is the page of a scan.
     Count(u32),
+    /// The name of a channel of this many bytes is too long.
+    ChannelTooLarge(usize),
     /// A result is asked of another pipeline than the one that has it.
     AnotherPipeline,
 }
@@ -232,6 +238,16 @@ impl Operation {
 
     /// The page of a scan that begins at `cursor`.
     pub fn scan(map: &[u8], cursor: u64, options: &ScanOptions) -> Result<Self, InvalidCall> {
+        Self::scan_with(Opcode::Scan, map, cursor, options)
+    }
+
+    /// The page that begins at `cursor` of what is scanned.
+    pub(super) fn scan_with(
+        opcode: Opcode,
+        map: &[u8],
+        cursor: u64,
+        options: &ScanOptions,
+    ) -> Result<Self, InvalidCall> {
         let (pattern, count) = (&*options.pattern, options.count);
         if pattern.len() > limits::PATTERN_BYTES_MAX {
             return Err(InvalidCall::PatternTooLong(pattern.len()));
@@ -239,9 +255,24 @@ impl Operation {
         if count == 0 || count > limits::MULTI_ITEMS_MAX {
             return Err(InvalidCall::Count(count));
         }
-        let mut operation = Self::of_map(Opcode::Scan, map)?;
+        let mut operation = Self::of_map(opcode, map)?;
         ScanQuery { count, pattern }.encode(&mut operation.body);
         Ok(operation.with_arg(cursor))
+    }
+
+    /// An operation with a key that is none of a map.
+    pub(super) fn keyed_with_value(
+        opcode: Opcode,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<Self, InvalidCall> {
+        Self::with_value(opcode, b"", key, value)
+    }
+
+    /// The same operation, for any core to serve.
+    pub(super) fn anywhere(self) -> Self {
+        let route = Route::Any;
+        Self { route, ..self }
     }
 
     /// An operation on a map as a whole.
@@ -256,6 +287,78 @@ impl Operation {
 
     pub(super) fn with_arg(self, arg: u64) -> Self {
         Self { arg, ..self }
+    }
+
+    /// Sets when a key expires under a condition. [`Expiry::Never`] and [`Expiry::Keep`] are no
+    /// times.
+    pub fn expire_if(
+        map: &[u8],
+        key: &[u8],
+        when: Expiry,
+        condition: ExpireCondition,
+    ) -> Result<Self, InvalidCall> {
+        if when == Expiry::Never {
+            return Err(InvalidCall::Expiry);
+        }
+        let mut operation = Self::expire(map, key, when)?;
+        operation.flags = operation.flags
+            | match condition {
+                ExpireCondition::IfNone => RequestFlags::IF_ABSENT,
+                ExpireCondition::IfSome => RequestFlags::IF_PRESENT,
+                ExpireCondition::IfLater => RequestFlags::IF_LATER,
+                ExpireCondition::IfEarlier => RequestFlags::IF_EARLIER,
+            };
+        Ok(operation)
+    }
+
+    /// Reads an entry and sets when it expires. [`Expiry::Keep`] would only read.
+    pub fn get_and_expire(map: &[u8], key: &[u8], when: Expiry) -> Result<Self, InvalidCall> {
+        if when == Expiry::Keep {
+            return Err(InvalidCall::Expiry);
+        }
+        Self::keyed(Opcode::GetExpire, map, key)?.with_expiry(when)
+    }
+
+    /// Reads some bytes of a value.
+    pub fn get_range(map: &[u8], key: &[u8], range: ByteRange) -> Result<Self, InvalidCall> {
+        Self::with_value(Opcode::GetRange, map, key, &range.encode())
+    }
+
+    /// Writes bytes over those of a value.
+    pub fn set_range(
+        map: &[u8],
+        key: &[u8],
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<Self, InvalidCall> {
+        Ok(Self::with_value(Opcode::SetRange, map, key, bytes)?.with_arg(offset))
+    }
+
+    /// Stores all of these entries or none.
+    pub fn put_all_if_absent(
+        map: &[u8],
+        entries: &[(impl AsRef<[u8]>, Vec<u8>)],
+        expires: Expiry,
+    ) -> Result<Self, InvalidCall> {
+        let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let Some((first, _)) = entries.first() else {
+            return Err(InvalidCall::Count(0));
+        };
+        if count > limits::MULTI_ITEMS_MAX {
+            return Err(InvalidCall::Count(count));
+        }
+        let slot = crate::routing::slot(first.as_ref());
+        let mut operation = Self::many(Opcode::MultiPut, map, slot)?.with_expiry(expires)?;
+        operation.flags = operation.flags | RequestFlags::IF_ABSENT;
+        for (key, value) in entries {
+            let key = key.as_ref();
+            check_key(key)?;
+            operation.add_item(|out| multi::push_entry(out, key, value));
+        }
+        if operation.count != count || operation.body.len() > FRAME_BYTES_MAX {
+            return Err(InvalidCall::ValueTooLarge(operation.body.len()));
+        }
+        Ok(operation)
     }
 
     /// Many items of one owner: `section` holds `count` of them, `slot` is the first key's.
@@ -369,6 +472,9 @@ impl Operation {
     }
 }
 
+/// Longest section that a frame can have.
+const FRAME_BYTES_MAX: usize = limits::VALUE_BYTES_MAX_CEILING as usize;
+
 /// The key's length, or why it cannot be one.
 pub(super) fn check_key(key: &[u8]) -> Result<u16, InvalidCall> {
     if key.is_empty() {
@@ -427,6 +533,11 @@ impl fmt::Display for InvalidCall {
             Self::Expiry => f.write_str("the expiry is outside what can be stored"),
             Self::Wait => f.write_str("a lock can be waited for a day at most"),
             Self::NotFinite => f.write_str("a float counter takes finite numbers only"),
+            Self::ChannelTooLarge(bytes) => write!(
+                f,
+                "a channel name of {bytes} bytes, {} are allowed",
+                limits::CHANNEL_BYTES_MAX
+            ),
             Self::AnotherPipeline => f.write_str("the command is of another pipeline"),
             Self::PatternTooLong(bytes) => {
                 write!(
@@ -438,7 +549,7 @@ impl fmt::Display for InvalidCall {
             Self::Count(count) => {
                 write!(
                     f,
-                    "{count} keys a page, 1 to {} are allowed",
+                    "{count} keys at once, 1 to {} are allowed",
                     limits::MULTI_ITEMS_MAX
                 )
             }

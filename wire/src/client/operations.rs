@@ -37,6 +37,14 @@ macro_rules! operations {
             /// Removes a key; the value that it had.
             fn get_and_delete<V: Decode>(key: impl AsRef<[u8]>) -> Option<V>;
 
+            /// Stores all of these entries or none, at one moment: false where any of the keys is
+            /// present. All keys have to belong to one core, as those with the same `{tag}` do,
+            /// else `ManyOwners`.
+            fn put_all_if_absent(
+                entries: &[(impl AsRef<[u8]>, impl Encode)],
+                expiry: Expiry
+            ) -> bool;
+
             /// Stores a value if the key is absent, else tells what is there.
             fn put_if_absent<V: Decode>(
                 key: impl AsRef<[u8]>,
@@ -67,6 +75,19 @@ macro_rules! operations {
             /// kept.
             fn append(key: impl AsRef<[u8]>, bytes: impl AsRef<[u8]>) -> Appended;
 
+            /// Some bytes of a value, both ends included; a negative number counts from the end,
+            /// -1 being the last byte. `None` where the key is absent.
+            fn get_range(key: impl AsRef<[u8]>, start: i64, end: i64) -> Option<ByteSlice>;
+
+            /// Writes bytes over those of a value from an offset on; zero bytes fill the gap where
+            /// it is shorter. An absent key counts as empty, the expiry is kept. No bytes change
+            /// nothing.
+            fn set_range(
+                key: impl AsRef<[u8]>,
+                offset: u64,
+                bytes: impl AsRef<[u8]>
+            ) -> Appended;
+
             /// Removes a key; false where it was absent.
             fn delete(key: impl AsRef<[u8]>) -> bool;
 
@@ -76,6 +97,20 @@ macro_rules! operations {
             /// Sets when a key expires; false where it is absent. A time that has passed removes
             /// the key. Value and version stay.
             fn expire(key: impl AsRef<[u8]>, when: Expiry) -> bool;
+
+            /// As `expire`, where a condition on the expiry that is there holds.
+            fn expire_if(
+                key: impl AsRef<[u8]>,
+                when: Expiry,
+                condition: ExpireCondition
+            ) -> ExpireOutcome;
+
+            /// The value of a key with its version, and its expiry changed to this one:
+            /// [`Expiry::Never`] makes it never expire. A time that has passed removes the key.
+            fn get_and_expire<V: Decode>(
+                key: impl AsRef<[u8]>,
+                when: Expiry
+            ) -> Option<Entry<V>>;
 
             /// Makes a key never expire; false where it is absent or had no expiry.
             fn persist(key: impl AsRef<[u8]>) -> bool;

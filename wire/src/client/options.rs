@@ -31,6 +31,20 @@ pub enum Condition {
     IfPresent,
 }
 
+/// What has to hold of the expiry that is there for another to be set. An entry that never
+/// expires has none, and its end is later than any time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExpireCondition {
+    /// There is none.
+    IfNone,
+    /// There is one.
+    IfSome,
+    /// The new one is later.
+    IfLater,
+    /// The new one is earlier.
+    IfEarlier,
+}
+
 /// How a value is put. The default stores always, never to expire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PutOptions {

@@ -77,6 +77,29 @@ pub struct Appended {
     pub version: u64,
 }
 
+/// Some bytes of a value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ByteSlice {
+    /// Those that were asked for, as far as the value has them.
+    pub bytes: Vec<u8>,
+    /// Bytes of the whole value.
+    pub of: u64,
+    /// The entry's version.
+    pub version: u64,
+}
+
+/// What became of an expiry with a condition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExpireOutcome {
+    /// It was set; where it has passed, the key was removed.
+    Set,
+    /// The condition does not hold for the expiry that is there, in Unix milliseconds; `None`:
+    /// never.
+    Kept(Option<u64>),
+    /// The key is absent.
+    Missing,
+}
+
 /// Some of the keys of a scan.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ScanPage {
@@ -252,6 +275,34 @@ impl Response {
             bytes: response.arg,
             version: response.version,
         })
+    }
+
+    pub(super) fn slice(self) -> Result<Option<ByteSlice>, Error> {
+        let slice = |response: Self| ByteSlice {
+            bytes: response.value,
+            of: response.arg,
+            version: response.version,
+        };
+        Ok(self.optional()?.map(slice))
+    }
+
+    pub(super) fn expired(self) -> Result<ExpireOutcome, Error> {
+        let response = self.outcome()?;
+        let there = (response.arg != 0).then_some(response.arg);
+        match response.status {
+            Status::Ok => Ok(ExpireOutcome::Set),
+            Status::Mismatch => Ok(ExpireOutcome::Kept(there)),
+            Status::NotFound => Ok(ExpireOutcome::Missing),
+            _ => Err(Error::UnexpectedReply),
+        }
+    }
+
+    pub(super) fn all_stored(self) -> Result<bool, Error> {
+        match self.outcome()?.status {
+            Status::Ok => Ok(true),
+            Status::Exists => Ok(false),
+            _ => Err(Error::UnexpectedReply),
+        }
     }
 
     pub(super) fn float(self) -> Result<f64, Error> {

@@ -18,9 +18,10 @@ use super::command::{Command, Read};
 use super::error::Error;
 use super::operation::{InvalidCall, Operation};
 use super::operations::operations;
-use super::options::{Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
+use super::options::{ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{
-    Appended, Entry, PutOutcome, Replaced, Response, ScanPage, Swap, Ttl, Versioned,
+    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage, Swap, Ttl,
+    Versioned,
 };
 use crate::value::{Decode, Encode};
 

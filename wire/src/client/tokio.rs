@@ -8,6 +8,7 @@
 
 mod connection;
 mod pending;
+mod subscription;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,6 +20,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::api::typed_calls;
+use super::channels::Channels;
 use super::config::Config;
 use super::dmap::DMap;
 use super::engine::{Action, Completed, ConnectionId, Engine};
@@ -36,6 +38,7 @@ use crate::stats::{HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapSt
 use crate::value::Encode;
 
 use pending::{Delivery, Pending};
+pub use subscription::Subscription;
 
 /// A client for tokio: cheap to clone, to be shared by as many tasks as you like.
 ///

@@ -9,9 +9,11 @@ use crate::client::command::Command;
 use crate::client::error::Error;
 use crate::client::many::Split;
 use crate::client::operations::operations;
-use crate::client::options::{Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
+use crate::client::options::{
+    ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions,
+};
 use crate::client::outcome::{
-    Appended, Entry, PutOutcome, Replaced, ScanPage, Swap, Ttl, Versioned,
+    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, ScanPage, Swap, Ttl, Versioned,
 };
 use crate::client::pipeline::{Answers, Pipeline};
 use crate::client::scan::Walk;

@@ -7,7 +7,7 @@ use super::calls::{CallKey, For, Place};
 use super::{Action, ConnectionId, Engine};
 use crate::client::error::{Error, Outcome};
 use crate::client::session::{Session, Target};
-use crate::frame::DecodeErrorKind;
+use crate::frame::{DecodeErrorKind, EncodeError};
 
 /// One connection, up or not.
 #[derive(Debug)]
@@ -229,7 +229,11 @@ impl<W> Engine<W> {
                 };
                 self.flush(connection);
             }
-            // Operations are checked when they are built; this is one that slipped through.
+            // What is refused here the node would have refused.
+            Err(EncodeError::Refused(kind)) => {
+                let (status, text) = (kind.status(), String::new());
+                self.complete(key, Err(Error::Refused { status, text }));
+            }
             Err(_) => self.complete(key, Err(Error::UnexpectedReply)),
         }
     }

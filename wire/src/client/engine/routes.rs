@@ -70,6 +70,21 @@ impl<W> Engine<W> {
         Some(connection)
     }
 
+    /// The ports of any core, of all members that are alive where the topology is known, else of
+    /// the seeds.
+    #[must_use]
+    pub fn any_core_addresses(&self) -> Vec<String> {
+        if self.closed {
+            return Vec::new();
+        }
+        let Some(topology) = &self.topology else {
+            return self.config.seeds.clone();
+        };
+        let alive = topology.members().iter().filter(|member| member.alive);
+        let address = |member: &Member| self.address_of(&member.host, member.any_core_port);
+        alive.map(address).collect()
+    }
+
     /// A node that listens on all of its addresses cannot name one: it is reached where the
     /// seeds are.
     fn address_of(&self, host: &str, port: u16) -> String {

@@ -45,7 +45,7 @@ pub(super) async fn run(
     shared.settle();
 }
 
-async fn dial(shared: &Shared, address: &str) -> io::Result<TcpStream> {
+pub(super) async fn dial(shared: &Shared, address: &str) -> io::Result<TcpStream> {
     let connected = timeout(shared.config.connect_timeout, TcpStream::connect(address)).await;
     let stream = connected.map_err(|_| io::Error::from(ErrorKind::TimedOut))??;
     stream.set_nodelay(true)?;
