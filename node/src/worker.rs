@@ -31,6 +31,7 @@ pub(crate) mod stats;
 mod turn;
 mod verification;
 mod waiters;
+mod walk;
 
 use std::io;
 use std::os::fd::OwnedFd;

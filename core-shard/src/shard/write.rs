@@ -240,10 +240,13 @@ pub(super) fn storable(expires_ms: u64) -> u64 {
 
 /// Decimal digits with an optional minus, as a counter writes them; at most 20 bytes.
 fn parse_counter(text: &[u8]) -> Option<i64> {
-    if text.len() > COUNTER_TEXT_BYTES || text.first() == Some(&b'+') {
+    if text.len() > COUNTER_TEXT_BYTES {
         return None;
     }
-    core::str::from_utf8(text).ok()?.parse().ok()
+    let value = core::str::from_utf8(text).ok()?.parse().ok()?;
+    // In its one spelling only, as it is stored: no plus sign, no leading zeros.
+    let (spelled, length) = counter_text(value);
+    (text == &spelled[..length]).then_some(value)
 }
 
 /// The decimal text of a counter, without allocation.

@@ -1,10 +1,10 @@
 //! How the reply to a request is written as RESP: what a status, a number or a value means in the
 //! words of the command that asked.
 
-use jerboa_wire::resp::{Version, Writer, float_text};
-use jerboa_wire::{Reply, Status};
+use jerboa_wire::resp::{Version, Writer, float_text, parse_float};
+use jerboa_wire::{Opcode, Reply, Status};
 
-use super::refusal::status_text;
+use super::refusal::{Refusal, status_text};
 
 /// How one reply leaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,6 +27,10 @@ pub(crate) enum Form {
     Stored,
     /// The value, or nothing.
     Value,
+    /// The value, or an empty one.
+    ValueOrEmpty,
+    /// Nothing where there is no entry; else the command is refused, which Redis does only then.
+    AbsentOr(Late),
     /// What stood there before a put, or nothing.
     Old,
     /// 1 where it was done, 0 where not.
@@ -37,6 +41,8 @@ pub(crate) enum Form {
     NumberOrZero,
     /// A float, as its text.
     Float,
+    /// The sum of an infinity and the value that is there, which is an error of one kind or another.
+    InfiniteSum,
     /// Milliseconds left; -1 for ever, -2 no entry.
     LeftMilliseconds,
     /// The same in seconds, rounded.
@@ -55,6 +61,18 @@ pub(crate) enum Form {
     Count,
     /// A cursor and the keys that were found.
     Page,
+    /// The cursor alone: no key was looked for.
+    EmptyPage,
+    /// Every key, over as many pages as it takes.
+    AllKeys,
+}
+
+/// What is wrong with a command, found only where its key is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Late {
+    NotAnInteger,
+    /// In GETEX.
+    InvalidExpiry,
 }
 
 impl Form {
@@ -72,12 +90,14 @@ impl Form {
             Self::Silent => {}
             Self::Done => out.simple("OK"),
             Self::Stored if is_ok => out.simple("OK"),
-            Self::Value if is_ok => out.bulk(reply.value),
+            Self::Value | Self::ValueOrEmpty if is_ok => out.bulk(reply.value),
+            Self::ValueOrEmpty => out.bulk(""),
+            Self::AbsentOr(late) if is_ok => out.error(late.refusal().as_bytes()),
             // A put that stored tells by its number whether there was an entry; one that did not
             // store carries what kept it from it.
             Self::Old if is_ok && reply.arg != 0 => out.bulk(reply.value),
             Self::Old if reply.status == Status::Exists => out.bulk(reply.value),
-            Self::Stored | Self::Value | Self::Old => out.null(),
+            Self::Stored | Self::Value | Self::Old | Self::AbsentOr(_) => out.null(),
             Self::Flag => out.integer(is_ok.into()),
             Self::Number => out.integer(number),
             Self::NumberOrZero => out.integer(if is_ok { number } else { 0 }),
@@ -86,6 +106,10 @@ impl Form {
                 float_text(f64::from_bits(reply.arg), &mut text);
                 out.bulk(text);
             }
+            Self::InfiniteSum if is_ok && parse_float(reply.value).is_none() => {
+                out.error(Refusal::NOT_A_FLOAT.as_bytes());
+            }
+            Self::InfiniteSum => out.error(status_text(Opcode::IncrFloat, Status::Overflow)),
             Self::LeftMilliseconds | Self::LeftSeconds | Self::AtMilliseconds | Self::AtSeconds => {
                 out.integer(self.time(reply))
             }
@@ -105,6 +129,15 @@ impl Form {
                 out.array(reply.count as usize);
                 reply.scanned().for_each(|key| out.bulk(key));
             }
+            Self::EmptyPage => {
+                out.array(2);
+                out.bulk(reply.arg.to_string());
+                out.array(0);
+            }
+            Self::AllKeys => {
+                out.array(reply.count as usize);
+                reply.scanned().for_each(|key| out.bulk(key));
+            }
         }
     }
 
@@ -115,6 +148,15 @@ impl Form {
             (Status::Ok, _, Self::LeftSeconds | Self::AtSeconds) => (number + 500) / 1000,
             (Status::Ok, ..) => number,
             _ => -2,
+        }
+    }
+}
+
+impl Late {
+    const fn refusal(self) -> Refusal {
+        match self {
+            Self::NotAnInteger => Refusal::NOT_AN_INTEGER,
+            Self::InvalidExpiry => Refusal::text("ERR invalid expire time in 'getex' command"),
         }
     }
 }

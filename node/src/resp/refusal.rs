@@ -58,6 +58,9 @@ pub(crate) fn status_text(opcode: Opcode, status: Status) -> Cow<'static, [u8]> 
             Refusal::text("OOM command not allowed when used memory > 'maxmemory'.").0
         }
         (Opcode::Scan, Status::InvalidArgument) => Refusal::text("ERR invalid cursor").0,
+        (_, Status::ManyOwners) => {
+            Refusal::text("CROSSSLOT Keys in request don't hash to the same slot").0
+        }
         (_, Status::Busy) => Refusal::text("BUSY the node is overloaded, try again later").0,
         (_, status) => Refusal::format(format_args!("ERR {}", status.text())).0,
     }

@@ -294,9 +294,17 @@ impl Executor<'_> {
             ..asked.request
         };
         let render = self.render(place.socket, asked.form);
-        let task = self.command_task(request);
         turn.progress[place.index as usize].consumed = place.end as usize;
-        self.execute(place.socket, &task, render);
+        match (asked.form, render) {
+            (Form::AllKeys, Render::Resp(form, version)) => {
+                self.counts.ops += 1;
+                self.begin_walk(place.socket, request.value, form, version);
+            }
+            _ => {
+                let task = self.command_task(request);
+                self.execute(place.socket, &task, render);
+            }
+        }
         if section.capacity() <= POOLED_BUFFER_BYTES {
             self.scratch.section = section;
         }

@@ -83,6 +83,12 @@ impl Worker {
             }
             return;
         };
+        if session.replies.is_walking() && self.walk_on(&mut answer) {
+            return self.account(to.socket);
+        }
+        let Some(session) = self.session(to.socket) else {
+            return;
+        };
         let bytes = answer.reply.len();
         session.replies.learn(to.number, bytes);
         if bytes > LARGE_REPLY_BYTES && (bytes > room || session.held_bytes() > held_max) {

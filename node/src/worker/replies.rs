@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use super::budget::LARGE_REPLY_BYTES;
 use super::execute::resp;
 use super::gather::Gather;
+use super::walk::Walk;
 use crate::resp::Render;
 
 /// One place in the order.
@@ -25,6 +26,8 @@ enum Slot {
     Waiting(Render),
     /// A multi-key request whose parts several cores execute.
     Gather(Box<Gather>, Render),
+    /// A request that is answered step by step.
+    Walk(Box<Walk>),
 }
 
 /// The queue of one session.
@@ -36,6 +39,8 @@ pub(super) struct ReplyQueue {
     waiting: usize,
     /// Bytes that are here, those of parts of gathered requests included.
     ready_bytes: usize,
+    /// Requests that are answered step by step.
+    walks: usize,
     /// Keys that the slots to be filled ask for.
     waiting_keys: usize,
     /// Bytes of an answer per key, lately: the most, slowly forgotten.
@@ -48,6 +53,7 @@ impl Default for ReplyQueue {
             slots: VecDeque::new(),
             first: 0,
             waiting: 0,
+            walks: 0,
             ready_bytes: 0,
             // Nothing is known yet: few requests at first, many once their answers prove small.
             waiting_keys: 0,
@@ -68,7 +74,14 @@ impl ReplyQueue {
 
     /// Bytes that wait here for their turn.
     pub(super) fn ready_bytes(&self) -> usize {
-        self.ready_bytes
+        if self.walks == 0 {
+            return self.ready_bytes;
+        }
+        let walked = self.slots.iter().map(|slot| match slot {
+            Slot::Walk(walk) => walk.held_bytes(),
+            _ => 0,
+        });
+        self.ready_bytes + walked.sum::<usize>()
     }
 
     /// Bytes that the answers outstanding are likely to take.
@@ -100,6 +113,27 @@ impl ReplyQueue {
     pub(super) fn gather(&mut self, gather: Gather, render: Render) -> u64 {
         self.waiting_keys += gather.items();
         self.push(Slot::Gather(Box::new(gather), render))
+    }
+
+    /// Reserves the next place for an answer that takes several steps.
+    pub(super) fn walk(&mut self, walk: Walk) -> u64 {
+        self.walks += 1;
+        self.push(Slot::Walk(Box::new(walk)))
+    }
+
+    /// Whether a request is being answered step by step: nothing behind it is executed meanwhile,
+    /// so that it does not see what comes later.
+    pub(super) fn is_walking(&self) -> bool {
+        self.walks > 0
+    }
+
+    /// The walk in a place, if there is one.
+    pub(super) fn walk_at(&mut self, number: u64) -> Option<&mut Walk> {
+        let index = number.checked_sub(self.first)?;
+        match self.slots.get_mut(index as usize)? {
+            Slot::Walk(walk) => Some(walk),
+            _ => None,
+        }
     }
 
     fn push(&mut self, slot: Slot) -> u64 {
@@ -135,6 +169,10 @@ impl ReplyQueue {
             Slot::Waiting(render) => {
                 self.waiting_keys -= 1;
                 rendered(reply, *render)
+            }
+            Slot::Walk(_) => {
+                self.walks -= 1;
+                reply
             }
             Slot::Gather(gather, render) => {
                 self.ready_bytes -= gather.held_bytes();

@@ -134,6 +134,7 @@ impl Session {
         let likely = self.replies.ready_bytes() + self.replies.expected_bytes();
         self.output.len() + likely > output_bytes_max
             || self.replies.waiting() >= WAITING_PER_CONNECTION
+            || self.replies.is_walking()
     }
 
     /// Bytes that wait in this session's buffers.

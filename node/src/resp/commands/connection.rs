@@ -41,6 +41,8 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("quit", -1, ALWAYS.and(Flags::NO_AUTH), quit, "Closes the connection."),
     command!("reset", 1, ALWAYS.and(Flags::NO_AUTH), reset, "Forgets all that was set for the connection."),
     command!("select", 2, Flags::LOADING.and(Flags::STALE).and(Flags::FAST), select, "Chooses the database; there is one, 0."),
+    command!("post", -1, ALWAYS, leave, "Ends the connection: a browser speaks here, not a client."),
+    command!("host:", -1, ALWAYS, leave, "Ends the connection: a browser speaks here, not a client."),
     Command::container("client", Group::Connection, client::SUBCOMMANDS, "About clients' connections."),
 ];
 
@@ -61,6 +63,13 @@ fn echo(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
 fn quit(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
     here.client.leaving = true;
     out.simple("OK");
+    Ok(())
+}
+
+/// Lines of HTTP: somebody makes a browser send commands on their behalf. Nothing that follows them
+/// may be executed.
+fn leave(here: &mut Here<'_>, _: &Call<'_, '_>, _: &mut Writer<'_>) -> Result {
+    here.client.leaving = true;
     Ok(())
 }
 

@@ -46,6 +46,11 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("expireat", -3, CHANGES, Keys::FIRST, expiry::expire_at, "Has a key expire at a Unix time in seconds."),
     command!("pexpireat", -3, CHANGES, Keys::FIRST, expiry::expire_at_milliseconds, "Has a key expire at a Unix time in milliseconds."),
     command!("persist", 2, CHANGES, Keys::FIRST, expiry::persist, "Has a key never expire."),
+    command!("dbsize", 1, READS, Keys::NONE, walk::size, "How many keys there are."),
+    command!("randomkey", 1, Flags::READ, Keys::NONE, walk::random_key, "One of the keys."),
+    command!("flushdb", -1, Flags::WRITE, Keys::NONE, walk::flush, "Removes every key."),
+    command!("flushall", -1, Flags::WRITE, Keys::NONE, walk::flush, "Removes every key."),
+    command!("keys", 2, Flags::READ, Keys::NONE, walk::keys, "Every key that matches a pattern; SCAN does not hold up others."),
     command!("scan", -2, Flags::READ, Keys::NONE, walk::scan, "Some of the keys, and where to go on from."),
 ];
 

@@ -2,6 +2,7 @@
 
 mod count;
 mod many;
+mod part;
 mod set;
 
 use jerboa_wire::{Opcode, Request, RequestFlags};
@@ -43,6 +44,11 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("psetex", 4, WRITES, Keys::FIRST, set::set_for_milliseconds, "Stores a value that expires after some milliseconds."),
     command!("getset", 3, COUNTS, Keys::FIRST, get_set, "Stores a value and answers with the one before."),
     command!("getdel", 2, Flags::WRITE.and(Flags::FAST), Keys::FIRST, get_delete, "Removes a key and answers with its value."),
+    command!("getex", -2, Flags::WRITE.and(Flags::FAST), Keys::FIRST, set::get_and_expire, "The value of a key, whose expiry is changed."),
+    command!("strlen", 2, READS, Keys::FIRST, part::length, "Bytes of a value."),
+    command!("getrange", 4, Flags::READ, Keys::FIRST, part::get, "Some bytes of a value."),
+    command!("substr", 4, Flags::READ, Keys::FIRST, part::get, "Some bytes of a value; the old name of GETRANGE."),
+    command!("setrange", 4, WRITES, Keys::FIRST, part::set, "Overwrites some bytes of a value."),
     command!("append", 3, COUNTS, Keys::FIRST, append, "Appends to a value; an absent key counts as empty."),
     command!("incr", 2, COUNTS, Keys::FIRST, count::increment, "Adds one to an integer."),
     command!("decr", 2, COUNTS, Keys::FIRST, count::decrement, "Takes one from an integer."),
@@ -51,6 +57,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("incrbyfloat", 3, COUNTS, Keys::FIRST, count::increment_by_float, "Adds to a floating-point number."),
     command!("mget", -2, READS, Keys::ALL, many::get, "The values of many keys."),
     command!("mset", -3, WRITES, Keys::PAIRS, many::set, "Stores many values."),
+    command!("msetnx", -3, WRITES, Keys::PAIRS, many::set_if_absent, "Stores many values where none of the keys is there; one core has to own them all."),
 ];
 
 fn get<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<'a> {

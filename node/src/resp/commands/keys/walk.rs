@@ -11,14 +11,19 @@ use crate::resp::refusal::Refusal;
 const COUNT_DEFAULT: u32 = 10;
 
 pub(super) fn scan<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a> {
-    let cursor = std::str::from_utf8(call.at(1))
-        .ok()
-        .and_then(|text| text.parse::<u64>().ok())
-        .ok_or(Refusal::text("ERR invalid cursor"))?;
+    let cursor = match call.at(1) {
+        // As Redis reads it.
+        b"" => 0,
+        text => std::str::from_utf8(text)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+            .ok_or(Refusal::text("ERR invalid cursor"))?,
+    };
     let mut query = ScanQuery {
         count: COUNT_DEFAULT,
         pattern: b"",
     };
+    let mut form = Form::Page;
     let mut index = 2;
     while index < call.len() {
         if index + 1 == call.len() {
@@ -34,10 +39,12 @@ pub(super) fn scan<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a>
         } else if call.is(index, "match") {
             query.pattern = pattern(call.at(index + 1))?;
         } else if call.is(index, "type") {
-            // Every value is a string: another type is found nowhere, not even looked for.
-            if !call.is(index + 1, "string") {
-                return Err(Refusal::SYNTAX);
-            }
+            // Every value is a string: another type is found nowhere.
+            form = if call.is(index + 1, "string") {
+                Form::Page
+            } else {
+                Form::EmptyPage
+            };
         } else {
             return Err(Refusal::SYNTAX);
         }
@@ -48,7 +55,33 @@ pub(super) fn scan<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a>
         arg: cursor,
         ..Request::new(Opcode::Scan)
     };
-    Ok(Asked::composed(request, Form::Page))
+    Ok(Asked::composed(request, form))
+}
+
+pub(super) fn keys<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a> {
+    let query = ScanQuery {
+        count: limits::MULTI_ITEMS_MAX,
+        pattern: pattern(call.at(1))?,
+    };
+    query.encode(section);
+    Ok(Asked::composed(Request::new(Opcode::Scan), Form::AllKeys))
+}
+
+pub(super) fn size<'a>(_: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<'a> {
+    Ok(Asked::plain(Request::new(Opcode::Size), Form::Number))
+}
+
+pub(super) fn random_key<'a>(_: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<'a> {
+    Ok(Asked::plain(Request::new(Opcode::RandomKey), Form::Value))
+}
+
+/// Neither way of asking stops anybody: what is removed is given back in slices.
+pub(super) fn flush<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<'a> {
+    let known = call.len() == 1 || call.is(1, "async") || call.is(1, "sync");
+    if !known || call.len() > 2 {
+        return Err(Refusal::SYNTAX);
+    }
+    Ok(Asked::plain(Request::new(Opcode::Destroy), Form::Done))
 }
 
 /// A pattern that is not too long; the one that every key matches is none.

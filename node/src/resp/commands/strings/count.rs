@@ -40,7 +40,7 @@ fn add<'a>(call: &Call<'_, 'a>, delta: i64) -> Result<'a> {
 pub(super) fn increment_by_float<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<'a> {
     let delta = parse_float(call.at(2)).ok_or(Refusal::NOT_A_FLOAT)?;
     if !delta.is_finite() {
-        return Err(Refusal::text("ERR increment would produce NaN or Infinity"));
+        return call.on_key(Opcode::Get, Form::InfiniteSum);
     }
     let request = Request {
         key: call.key(1)?,

@@ -1,6 +1,6 @@
 //! Many values at once.
 
-use jerboa_wire::{Opcode, Request, limits, multi};
+use jerboa_wire::{Opcode, Request, RequestFlags, limits, multi};
 
 use super::Result;
 use crate::resp::call::{Asked, Call, check_key};
@@ -30,6 +30,16 @@ pub(crate) fn many_keys<'a>(
         ..Request::new(opcode)
     };
     Ok(Asked::composed(request, form))
+}
+
+pub(super) fn set_if_absent<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a> {
+    let mut asked = set(call, section)?;
+    if asked.request.count > limits::MULTI_ITEMS_MAX {
+        return Err(Refusal::text("ERR more than 16,384 keys at once"));
+    }
+    asked.request.flags = RequestFlags::IF_ABSENT;
+    asked.form = Form::Flag;
+    Ok(asked)
 }
 
 pub(super) fn set<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a> {

@@ -4,7 +4,7 @@ use jerboa_wire::{Comparison, Opcode, Request, RequestFlags, limits};
 
 use super::Result;
 use crate::resp::call::{Asked, Call};
-use crate::resp::form::Form;
+use crate::resp::form::{Form, Late};
 use crate::resp::refusal::Refusal;
 
 /// How an expiry is given.
@@ -49,8 +49,8 @@ impl Unit {
     }
 
     /// The flag and `arg` of a request for the expiry that an argument gives: positive, and no
-    /// later than time can be told. The engine's time ends earlier than Redis', in the year 10889;
-    /// what lies beyond is brought forward to there.
+    /// later than time can be told. The protocol's time ends earlier than Redis'; what lies beyond
+    /// is brought forward to its end, which is as good as never.
     pub(crate) fn expiry(
         self,
         call: &Call<'_, '_>,
@@ -207,4 +207,50 @@ fn set_for<'a>(call: &Call<'_, 'a>, unit: Unit) -> Result<'a> {
         ..Request::new(Opcode::Put)
     };
     Ok(Asked::plain(request, Form::Stored))
+}
+
+/// GETEX: the options are read before the key is looked at, what they say only if it is there.
+pub(super) fn get_and_expire<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<'a> {
+    let (mut expiry, mut persist) = (None, false);
+    let mut index = 2;
+    while index < call.len() {
+        let has_next = index + 1 < call.len();
+        if call.is(index, "persist") && expiry.is_none() {
+            persist = true;
+        } else if let Some(unit) = Unit::of(call.at(index))
+            && has_next
+            && !persist
+            && expiry.is_none_or(|(other, _)| other == unit)
+        {
+            index += 1;
+            expiry = Some((unit, index));
+        } else {
+            return Err(Refusal::SYNTAX);
+        }
+        index += 1;
+    }
+    let Some((unit, index)) = expiry else {
+        let opcode = if persist {
+            Opcode::GetExpire
+        } else {
+            Opcode::Get
+        };
+        return call.on_key(opcode, Form::Value);
+    };
+    match unit.expiry(call, index) {
+        Ok((flags, arg)) => {
+            let mut asked = call.on_key(Opcode::GetExpire, Form::Value)?;
+            asked.request.flags = flags;
+            asked.request.arg = arg;
+            Ok(asked)
+        }
+        Err(refusal) => {
+            let late = if refusal == Refusal::NOT_AN_INTEGER {
+                Late::NotAnInteger
+            } else {
+                Late::InvalidExpiry
+            };
+            call.on_key(Opcode::Exists, Form::AbsentOr(late))
+        }
+    }
 }

@@ -1,0 +1,194 @@
+//! A command that goes over all keys of all cores: one scan after the other, in the place of one
+//! reply, without holding up anybody else.
+//!
+//! The steps go through the mailboxes, also those on this core, so that each is a request among
+//! others. Meanwhile nothing behind the command is executed for its connection.
+
+use jerboa_wire::resp::{Version, Writer};
+use jerboa_wire::{
+    Crc, CrcMode, DecodeOptions, Decoded, Opcode, Reply, Request, Status, decode_reply, limits,
+};
+
+use super::Worker;
+use super::executor::Executor;
+use super::mailbox::{Answer, Forward, ReturnAddress};
+use super::scan::ScanPlace;
+use super::shared::Shared;
+use crate::net::SocketId;
+use crate::resp::Form;
+
+/// Bytes of keys that one walk may collect. What finds more is for SCAN.
+const KEYS_BYTES_MAX: usize = 64 << 20;
+
+/// A walk under way.
+#[derive(Debug)]
+pub(super) struct Walk {
+    /// The value section of each of its scans.
+    query: Box<[u8]>,
+    version: Version,
+    form: Form,
+    /// The keys so far, as RESP.
+    keys: Vec<u8>,
+    count: usize,
+}
+
+/// What comes after a step.
+enum Next {
+    Scan {
+        cursor: u64,
+    },
+    /// The whole reply.
+    Done(Vec<u8>),
+}
+
+impl Walk {
+    fn new(query: &[u8], form: Form, version: Version) -> Self {
+        Self {
+            query: query.into(),
+            version,
+            form,
+            keys: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// Bytes of the keys that it has collected.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.keys.capacity()
+    }
+
+    /// Takes what a scan found.
+    fn take(&mut self, frame: &[u8], room: usize) -> Next {
+        let options = DecodeOptions {
+            crc: CrcMode::Optional,
+            value_bytes_max: limits::VALUE_BYTES_MAX_CEILING,
+        };
+        let Ok(Decoded::Frame { frame: page, .. }) = decode_reply(frame, &options) else {
+            return self.refused(Status::Internal);
+        };
+        if page.status.is_error() {
+            return self.refused(page.status);
+        }
+        let mut out = Writer::new(&mut self.keys, self.version);
+        for key in page.scanned() {
+            out.bulk(key);
+            self.count += 1;
+        }
+        if self.keys.len() > KEYS_BYTES_MAX.min(room) {
+            let mut reply = Vec::new();
+            let mut out = Writer::new(&mut reply, self.version);
+            out.error("ERR more keys than one reply may hold: use SCAN");
+            return Next::Done(reply);
+        }
+        if page.arg != 0 {
+            return Next::Scan { cursor: page.arg };
+        }
+        if self.form == Form::Silent {
+            return Next::Done(Vec::new());
+        }
+        let mut reply = Vec::with_capacity(self.keys.len() + 16);
+        Writer::new(&mut reply, self.version).array(self.count);
+        reply.extend_from_slice(&self.keys);
+        Next::Done(reply)
+    }
+
+    fn refused(&self, status: Status) -> Next {
+        let reply = Reply::new(Opcode::Scan, status, 0);
+        let mut out = Vec::new();
+        self.form
+            .write(&reply, &mut Writer::new(&mut out, self.version));
+        Next::Done(out)
+    }
+}
+
+/// The frame of the scan from a cursor on, and the core that executes it.
+fn step(query: &[u8], cursor: u64, shared: &Shared) -> Option<(u16, Vec<u8>)> {
+    let core = ScanPlace::of_cursor(cursor, shared)?.core(shared);
+    let request = Request {
+        hops: limits::HOPS_MAX,
+        arg: cursor,
+        value: query,
+        ..Request::new(Opcode::Scan)
+    };
+    let mut frame = Vec::new();
+    request.encode(&mut frame, Crc::Off).ok()?;
+    Some((core, frame))
+}
+
+impl Executor<'_> {
+    /// Begins a walk, whose reply takes the place that is next.
+    pub(super) fn begin_walk(
+        &mut self,
+        socket: SocketId,
+        query: &[u8],
+        form: Form,
+        version: Version,
+    ) {
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        let to = ReturnAddress {
+            core: self.config.core,
+            socket,
+            serial: session.serial,
+            number: session.replies.walk(Walk::new(query, form, version)),
+            part: 0,
+        };
+        let sent = step(query, 0, self.shared).is_some_and(|(owner, frame)| {
+            let forward = Forward {
+                to,
+                owner,
+                frame,
+                stale: false,
+                crc: Crc::Off,
+            };
+            self.outbox.forward(forward).is_ok()
+        });
+        if !sent {
+            self.counts.busy += 1;
+            let refused = Walk::new(query, form, version).refused(Status::Busy);
+            if let Next::Done(reply) = refused {
+                session
+                    .replies
+                    .fill(to.number, 0, reply, &mut session.output);
+            }
+        }
+    }
+}
+
+impl Worker {
+    /// Goes on with a walk that a step was made of; true if that was not its last. Else the
+    /// answer is the whole reply.
+    pub(super) fn walk_on(&mut self, answer: &mut Answer) -> bool {
+        let (to, room) = (answer.to, self.room());
+        let found = self
+            .sessions
+            .get_mut(to.socket.0 as usize)
+            .and_then(Option::as_mut)
+            .filter(|session| session.serial == to.serial);
+        let Some(walk) = found.and_then(|session| session.replies.walk_at(to.number)) else {
+            return false;
+        };
+        let cursor = match walk.take(&answer.reply, room) {
+            Next::Scan { cursor } => cursor,
+            Next::Done(reply) => {
+                answer.reply = reply;
+                return false;
+            }
+        };
+        let sent = step(&walk.query, cursor, &self.shared).is_some_and(|(owner, frame)| {
+            let forward = Forward {
+                to,
+                owner,
+                frame,
+                stale: false,
+                crc: Crc::Off,
+            };
+            self.outbox.forward(forward).is_ok()
+        });
+        if !sent && let Next::Done(reply) = walk.refused(Status::Busy) {
+            answer.reply = reply;
+        }
+        sent
+    }
+}

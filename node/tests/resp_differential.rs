@@ -1,0 +1,208 @@
+//! Fear: a client meets an answer here that Redis would not have given.
+//!
+//! The same stream of random commands, right ones and broken ones, goes to Redis and to a node, and
+//! the replies are compared byte by byte. What may differ, and why:
+//!
+//! * Times that count from now (TTL, PTTL, EXPIRETIME after EX …): by what passes between the two
+//!   servers' clocks.
+//! * The order of KEYS and SCAN, and which key RANDOMKEY draws: theirs is not promised either.
+//! * Expiries beyond the year 2109 count as none: entries hold 42 bits of milliseconds.
+//! * MSETNX on keys of several cores is CROSSSLOT, as in a cluster; here they share a `{tag}`.
+//! * The empty key, keys above 65,535 bytes and values above the node's limit are refused.
+//! * INCRBYFLOAT counts in 64 bits instead of 80: sums that differ in the 17th digit.
+//! * What this project does not have is an unknown command; what Redis 7.0 does not have yet
+//!   (CLIENT SETINFO, SET … IFEQ) is not asked.
+//! * Bytes that are no command: where Redis waits for 64 KiB of a length that cannot be one any
+//!   more, the node answers the same at once; and where Redis does not look at the two bytes behind
+//!   an argument, the node refuses others than a line end.
+
+mod common;
+#[path = "resp_differential/stream.rs"]
+mod stream;
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+
+use common::resp::{RespRaw, command};
+use common::{Random, node};
+use stream::{Args, Stream};
+
+/// A Redis server of our own, gone with the test.
+struct Redis {
+    process: Child,
+    address: SocketAddr,
+}
+
+#[expect(clippy::unwrap_used, reason = "test harness")]
+impl Redis {
+    /// `None`, with a notice, where it is not installed and need not be.
+    fn start() -> Option<Self> {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let started = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
+            .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let process = match started {
+            Ok(process) => process,
+            Err(error) => {
+                let required = std::env::var_os("JERBOA_REQUIRE_REDIS").is_some();
+                assert!(!required, "redis-server: {error}");
+                println!("NOT RUN: redis-server is not installed ({error})");
+                return None;
+            }
+        };
+        let redis = Self { process, address };
+        common::eventually("redis answers", || {
+            std::net::TcpStream::connect(address).is_ok()
+        });
+        Some(redis)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn shown(arguments: &Args) -> String {
+    let words: Vec<_> = arguments
+        .iter()
+        .map(|word| format!("{:?}", word.escape_ascii().to_string()))
+        .collect();
+    words.join(" ")
+}
+
+/// Commands in all; with `JERBOA_DIFFERENTIAL` as many as it says.
+fn commands() -> usize {
+    let given = std::env::var("JERBOA_DIFFERENTIAL").ok();
+    given.and_then(|text| text.parse().ok()).unwrap_or(20_000)
+}
+
+#[test]
+fn the_same_stream_of_commands_is_answered_as_by_redis() {
+    let Some(redis) = Redis::start() else { return };
+    let node = node(2);
+    let mut random = Random::seeded();
+    for version in ["2", "3"] {
+        let mut ours = RespRaw::connect(node.addresses().any_core);
+        let mut theirs = RespRaw::connect(redis.address);
+        for client in [&mut ours, &mut theirs] {
+            assert_eq!(client.call(&["FLUSHALL"]), "+OK\r\n");
+            client.call(&["HELLO", version]);
+        }
+        let mut stream = Stream::new(&mut random);
+        let mut done = 0;
+        let mut history: Vec<String> = Vec::new();
+        // After the first, what is stored may differ: a few are enough.
+        let mut differences: Vec<String> = Vec::new();
+        while done < commands() / 2 && differences.len() < 5 {
+            let batch: Vec<_> = (0..=stream.below(40)).map(|_| stream.next()).collect();
+            let mut bytes = Vec::new();
+            for (arguments, _) in &batch {
+                let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+                bytes.extend_from_slice(&command(&arguments));
+            }
+            ours.send(&bytes).unwrap();
+            theirs.send(&bytes).unwrap();
+            for (arguments, compare) in &batch {
+                let (ours, theirs) = (ours.receive(), theirs.receive());
+                history.push(shown(arguments));
+                if arguments[0].eq_ignore_ascii_case(b"RESET") {
+                    continue;
+                }
+                if !compare.holds(&ours, &theirs) {
+                    let key = arguments.get(1).map(|key| key.escape_ascii().to_string());
+                    let key = format!("{:?}", key.unwrap_or_default());
+                    let before: Vec<_> = history
+                        .iter()
+                        .filter(|line| line.contains(&key))
+                        .rev()
+                        .take(12)
+                        .collect();
+                    differences.push(format!(
+                        "{}\n  node:  {}\n  redis: {}\nbefore, the last first: {before:#?}",
+                        shown(arguments),
+                        ours.escape_ascii(),
+                        theirs.escape_ascii()
+                    ));
+                }
+            }
+            done += batch.len();
+        }
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+    }
+}
+
+/// What each of them answers until it closes; it is closed for them if they do not.
+fn answers(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut client = RespRaw::connect(address);
+    let _ = client.send(bytes);
+    let _ = client.stream.shutdown(std::net::Shutdown::Write);
+    client.until_closed()
+}
+
+#[test]
+fn bytes_that_are_no_command_are_refused_in_the_same_words() {
+    let Some(redis) = Redis::start() else { return };
+    let node = node(2);
+    let long_line = [b"GET ".to_vec(), vec![b'a'; 70_000]].concat();
+    let cases: Vec<Vec<u8>> = [
+        &b"*x\r\n"[..],
+        b"*\r\n",
+        b"*-10\r\nPING\r\n",
+        b"*0\r\nPING\r\n",
+        b"\r\n\r\nPING\r\n",
+        b"   \r\nPING\r\n",
+        b"*2147483648\r\n",
+        b"*99999999999999999999\r\n",
+        b"*1\r\n$-1\r\nPING\r\n",
+        b"*1\r\n$x\r\n",
+        b"*1\r\n$\r\n",
+        b"*1\r\n$99999999999999\r\n",
+        b"*1\r\n$4\r\nPING\r\n*1\r\nPING\r\n",
+        b"*1\r\n:4\r\n",
+        b"*2\r\n$3\r\nGET\r\n+k\r\n",
+        b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$01\r\nb\r\n",
+        b"PING\r\n",
+        b"ping\n",
+        b"GET\r\n",
+        b"SET \"a b\" 'c d'\r\nGET \"a b\"\r\n",
+        b"ECHO \"\\x41\\n\"\r\n",
+        b"ECHO \"unbalanced\r\nPING\r\n",
+        b"ECHO 'unbalanced\r\nPING\r\n",
+        b"ECHO \"a\"b\r\nPING\r\n",
+        b"QUIT\r\nPING\r\n",
+        b"*1\r\n$4\r\nPI",
+        b"*3\r\n$3\r\nSET\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\nPING\r\n",
+        b"PING\r\nHost: x\r\nPING\r\n",
+    ]
+    .iter()
+    .map(|bytes| bytes.to_vec())
+    .chain([long_line])
+    .collect();
+    for case in cases {
+        let ours = answers(node.addresses().any_core, &case);
+        let theirs = answers(redis.address, &case);
+        if case.windows(5).any(|word| word == b"Host:") || case.starts_with(b"POST") {
+            // Redis drops what it has answered so far as well.
+            assert!(theirs.is_empty(), "{}", theirs.escape_ascii());
+            let served = ours.windows(4).filter(|word| word == b"PONG").count();
+            assert!(served <= 1 && !ours.ends_with(b"PONG\r\n") || case.starts_with(b"PING"));
+            continue;
+        }
+        assert_eq!(
+            ours.escape_ascii().to_string(),
+            theirs.escape_ascii().to_string(),
+            "for {}",
+            case[..case.len().min(100)].escape_ascii()
+        );
+    }
+}
