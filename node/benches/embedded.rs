@@ -26,12 +26,15 @@ const MAP: &str = "orders";
 
 type Failure = Box<dyn std::error::Error>;
 
-/// One line of the table: `run` does its work once.
+/// The work of a line, once, with a key.
+type Run<'a> = Box<dyn FnMut(&str) -> Result<(), Error> + 'a>;
+
+/// One line of the table.
 struct Line<'a> {
     name: &'static str,
     /// Operations of one run.
     operations: usize,
-    run: Box<dyn FnMut(&str) -> Result<(), Error> + 'a>,
+    run: Run<'a>,
     medians_ns: Vec<u64>,
     tails_ns: Vec<u64>,
 }
@@ -183,8 +186,8 @@ fn throughput(blocking: &BlockingDMap, keys: &[String], threads: usize, time: Du
 }
 
 fn main() -> Result<(), Failure> {
-    let time = std::env::args().filter_map(|argument| argument.parse().ok());
-    let time = Duration::from_millis(time.last().unwrap_or(200));
+    let mut times = std::env::args().filter_map(|argument| argument.parse().ok());
+    let time = Duration::from_millis(times.next_back().unwrap_or(200));
     let node = Node::builder()
         .cores(vec![0].into())
         .memory(256 << 20)

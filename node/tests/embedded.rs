@@ -4,8 +4,8 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -264,7 +264,7 @@ fn a_lock_given_to_a_caller_that_is_gone_comes_back() {
 fn a_blocking_call_from_a_core_is_refused_and_an_awaited_one_goes_on() {
     struct Inside {
         map: DMap,
-        seen: std::sync::Mutex<Vec<Error>>,
+        seen: Mutex<Vec<Error>>,
     }
     impl Wake for Inside {
         fn wake(self: Arc<Self>) {
@@ -284,7 +284,7 @@ fn a_blocking_call_from_a_core_is_refused_and_an_awaited_one_goes_on() {
         .unwrap();
     let inside = Arc::new(Inside {
         map: map.clone(),
-        seen: std::sync::Mutex::default(),
+        seen: Mutex::default(),
     });
     let wait = LockOptions {
         wait: LONG,
@@ -303,6 +303,158 @@ fn a_blocking_call_from_a_core_is_refused_and_an_awaited_one_goes_on() {
     });
     eventually("the put from inside was executed", || {
         block_on(map.get::<u64>("from-inside")).unwrap() == Some(1)
+    });
+}
+
+/// Keeps a core busy: a waker that blocks the core's thread until it is let go.
+struct Gate {
+    entered: mpsc::Sender<()>,
+    go: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Wake for Gate {
+    fn wake(self: Arc<Self>) {
+        self.entered.send(()).unwrap();
+        // Ends with an error where the test failed: then the core goes on too.
+        let _ = self.go.lock().unwrap().recv_timeout(LONG);
+    }
+}
+
+/// Has the core of a node hang in a waker; what is sent lets it go on.
+fn hang_core(map: &DMap) -> mpsc::Sender<()> {
+    let (entered, hangs) = mpsc::channel();
+    let (let_go, go) = mpsc::channel();
+    let waker = Waker::from(Arc::new(Gate {
+        entered,
+        go: Mutex::new(go),
+    }));
+    let token = block_on(map.lock("gate", LockOptions::default())).unwrap();
+    let wait = LockOptions {
+        wait: LONG,
+        ..LockOptions::default()
+    };
+    let mut lock = Box::pin(map.lock("gate", wait));
+    let asked = lock.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(asked.is_pending());
+    block_on(map.unlock("gate", token.unwrap())).unwrap();
+    hangs.recv_timeout(LONG).unwrap();
+    let_go
+}
+
+#[test]
+fn a_full_queue_answers_busy_and_what_it_took_is_served_later() {
+    let node = builder(1).mailbox_capacity(4).start().unwrap();
+    let map = node.dmap("m");
+    let let_go = hang_core(&map);
+    let waker = Waker::noop();
+    let mut puts: Vec<_> = (0..10)
+        .map(|n| Box::pin(map.put(format!("k{n}"), n)))
+        .collect();
+    let mut answers: Vec<_> = puts
+        .iter_mut()
+        .map(|put| put.as_mut().poll(&mut Context::from_waker(waker)))
+        .collect();
+    for answer in answers.drain(4..) {
+        let Poll::Ready(Err(error)) = answer else {
+            panic!("{answer:?}");
+        };
+        assert_eq!(error.status(), Some(Status::Busy));
+        assert_eq!(error.outcome(), Outcome::NothingDone);
+    }
+    assert!(answers.iter().all(Poll::is_pending));
+    let_go.send(()).unwrap();
+    for put in puts.drain(..4) {
+        block_on(put).unwrap();
+    }
+    let stored = (0..10).map(|n| block_on(map.get::<i32>(format!("k{n}"))).unwrap());
+    let stored: Vec<_> = stored.flatten().collect();
+    assert_eq!(stored, [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_blocking_call_ends_in_its_time_and_says_what_it_may_have_done() {
+    let node = node(1);
+    let map = node.dmap("m");
+    let let_go = hang_core(&map);
+    let hasty = map.blocking().with_timeout(Duration::from_millis(20));
+    let outcome = |outcome| Error::TimedOut { outcome };
+    let read = hasty.get::<i32>("k").unwrap_err();
+    assert_eq!(read, outcome(Outcome::NothingDone));
+    let written = hasty.put("k", 1).unwrap_err();
+    assert_eq!(written, outcome(Outcome::Unknown));
+    let many = hasty.multi_delete(&["a", "b"]);
+    assert_eq!(
+        many,
+        [
+            Err(outcome(Outcome::Unknown)),
+            Err(outcome(Outcome::Unknown))
+        ]
+    );
+    let_go.send(()).unwrap();
+    assert_eq!(
+        block_on(map.get::<i32>("k")).unwrap(),
+        Some(1),
+        "it was done"
+    );
+}
+
+#[test]
+fn futures_that_wait_when_the_node_goes_are_told() {
+    let node = node(1);
+    let map = node.dmap("m");
+    block_on(map.lock("l", LockOptions::default())).unwrap();
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    let wait = LockOptions {
+        wait: LONG,
+        ..LockOptions::default()
+    };
+    let mut lock = Box::pin(map.lock("l", wait));
+    let asked = lock.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(asked.is_pending());
+    block_on(node.shutdown()).unwrap();
+    assert!(bell.0.load(Ordering::SeqCst) > 0, "it was told");
+    let ended = lock.as_mut().poll(&mut Context::from_waker(&waker));
+    let Poll::Ready(Err(error)) = ended else {
+        panic!("{ended:?}");
+    };
+    assert_eq!(error.status(), Some(Status::ShuttingDown));
+}
+
+#[test]
+fn wakers_that_panic_or_drop_the_node_take_no_core_with_them() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker's own fault, and part of this test");
+        }
+    }
+    struct Drops(Mutex<Option<Node>>);
+    impl Wake for Drops {
+        fn wake(self: Arc<Self>) {
+            // On the core's thread, which the drop of a node would otherwise wait for.
+            drop(self.0.lock().unwrap().take());
+        }
+    }
+    let node = node(1);
+    let map = node.dmap("m");
+    let drops = Arc::new(Drops(Mutex::new(Some(node))));
+    for waker in [Waker::from(Arc::new(Panics)), Waker::from(drops)] {
+        let token = block_on(map.lock("l", LockOptions::default())).unwrap();
+        let wait = LockOptions {
+            wait: LONG,
+            ..LockOptions::default()
+        };
+        let mut lock = Box::pin(map.lock("l", wait));
+        let asked = lock.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(asked.is_pending());
+        block_on(map.unlock("l", token.unwrap())).unwrap();
+        let token = block_on(lock).unwrap().unwrap();
+        // Refused by the second one's node, which is on its way out.
+        let _ = block_on(map.unlock("l", token));
+    }
+    eventually("the node is gone", || {
+        matches!(block_on(map.get::<i32>("k")), Err(Error::Closed { .. }))
     });
 }
 

@@ -24,7 +24,7 @@ const LOOKS_OF_A_FUTURE: u32 = 100;
 /// Looks between two of a thread at the clock.
 const LOOKS_PER_CLOCK: u32 = 32;
 /// After this many looks a thread lets others run between them, the core perhaps.
-const LOOKS_ALONE: u32 = 512;
+const LOOKS_ALONE: u32 = 192;
 /// Empty jobs with their slots that a thread keeps for its next calls.
 const KEPT_JOBS: usize = 32;
 

@@ -13,7 +13,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::Waker;
 
 use tracing::error;
@@ -91,11 +91,19 @@ impl Slot {
         state.job.take()
     }
 
-    /// Puts the job back and tells the caller. Returns the job if the caller is gone.
-    fn complete(&self, job: Box<Job>) -> Option<Box<Job>> {
-        let mut state = self.state();
+    /// Puts the job back and tells the caller. Never waits: the caller may have been put to sleep
+    /// by the kernel with the lock in its hands.
+    fn try_complete(&self, job: Box<Job>) -> Completion {
+        match self.state.try_lock() {
+            Ok(state) => self.complete(state, job),
+            Err(TryLockError::Poisoned(state)) => self.complete(state.into_inner(), job),
+            Err(TryLockError::WouldBlock) => Completion::Contended(job),
+        }
+    }
+
+    fn complete(&self, mut state: MutexGuard<'_, State>, job: Box<Job>) -> Completion {
         if self.is_abandoned() {
-            return Some(job);
+            return Completion::Unclaimed(job);
         }
         state.job = Some(job);
         let waker = state.waker.take();
@@ -107,8 +115,18 @@ impl Slot {
         {
             error!("the waker of an embedded call panicked");
         }
-        None
+        Completion::Taken
     }
+}
+
+/// What became of a job that was put back.
+enum Completion {
+    /// The caller has it.
+    Taken,
+    /// The caller is gone.
+    Unclaimed(Box<Job>),
+    /// The caller is looking at the slot at this moment: to be tried again.
+    Contended(Box<Job>),
 }
 
 /// A job on its way to a core and back.
@@ -138,19 +156,32 @@ impl Call {
         self.job.as_deref_mut()
     }
 
-    /// Gives the job with its replies back to the caller. Returns it if the caller is gone.
-    pub(crate) fn answer(mut self) -> Option<Box<Job>> {
-        let mut job = self.job.take()?;
+    /// Gives the job with its replies back to the caller; the job itself if the caller is gone.
+    ///
+    /// # Errors
+    /// The caller is at its slot at this moment: try again soon. A core waits for nobody.
+    pub(crate) fn answer(mut self) -> Result<Option<Box<Job>>, Self> {
+        let Some(mut job) = self.job.take() else {
+            return Ok(None);
+        };
         job.ending = Ending::Answered;
-        self.slot.complete(job)
+        match self.slot.try_complete(job) {
+            Completion::Taken => Ok(None),
+            Completion::Unclaimed(job) => Ok(Some(job)),
+            Completion::Contended(job) => {
+                self.job = Some(job);
+                Err(self)
+            }
+        }
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
         if let Some(job) = self.job.take() {
-            // Its ending says how far it got.
-            self.slot.complete(job);
+            // Its ending says how far it got. Happens where a call is turned away and where a core
+            // ends; there a moment's wait does no harm.
+            self.slot.complete(self.slot.state(), job);
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Foreign {
     inlet: Inlet,
     /// Calls that wait for a lock, by ticket.
     waiting: HashMap<u64, Call>,
+    /// Answered calls whose callers were at their slots when the answers were to be put in.
+    late: Vec<Call>,
     /// When the calls of this turn were taken.
     taken: Instant,
     /// Where the keys of a batch are, as far as that is known.
@@ -41,13 +43,14 @@ impl Foreign {
         Self {
             inlet,
             waiting: HashMap::new(),
+            late: Vec::new(),
             taken: Instant::now(),
             places: Vec::new(),
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.inlet.is_empty()
+        self.inlet.is_empty() && self.late.is_empty()
     }
 
     /// The node stops: nobody calls any more.
@@ -71,6 +74,9 @@ impl Worker {
     pub(super) fn take_calls(&mut self, now_ms: u64) {
         if self.foreign.is_empty() {
             return;
+        }
+        for call in std::mem::take(&mut self.foreign.late) {
+            self.answer_call(call, now_ms);
         }
         self.foreign.taken = Instant::now();
         let mut left = CALLS_PER_TURN;
@@ -169,10 +175,14 @@ impl Worker {
 
     /// Gives a call its replies; a lock that nobody takes is freed.
     fn answer_call(&mut self, call: Call, now_ms: u64) {
-        if let Some(unclaimed) = call.answer()
-            && let Some(given) = given(&unclaimed)
-        {
-            self.take_back(&self.grant(given), now_ms);
+        match call.answer() {
+            Err(call) => self.foreign.late.push(call),
+            Ok(None) => {}
+            Ok(Some(unclaimed)) => {
+                if let Some(given) = given(&unclaimed) {
+                    self.take_back(&self.grant(given), now_ms);
+                }
+            }
         }
     }
 
