@@ -19,11 +19,16 @@ pub struct MapLimits {
     pub idle_ms_max: Option<u64>,
     /// What a write does when the map or the memory is full; none = as the shard's policy says.
     pub full_policy: Option<FullPolicy>,
+    /// How long an entry lives that is stored with [`Expiry::AsMap`](crate::Expiry::AsMap), and a
+    /// counter that is created; none = for ever.
+    pub ttl_ms: Option<u64>,
 }
 
 impl MapLimits {
-    /// Whether the map needs segments of its own.
-    pub(crate) fn needs_group(&self) -> bool {
+    /// Whether the map is kept apart from others, which only so many maps of a shard can be: see
+    /// [`Shard::limited_maps_max`](crate::Shard::limited_maps_max).
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
         self.keys_max.is_some() || self.bytes_max.is_some() || self.full_policy.is_some()
     }
 }
@@ -34,10 +39,14 @@ pub(crate) struct Limits {
     groups: Box<[u8]>,
     /// The map of each group but the shared one.
     group_maps: Vec<u16>,
+    /// How many maps have an idle limit.
+    idle_maps: usize,
     /// Whether any map has an idle limit.
     pub(crate) any_idle: bool,
     /// For each map when its idle limit was set, while it has one.
     idle_since_ms: Box<[u64]>,
+    /// What maps have that become known from now on.
+    pub(crate) of_new_maps: MapLimits,
 }
 
 impl Limits {
@@ -46,8 +55,10 @@ impl Limits {
             by_map: vec![MapLimits::default(); MAPS_MAX].into(),
             groups: vec![SHARED_GROUP; MAPS_MAX].into(),
             group_maps: Vec::new(),
+            idle_maps: 0,
             any_idle: false,
             idle_since_ms: vec![0; MAPS_MAX].into(),
+            of_new_maps: MapLimits::default(),
         }
     }
 
@@ -85,12 +96,11 @@ impl Limits {
         if usize::from(group) > self.group_maps.len() {
             self.group_maps.push(map);
         }
-        self.by_map[usize::from(map)] = limits;
+        let before = core::mem::replace(&mut self.by_map[usize::from(map)], limits);
         self.groups[usize::from(map)] = group;
-        self.any_idle = self
-            .by_map
-            .iter()
-            .any(|limits| limits.idle_ms_max.is_some());
+        self.idle_maps += usize::from(limits.idle_ms_max.is_some());
+        self.idle_maps -= usize::from(before.idle_ms_max.is_some());
+        self.any_idle = self.idle_maps > 0;
     }
 
     /// Whether an entry has reached its map's idle time. Where its last use is not kept, because

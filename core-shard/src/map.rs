@@ -1,6 +1,6 @@
 //! The maps of a shard: their names, the small numbers that stand for them, and their books.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::entry::{Header, MAPS_MAX};
 use crate::error::ShardError;
@@ -57,7 +57,7 @@ pub(crate) struct Maps {
     numbers: BTreeMap<Box<[u8]>, u16>,
     /// None: the map was forgotten, and its number is in `free`.
     names: Vec<Option<Box<[u8]>>>,
-    free: Vec<u16>,
+    free: VecDeque<u16>,
     pub(crate) usage: Vec<MapUsage>,
     pub(crate) counters: Vec<MapCounters>,
 }
@@ -67,7 +67,7 @@ impl Maps {
         Self {
             numbers: BTreeMap::from([(Box::default(), MapId::DEFAULT.0)]),
             names: vec![Some(Box::default())],
-            free: Vec::new(),
+            free: VecDeque::new(),
             usage: vec![MapUsage::default()],
             counters: vec![MapCounters::default()],
         }
@@ -87,7 +87,7 @@ impl Maps {
         if name.len() > MAP_NAME_BYTES_MAX {
             return Err(ShardError::MapNameTooLarge);
         }
-        let number = match self.free.pop() {
+        let number = match self.free.pop_front() {
             Some(number) => number,
             None if self.names.len() >= MAPS_MAX => return Err(ShardError::TooManyMaps),
             None => {
@@ -102,13 +102,20 @@ impl Maps {
         Ok(MapId(number))
     }
 
+    /// Has the next new map get a free number of this kind, if there is one.
+    pub(crate) fn prefer(&mut self, is_kind: impl Fn(u16) -> bool) {
+        if let Some(place) = self.free.iter().position(|number| is_kind(*number)) {
+            self.free.swap(0, place);
+        }
+    }
+
     /// Gives up the name and the number of a map that has no entry in memory.
     pub(crate) fn forget(&mut self, map: MapId) {
         debug_assert_eq!(self.usage[usize::from(map.0)], MapUsage::default());
         if let Some(name) = self.names[usize::from(map.0)].take() {
             self.numbers.remove(&name);
             self.counters[usize::from(map.0)] = MapCounters::default();
-            self.free.push(map.0);
+            self.free.push_back(map.0);
         }
     }
 

@@ -37,6 +37,8 @@ pub enum Expiry {
     At(u64),
     /// As the entry that is overwritten; never if there is none.
     Keep,
+    /// After its map's [`ttl_ms`](crate::MapLimits::ttl_ms); never if it has none.
+    AsMap,
 }
 
 /// How a put is done.

@@ -378,12 +378,16 @@ impl Segments {
     /// Adds a group for a map of its own; its number, or `None` if there are as many as the arena
     /// can serve.
     pub(crate) fn add_group(&mut self) -> Option<u8> {
-        let most = (self.count() / 16).min(usize::from(u8::MAX));
-        if self.groups.len() >= most {
+        if self.groups.len() >= self.groups_max() {
             return None;
         }
         self.groups.push(Group::new());
         Some((self.groups.len() - 1) as u8)
+    }
+
+    /// The most groups, the shared one included.
+    pub(crate) fn groups_max(&self) -> usize {
+        (self.count() / 16).min(usize::from(u8::MAX))
     }
 
     /// The oldest segment of a queue.

@@ -124,9 +124,13 @@ impl Shard {
         self.memory.kind()
     }
 
-    /// The number of a map, which is made known to the shard if it is new.
+    /// The number of a map, which is made known to the shard if it is new; it has the limits of new
+    /// maps then.
     pub fn map_id(&mut self, name: &[u8]) -> Result<MapId, ShardError> {
-        self.maps.find_or_add(name)
+        match self.maps.find(name) {
+            Some(map) => Ok(map),
+            None => self.new_map(name),
+        }
     }
 
     /// The number of a map that the shard knows.

@@ -2,8 +2,9 @@
 //! embedded builder.
 //!
 //! Invariants:
-//! * C1: every field has exactly one key in `config/keys.rs`, every key one TOML key and one flag
-//!   of the same name; `node/tests/config_keys.rs` compares the three.
+//! * C1: every field but `maps`, which is tables of the file, has exactly one key in
+//!   `config/keys.rs`, every key one TOML key and one flag of the same name;
+//!   `node/tests/config_keys.rs` compares the three.
 //! * C2: a `Config` that passed [`Config::validate`] has every number within its limits in
 //!   `config/limits.rs`; whether this host can carry it is asked later, by [`crate::host`].
 //!
@@ -13,6 +14,7 @@ mod error;
 mod file;
 mod keys;
 mod limits;
+mod maps;
 mod nearest;
 mod value;
 
@@ -23,6 +25,8 @@ use jerboa_wire::event::EventKinds;
 pub use error::{ConfigError, Origin, ValueError};
 pub use keys::{KEYS, Key};
 pub use limits::{CONNECTIONS_DEFAULT, FRAME_OVERHEAD_BYTES};
+pub use maps::MapsConfig;
+pub(crate) use maps::nearest_setting;
 pub use value::{Cores, HugePages, LogFormat, LogLevel, WhenFull};
 
 /// Settings of one node.
@@ -89,6 +93,8 @@ pub struct Config {
     pub log_level: LogLevel,
     /// Shape of the log records on stderr.
     pub log_format: LogFormat,
+    /// Settings of maps. They can be changed at run time.
+    pub maps: MapsConfig,
 }
 
 impl Default for Config {
@@ -120,6 +126,7 @@ impl Default for Config {
             insecure: false,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
+            maps: MapsConfig::default(),
         }
     }
 }
@@ -146,7 +153,10 @@ impl Config {
         let Some(key) = keys::find(name) else {
             return Err(ConfigError::UnknownKey {
                 name: name.to_owned(),
-                nearest: nearest::nearest(name, KEYS.iter().map(|key| key.name)),
+                nearest: nearest::nearest(
+                    name,
+                    KEYS.iter().map(|key| key.name).chain([maps::TABLE]),
+                ),
                 origin: origin.clone(),
             });
         };
@@ -163,6 +173,7 @@ impl Config {
     pub fn to_toml(&self) -> String {
         KEYS.iter()
             .map(|key| format!("{} = {}\n", key.name, key.show(self)))
+            .chain([self.maps.to_toml()])
             .collect()
     }
 }

@@ -31,6 +31,7 @@ use crate::net::{self, Waker};
 use crate::worker::events::EventMask;
 use crate::worker::pubsub::SubscriptionLimits;
 use crate::worker::pubsub::directory::Directory;
+use crate::worker::settings::{SettingsStore, SettingsView};
 use crate::worker::shared::Shared;
 use crate::worker::stats::CoreStats;
 use crate::worker::{Links, Listeners, Worker, WorkerConfig, mailboxes};
@@ -403,10 +404,14 @@ async fn run_core(
         let _ = report.send(Err(error));
         Ok(())
     };
-    let shard = match Shard::new(&shard) {
+    let mut shard = match Shard::new(&shard) {
         Ok(shard) => shard,
         Err(source) => return failed(StartError::Memory { core, source }),
     };
+    if !SettingsView::default().take(&mut shard, &stopper.shared.settings) {
+        let limited_maps_max = shard.limited_maps_max();
+        return failed(StartError::MapSettings { limited_maps_max });
+    }
     let pages = shard.page_kind();
     let worker = match Worker::new(config, Arc::clone(&stopper.shared), shard, links, listeners) {
         Ok(worker) => worker,
@@ -454,6 +459,7 @@ fn share(config: &Config, plan: &Plan, topology: &Topology) -> Shared {
         stats: (0..cores).map(|_| CoreStats::default()).collect(),
         directory: Directory::new(cores),
         events: EventMask::new(config.events),
+        settings: SettingsStore::new(&config.maps, config.when_full, cores),
         connections: AtomicU32::new(0),
         connections_max: plan.connections_max,
         clients: AtomicU64::new(0),

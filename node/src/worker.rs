@@ -26,6 +26,7 @@ pub(crate) mod pubsub;
 mod replies;
 mod scan;
 mod session;
+pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod stats;
 mod turn;
@@ -56,6 +57,7 @@ use measure::Measures;
 use pubsub::{PubSub, SubscriptionLimits};
 pub(crate) use scan::core_of_cursor;
 use session::Session;
+use settings::SettingsView;
 use shared::Shared;
 use stats::Counts;
 use turn::Inputs;
@@ -127,6 +129,7 @@ pub(crate) struct Worker {
     /// Where the look for time-outs goes on.
     cursor: usize,
     locks: Locks,
+    settings: SettingsView,
     pubsub: PubSub,
     /// Kinds of events that the engine notes for.
     watched: EventKinds,
@@ -193,6 +196,7 @@ impl Worker {
             any_core_listeners,
             cursor: 0,
             locks: Locks::default(),
+            settings: SettingsView::default(),
             pubsub,
             watched: EventKinds::NONE,
             shard_busy: false,
@@ -268,6 +272,7 @@ impl Worker {
         }
         self.completions = completions;
         self.queue_ready();
+        self.refresh_settings();
         self.execute_inputs(now_ms);
         self.take_answers(now_ms);
         self.take_requests(now_ms);
@@ -281,6 +286,13 @@ impl Worker {
         self.counts.turns += 1;
         self.begin_drain_if_asked();
         Ok(Activity::Busy)
+    }
+
+    /// Takes over settings of maps that have changed.
+    #[inline]
+    fn refresh_settings(&mut self) {
+        self.settings
+            .refresh(&mut self.shard, &self.shared.settings);
     }
 
     /// How much unsent output blocks a session now: less when the core's sessions together hold

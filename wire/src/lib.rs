@@ -24,6 +24,7 @@ pub mod range;
 pub mod resp;
 pub mod routing;
 pub mod scan;
+pub mod settings;
 pub mod stats;
 pub mod status;
 pub mod value;

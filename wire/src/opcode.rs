@@ -206,6 +206,11 @@ opcodes! {
     Stats = 0x05, Connection, Parts::ARG, RequestFlags::NONE;
     /// Recounts what the serving core holds, in slices beside its work, or tells how far that is.
     Verify = 0x06, Connection, Parts::ARG, RequestFlags::NONE;
+    /// Tells the settings of a map, or with `arg` = 1 the defaults of all; see [`crate::settings`].
+    /// Reply: `value` = the text.
+    SettingsGet = 0x07, Connection, Parts::MAP.with(Parts::ARG), RequestFlags::NONE;
+    /// Changes settings of a map, or with `arg` = 1 the defaults of all. Reply as `SettingsGet`.
+    SettingsSet = 0x08, Connection, Parts::MAP.with(Parts::VALUE).with(Parts::ARG), RequestFlags::NONE;
     /// The keys that are used most now, at most `arg` of them. Reply: items in `value`;
     /// see [`crate::stats`].
     HotKeys = 0x09, Connection, Parts::ARG, RequestFlags::NONE;
@@ -217,7 +222,7 @@ opcodes! {
     /// The value of a key with its metadata. Reply: `value`, `version`, `arg` = expiry in Unix
     /// milliseconds (0: never); or `NotFound`.
     GetMeta = 0x11, Key, KEYED, RequestFlags::NONE;
-    /// Stores a value; without a TTL flag it never expires. `arg` as the TTL flag says. Reply: the
+    /// Stores a value; without a TTL flag it expires as its map's settings say. `arg` as the TTL flag says. Reply: the
     /// stored `version`; or `Exists` (asked for an absent key) or `NotFound` (asked for a present
     /// one). With `RETURN_OLD` also `value` and, as `arg`, the version of the entry that stood
     /// there (0: none did).
@@ -355,6 +360,7 @@ impl Opcode {
             | Self::Topology
             | Self::Stats
             | Self::Verify
+            | Self::SettingsGet
             | Self::HotKeys
             | Self::MapStats
             | Self::Get
@@ -371,6 +377,7 @@ impl Opcode {
             | Self::Subscribers
             | Self::Patterns => true,
             Self::Unknown
+            | Self::SettingsSet
             | Self::Put
             | Self::Delete
             | Self::Expire

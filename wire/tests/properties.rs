@@ -220,6 +220,8 @@ fn carries_value(opcode: Opcode, status: Status) -> bool {
             | Opcode::Ping
             | Opcode::Stats
             | Opcode::Verify
+            | Opcode::SettingsGet
+            | Opcode::SettingsSet
             | Opcode::RandomKey
             | Opcode::HotKeys
             | Opcode::MapStats

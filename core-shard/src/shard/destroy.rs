@@ -13,7 +13,6 @@ use crate::entry;
 use crate::error::ShardError;
 use crate::index::slot::Slot;
 use crate::index::{LAST, PartitionState, SlotPlace};
-use crate::limits::{MapLimits, SHARED_GROUP};
 use crate::map::{MapId, MapUsage};
 
 /// A bucket holds several entries, each of which may have to be removed.
@@ -45,11 +44,10 @@ impl Shard {
 
     /// Gives up the name and the number of a map, which another map may get from now on: nobody may
     /// have kept an [`Address`](crate::Address) of it. Refuses, with false, where the map has
-    /// entries or limits, or is the default one.
+    /// entries or other limits than new maps, or is the default one.
     pub fn forget_map(&mut self, map: MapId) -> bool {
-        let is_bare = *self.limits.of(map.0) == MapLimits::default()
-            && self.limits.group_of(map.0) == SHARED_GROUP;
-        let can_go = map != MapId::DEFAULT && is_bare && self.maps.knows(map);
+        let is_plain = *self.limits.of(map.0) == self.limits.of_new_maps;
+        let can_go = map != MapId::DEFAULT && is_plain && self.maps.knows(map);
         if !can_go || self.maps.usage[usize::from(map.0)] != MapUsage::default() {
             return false;
         }

@@ -51,7 +51,7 @@ impl Shard {
             return Err(ShardError::NoSuchMap);
         }
         let mut group = self.limits.group_of(map.0);
-        if limits.needs_group() && group == SHARED_GROUP {
+        if limits.is_limited() && group == SHARED_GROUP {
             group = self
                 .segments
                 .add_group()
@@ -68,6 +68,33 @@ impl Shard {
             .set(map.0, limits, group, self.versions.last_ms());
         self.limit_work.idle_walk_next_ms = 0;
         Ok(())
+    }
+
+    /// How many maps can have limits of keys or bytes or a policy of their own.
+    #[must_use]
+    pub fn limited_maps_max(&self) -> u32 {
+        self.segments.groups_max().saturating_sub(1) as u32
+    }
+
+    /// Sets what maps have that become known from now on.
+    pub fn set_limits_of_new_maps(&mut self, limits: MapLimits) {
+        self.limits.of_new_maps = limits;
+    }
+
+    /// Makes a map known.
+    #[cold]
+    pub(super) fn new_map(&mut self, name: &[u8]) -> Result<MapId, ShardError> {
+        let limits = self.limits.of_new_maps;
+        // A number that was another map's may have a group, of which there are few.
+        let groups = &self.limits;
+        self.maps
+            .prefer(|number| (groups.group_of(number) != SHARED_GROUP) == limits.is_limited());
+        let map = self.maps.find_or_add(name)?;
+        if let Err(error) = self.set_map_limits(map, limits) {
+            self.maps.forget(map);
+            return Err(error);
+        }
+        Ok(map)
     }
 
     /// What a map may hold in this shard.

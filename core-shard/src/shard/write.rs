@@ -47,6 +47,7 @@ impl Shard {
             (Expiry::At(time_ms), _) => storable(time_ms),
             (Expiry::Keep, Some(found)) => found.header.expires_ms,
             (Expiry::None, _) | (Expiry::Keep, None) => 0,
+            (Expiry::AsMap, _) => self.map_expiry(at.map.0, now_ms),
         };
         self.put_found(at, (key, value), expires_ms, found, now_ms)
             .map(|version| PutOutcome::Stored { version })
@@ -121,7 +122,14 @@ impl Shard {
         self.store(at, (key, copy), stamp, found, now_ms)
     }
 
-    /// Adds to a counter; a missing one is 0. The expiry is kept. The value is decimal text.
+    /// When an entry of a map expires whose write does not say; 0 = never.
+    fn map_expiry(&self, map: u16, now_ms: u64) -> u64 {
+        let ttl_ms = self.limits.of(map).ttl_ms;
+        ttl_ms.map_or(0, |ttl_ms| storable(now_ms.saturating_add(ttl_ms.max(1))))
+    }
+
+    /// Adds to a counter; a missing one is 0 and expires as its map says. The expiry is kept. The
+    /// value is decimal text.
     pub fn add(
         &mut self,
         at: Address,
@@ -134,7 +142,7 @@ impl Shard {
         let found = self.find_for_write(at, key, now_ms);
         let live = found.filter(|found| !found.header.deleted);
         let (old, expires_ms) = match live {
-            None => (0, 0),
+            None => (0, self.map_expiry(at.map.0, now_ms)),
             Some(found) => {
                 let text = self.value_of(found.start, &found.header).as_slice();
                 let old = text.and_then(parse_counter).ok_or(ShardError::NotANumber)?;

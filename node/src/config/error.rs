@@ -46,6 +46,14 @@ pub enum ValueError {
     CoreTwice(usize),
     /// A TOML array, table, date or float where a string, whole number or boolean belongs.
     NotAScalar,
+    /// Something else where a table of settings belongs.
+    NotATable,
+    /// No value of a map's setting; what is one.
+    NotASetting(&'static str),
+    /// A map's name beyond 255 bytes.
+    MapNameTooLong,
+    /// More tables of maps than this.
+    TooManyMaps(usize),
 }
 
 /// Why a configuration was refused.
@@ -141,6 +149,10 @@ impl Display for ValueError {
             Self::BackwardsRange(range) => write!(f, "the range {range} runs backwards"),
             Self::CoreTwice(cpu) => write!(f, "CPU {cpu} is listed twice"),
             Self::NotAScalar => f.write_str("expected a string, a whole number or a boolean"),
+            Self::NotATable => f.write_str("expected a table, as in [maps.orders]"),
+            Self::NotASetting(expected) => write!(f, "expected {expected}"),
+            Self::MapNameTooLong => f.write_str("the name of a map has at most 255 bytes"),
+            Self::TooManyMaps(most) => write!(f, "at most {most} maps can have settings"),
         }
     }
 }

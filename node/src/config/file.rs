@@ -1,11 +1,11 @@
-//! The TOML file: flat keys, each known, each a scalar.
+//! The TOML file: flat keys, each known, each a scalar; and the tables of maps.
 
 use std::fs;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, ConfigError, Origin, ValueError};
+use super::{Config, ConfigError, MapsConfig, Origin, ValueError, maps};
 
 /// A file above this is not a configuration of ours, whatever it is.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -45,6 +45,13 @@ impl Config {
         for (key, value) in entries {
             let origin = origin_at(key.span().start);
             let name: &str = key.get_ref();
+            if name == maps::TABLE {
+                let DeValue::Table(tables) = value.get_ref() else {
+                    return Err(maps::no_table(name, origin));
+                };
+                config.maps = MapsConfig::read(tables, &origin_at)?;
+                continue;
+            }
             // An unknown key is the more useful complaint, whatever stands behind it.
             let text = scalar(value.get_ref()).unwrap_or_default();
             let is_scalar = scalar(value.get_ref()).is_some();
@@ -74,7 +81,7 @@ fn read(path: &Path) -> std::io::Result<String> {
 }
 
 /// The text of a string, whole number or boolean.
-fn scalar(value: &DeValue<'_>) -> Option<String> {
+pub(super) fn scalar(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) => {

@@ -36,6 +36,11 @@ pub enum StartError {
     Wake(io::Error),
     /// The addresses do not make a topology, for instance because a port is out of range.
     Topology(TopologyError),
+    /// More maps have limits of their own than the memory of a core can keep apart.
+    MapSettings {
+        /// How many it can.
+        limited_maps_max: u32,
+    },
     /// A core ended while it started, without a word.
     CoreDied,
 }
@@ -51,6 +56,11 @@ impl fmt::Display for StartError {
             }
             Self::Wake(source) => write!(f, "no eventfd for waking cores: {source}"),
             Self::Topology(error) => write!(f, "the node's addresses are no topology: {error}"),
+            Self::MapSettings { limited_maps_max } => write!(
+                f,
+                "with this memory {limited_maps_max} maps can have keys_max, bytes_max or a \
+                 when_full of their own: limit fewer maps, or give the node more memory"
+            ),
             Self::CoreDied => f.write_str("a core died while it started; see the log"),
         }
     }
@@ -64,7 +74,7 @@ impl Error for StartError {
             Self::Memory { source, .. } => Some(source),
             Self::Wake(source) => Some(source),
             Self::Topology(error) => Some(error),
-            Self::Executor { .. } | Self::CoreDied => None,
+            Self::Executor { .. } | Self::MapSettings { .. } | Self::CoreDied => None,
         }
     }
 }

@@ -47,6 +47,21 @@ pub(super) fn execute_connection(
             }
             None => session.reply(|out| answering.status(request, Status::NotFound, out)),
         },
+        Opcode::SettingsGet | Opcode::SettingsSet => {
+            let (status, text) = shared.settings.execute(request);
+            let value = text.as_bytes();
+            session.reply(|out| {
+                encode(
+                    &Reply {
+                        status,
+                        value,
+                        ..ok
+                    },
+                    out,
+                    answering.crc,
+                );
+            });
+        }
         Opcode::Verify => {
             let (arg, text) = around.verification.ask(request.arg == 1, config.core);
             let value = text.as_bytes();

@@ -398,7 +398,7 @@ fn put_expiry(request: &Request<'_>, now_ms: u64) -> Expiry {
     if request.flags.contains(RequestFlags::KEEP_TTL) {
         return Expiry::Keep;
     }
-    expiry_of(request, now_ms).map_or(Expiry::None, Expiry::At)
+    expiry_of(request, now_ms).map_or(Expiry::AsMap, Expiry::At)
 }
 
 /// The point in time that a request's TTL flags and argument mean.

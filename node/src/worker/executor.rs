@@ -31,6 +31,7 @@ use super::measure::Measures;
 use super::pubsub::PubSub;
 use super::scan::ScanPlace;
 use super::session::Session;
+use super::settings::SettingsView;
 use super::shared::Shared;
 use super::stats::Counts;
 use super::turn::{Input, Progress};
@@ -82,6 +83,7 @@ pub(super) struct Executor<'w> {
     pub(super) shard: &'w mut Shard,
     pub(super) locks: &'w mut Locks,
     pub(super) verification: &'w mut Verification,
+    pub(super) settings: &'w mut SettingsView,
     pub(super) sessions: &'w mut [Option<Session>],
     pub(super) outbox: &'w mut Outbox,
     pub(super) pubsub: &'w mut PubSub,
@@ -391,6 +393,10 @@ impl Executor<'_> {
             verification: self.verification,
         };
         execute_connection(request, session, &mut around, answering);
+        if request.opcode == Opcode::SettingsSet {
+            // It holds for the next request already.
+            self.settings.refresh(self.shard, &self.shared.settings);
+        }
     }
 
     fn execute_many(

@@ -137,6 +137,7 @@ impl Worker {
                 };
                 self.forwards_sent = delivery.sent;
                 self.forwards = delivery.messages.into_iter();
+                self.refresh_settings();
             }
             while let Some(next) = self.forwards.as_slice().first() {
                 if let Message::Request(forward) = next
@@ -260,6 +261,7 @@ impl Worker {
         while let Some(map) = self.shard.next_vacant_map() {
             if !self.locks.has_lines_of(map) && self.shard.forget_map(map) {
                 self.measures.forget_map(map);
+                self.settings.room_was_made();
             }
         }
     }

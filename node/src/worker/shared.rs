@@ -12,6 +12,7 @@ use super::pubsub::directory::Directory;
 use jerboa_wire::stats::{HotKey, MAP_STATS_FROM, MAP_STATS_ITEMS_MAX, MAP_STATS_ONE, push_map};
 
 use super::measure::MapRow;
+use super::settings::SettingsStore;
 use super::stats::{self, CoreStats};
 
 /// The node as its cores see it.
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     /// Kinds of events that are on.
     pub(crate) events: EventMask,
+    /// Settings of maps.
+    pub(crate) settings: SettingsStore,
     pub(crate) connections: AtomicU32,
     pub(crate) connections_max: u32,
     /// Clients that spoke RESP so far.

@@ -352,6 +352,8 @@ const fn carries_value(opcode: Opcode) -> bool {
             | Opcode::Topology
             | Opcode::Stats
             | Opcode::Verify
+            | Opcode::SettingsGet
+            | Opcode::SettingsSet
             | Opcode::RandomKey
             | Opcode::HotKeys
             | Opcode::MapStats

@@ -12,6 +12,7 @@ use crate::multi::{self, Entries, Keys};
 use crate::opcode::{Kind, Opcode, Parts, Shape};
 use crate::range;
 use crate::scan;
+use crate::settings;
 use crate::stats::{HOT_KEYS_MAX, MAP_STATS_AFTER};
 
 /// A request, borrowed from the buffer that it was read from or is written from.
@@ -300,6 +301,7 @@ fn check_connection(request: &Request<'_>) -> Result<(), DecodeErrorKind> {
     let in_range = match request.opcode {
         Opcode::HotKeys => (1..=HOT_KEYS_MAX).contains(&arg),
         Opcode::MapStats => arg <= MAP_STATS_AFTER,
+        Opcode::SettingsGet | Opcode::SettingsSet => arg <= 1,
         _ => true,
     };
     if !in_range {
@@ -307,6 +309,7 @@ fn check_connection(request: &Request<'_>) -> Result<(), DecodeErrorKind> {
     }
     let fits = match request.opcode {
         Opcode::Ping => request.value.len() <= limits::PING_BYTES_MAX,
+        Opcode::SettingsSet => request.value.len() <= settings::TEXT_BYTES_MAX,
         Opcode::Hello => crate::hello::Hello::decode(request.value).is_some(),
         _ => true,
     };

@@ -12,6 +12,20 @@ pub(super) fn frames(found: &mut Found) {
         map: b"orders",
         ..Request::new(opcode)
     };
+    let get = whole(Opcode::SettingsGet);
+    found.request("SettingsGet", get, Crc::On);
+    let set = Request {
+        map: b"",
+        arg: 1,
+        value: b"ttl_ms 60000\nkeys_max none\n",
+        ..whole(Opcode::SettingsSet)
+    };
+    found.request("SettingsSet of the defaults", set, Crc::On);
+    let settings = Reply {
+        value: b"ttl_ms 60000 own\nidle_ms_max none node\nkeys_max none own\n",
+        ..Reply::new(Opcode::SettingsSet, Status::Ok, 9)
+    };
+    found.reply("SettingsSet", settings, Crc::On);
     for opcode in [Opcode::Destroy, Opcode::Size, Opcode::RandomKey] {
         found.request(opcode.name(), whole(opcode), Crc::On);
     }

@@ -64,7 +64,7 @@ impl Execution<'_> {
         }
         let (offset, end) = (request.arg as usize, end as usize);
         let (mut value, expiry) = match self.shard.get(at, request.key, self.now_ms) {
-            None => (Vec::with_capacity(end), Expiry::None),
+            None => (Vec::with_capacity(end), Expiry::AsMap),
             Some(entry) => (entry.value.to_vec(), kept(entry.expires_at_ms)),
         };
         value.resize(bytes.max(end), 0);

@@ -58,7 +58,7 @@ impl Execution<'_> {
     pub(super) fn append(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
         let limit = self.answering.value_bytes_max as usize;
         let (mut value, expiry) = match self.shard.get(at, request.key, self.now_ms) {
-            None => (Vec::new(), Expiry::None),
+            None => (Vec::new(), Expiry::AsMap),
             Some(entry) if entry.value.len() + request.value.len() > limit => {
                 return self.answering.head(request, Status::ValueTooLarge);
             }
@@ -77,7 +77,7 @@ impl Execution<'_> {
 
     pub(super) fn count_float(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
         let (old, expiry) = match self.shard.get(at, request.key, self.now_ms) {
-            None => (Some(0.0), Expiry::None),
+            None => (Some(0.0), Expiry::AsMap),
             Some(entry) => (parse(&entry.value), kept(entry.expires_at_ms)),
         };
         let Some(old) = old else {

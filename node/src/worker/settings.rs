@@ -1,0 +1,241 @@
+//! Settings of maps: kept once for the node, taken over by each core before it executes anything
+//! that came after the change.
+//!
+//! A change is checked and stored by whichever core reads the request; storing makes it hold for
+//! all cores at once, because each looks at the number of changes before it executes what it has
+//! received, and whoever knows of the change sends later. So all cores take it or none does.
+//!
+//! A core's share of a limit is the limit divided by the number of cores, rounded up.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jerboa_core_shard::{FullPolicy, MapLimits, Shard};
+use jerboa_wire::limits::MAP_NAME_BYTES_MAX;
+use jerboa_wire::settings::{EffectiveSettings, MapSettings, SettingError, WhenFull};
+use jerboa_wire::{Opcode, Request, Status};
+use tracing::{info, warn};
+
+use crate::config::{self, MapsConfig, nearest_setting};
+
+/// Maps with settings of their own, at most.
+const NAMED_MAPS_MAX: usize = 1024;
+/// The `arg` of a request about the defaults.
+const OF_DEFAULTS: u64 = 1;
+
+/// What was set.
+#[derive(Clone, Debug, Default)]
+struct All {
+    defaults: MapSettings,
+    named: BTreeMap<Box<[u8]>, MapSettings>,
+}
+
+/// The settings of all maps of a node.
+#[derive(Debug)]
+pub(crate) struct SettingsStore {
+    /// Changes so far.
+    changes: AtomicU64,
+    all: Mutex<Arc<All>>,
+    when_full: WhenFull,
+    cores: u64,
+    /// Maps that each core can limit, at most.
+    limited_maps_max: AtomicU32,
+}
+
+/// Why a change was refused.
+#[derive(Debug)]
+struct Refusal {
+    status: Status,
+    text: String,
+}
+
+impl SettingsStore {
+    pub(crate) fn new(config: &MapsConfig, when_full: config::WhenFull, cores: u16) -> Self {
+        let named = config.named.iter();
+        let all = All {
+            defaults: config.defaults,
+            named: named
+                .map(|(name, settings)| (name.as_bytes().into(), *settings))
+                .collect(),
+        };
+        Self {
+            changes: AtomicU64::new(1),
+            all: Mutex::new(Arc::new(all)),
+            when_full: match when_full {
+                config::WhenFull::Evict => WhenFull::Evict,
+                config::WhenFull::Refuse => WhenFull::Refuse,
+            },
+            cores: cores.into(),
+            limited_maps_max: AtomicU32::new(u32::MAX),
+        }
+    }
+
+    fn all(&self) -> Arc<All> {
+        Arc::clone(&self.all.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Executes SettingsGet or SettingsSet: the status and the text of the reply.
+    pub(super) fn execute(&self, request: &Request<'_>) -> (Status, String) {
+        if request.arg == OF_DEFAULTS && !request.map.is_empty() {
+            let text = "the defaults are no map's: leave its name empty".to_owned();
+            return (Status::InvalidArgument, text);
+        }
+        if request.opcode == Opcode::SettingsSet
+            && let Err(Refusal { status, text }) = self.change(request)
+        {
+            return (status, text);
+        }
+        let all = self.all();
+        let nothing = MapSettings::default();
+        let text = if request.arg == OF_DEFAULTS {
+            all.defaults.report(&nothing, self.when_full)
+        } else {
+            let own = all.named.get(request.map).unwrap_or(&nothing);
+            own.report(&all.defaults, self.when_full)
+        };
+        (Status::Ok, text)
+    }
+
+    fn change(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        let mut current = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = All::clone(&current);
+        if request.arg == OF_DEFAULTS {
+            all.defaults.apply(request.value)?;
+        } else {
+            let own = all.named.entry(request.map.into()).or_default();
+            own.apply(request.value)?;
+            if *own == MapSettings::default() {
+                all.named.remove(request.map);
+            }
+        }
+        self.check(&all)?;
+        *current = Arc::new(all);
+        self.changes.fetch_add(1, Ordering::Release);
+        info!(
+            map = %request.map.escape_ascii(),
+            defaults = request.arg == OF_DEFAULTS,
+            settings = %request.value.escape_ascii(),
+            "settings changed"
+        );
+        Ok(())
+    }
+
+    /// Whether every core can take these.
+    fn check(&self, all: &All) -> Result<(), Refusal> {
+        let limited = all.named.values().filter(|own| {
+            let limits = self.limits(&own.over(&all.defaults));
+            limits.is_limited()
+        });
+        let most = self.limited_maps_max.load(Ordering::Relaxed) as usize;
+        let (named, limited) = (all.named.len(), limited.count());
+        if named > NAMED_MAPS_MAX || limited > most {
+            return Err(Refusal {
+                status: Status::TooManyMaps,
+                text: format!(
+                    "{named} maps would have settings and {limited} limits of their own: at most \
+                     {NAMED_MAPS_MAX} and {most} can"
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    /// One core's share of what holds for a map.
+    fn limits(&self, holds: &EffectiveSettings) -> MapLimits {
+        let share = |all: u64| all.div_ceil(self.cores.max(1));
+        let when_full = holds.when_full.filter(|policy| *policy != self.when_full);
+        MapLimits {
+            keys_max: holds.keys_max.map(share),
+            bytes_max: holds.bytes_max.map(share),
+            idle_ms_max: holds.idle_ms_max,
+            full_policy: when_full.map(|policy| match policy {
+                WhenFull::Evict => FullPolicy::Evict,
+                WhenFull::Refuse => FullPolicy::Refuse,
+            }),
+            ttl_ms: holds.ttl_ms,
+        }
+    }
+}
+
+impl From<SettingError> for Refusal {
+    fn from(error: SettingError) -> Self {
+        let status = match error {
+            SettingError::NotALine => Status::MalformedPayload,
+            SettingError::UnknownName(_) | SettingError::BadValue { .. } => Status::InvalidArgument,
+        };
+        let mut text = error.to_string();
+        if let SettingError::UnknownName(name) = &error
+            && let Some(known) = nearest_setting(name)
+        {
+            text = format!("unknown setting; did you mean `{known}`?");
+        }
+        text.truncate(text.floor_char_boundary(jerboa_wire::limits::ERROR_TEXT_BYTES_MAX));
+        Self { status, text }
+    }
+}
+
+/// How far a core has taken over the settings.
+#[derive(Debug, Default)]
+pub(crate) struct SettingsView {
+    changes: u64,
+    /// Maps for which there was no room.
+    refused: usize,
+}
+
+impl SettingsView {
+    /// Takes over what has changed. To be called before anything is executed.
+    #[inline]
+    pub(super) fn refresh(&mut self, shard: &mut Shard, store: &SettingsStore) {
+        let changes = store.changes.load(Ordering::Acquire);
+        if changes != self.changes {
+            self.changes = changes;
+            self.take(shard, store);
+        }
+    }
+
+    /// Takes over everything; whether there was room for it.
+    #[cold]
+    pub(crate) fn take(&mut self, shard: &mut Shard, store: &SettingsStore) -> bool {
+        let can_limit = shard.limited_maps_max();
+        store
+            .limited_maps_max
+            .fetch_min(can_limit, Ordering::Relaxed);
+        let all = store.all();
+        let nothing = MapSettings::default();
+        let of_new_maps = store.limits(&nothing.over(&all.defaults));
+        self.refused = 0;
+        shard.set_limits_of_new_maps(MapLimits::default());
+        // A map that nobody wrote to is made known, so that its first entry finds its limits.
+        for name in all.named.keys() {
+            debug_assert!(name.len() <= MAP_NAME_BYTES_MAX);
+            self.refused += usize::from(shard.map_id(name).is_err());
+        }
+        shard.set_limits_of_new_maps(of_new_maps);
+        for map in shard.map_ids() {
+            let Some(name) = shard.map_name(map) else {
+                continue;
+            };
+            let own = all.named.get(name).unwrap_or(&nothing);
+            let limits = store.limits(&own.over(&all.defaults));
+            if shard.map_limits(map) != limits {
+                self.refused += usize::from(shard.set_map_limits(map, limits).is_err());
+            }
+        }
+        if self.refused > 0 {
+            warn!(
+                maps = self.refused,
+                limited_maps_max = can_limit,
+                "there is no room for the settings of some maps"
+            );
+        }
+        self.refused == 0
+    }
+
+    /// A map was forgotten: there may be room for what found none.
+    pub(super) fn room_was_made(&mut self) {
+        if self.refused > 0 {
+            self.changes = 0;
+        }
+    }
+}
