@@ -291,8 +291,8 @@ impl Worker {
     /// Takes over settings of maps that have changed.
     #[inline]
     fn refresh_settings(&mut self) {
-        self.settings
-            .refresh(&mut self.shard, &self.shared.settings);
+        let store = &self.shared.settings;
+        self.settings.refresh(&mut self.shard, store);
     }
 
     /// How much unsent output blocks a session now: less when the core's sessions together hold

@@ -5,9 +5,12 @@
 use std::net::IpAddr;
 
 use jerboa_wire::event::EventKinds;
+use jerboa_wire::settings::MapSettings;
 
 use super::{Node, StartError};
-use crate::config::{Config, ConfigError, Cores, HugePages, LogFormat, LogLevel, Origin, WhenFull};
+use crate::config::{
+    Config, ConfigError, Cores, HugePages, LogFormat, LogLevel, MapsConfig, Origin, WhenFull,
+};
 
 /// Settings of a node that is about to start; see [`Node::builder`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,6 +106,8 @@ setters! {
     log_level(LogLevel);
     /// See [`Config::log_format`]; as [`Builder::log_level`].
     log_format(LogFormat);
+    /// See [`Config::maps`]; [`Builder::map`] adds one map.
+    maps(MapsConfig);
 }
 
 impl Builder {
@@ -110,6 +115,13 @@ impl Builder {
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Gives one map settings of its own; those that it lacks are the defaults'.
+    #[must_use]
+    pub fn map(mut self, name: &str, settings: MapSettings) -> Self {
+        self.config.maps.named.insert(name.to_owned(), settings);
         self
     }
 

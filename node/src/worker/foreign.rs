@@ -96,6 +96,7 @@ impl Worker {
                 break;
             }
             left = left.saturating_sub(operations);
+            self.refresh_settings();
             self.serve_calls(calls, now_ms);
         }
         // Behind the calls: a call that is told to be gone was put in before.
@@ -232,6 +233,18 @@ impl Worker {
                 encode(&Reply { value, ..ok }, replies, Crc::Off);
             }
             Opcode::Hello => answering.status(&request, Status::UnknownOpcode, replies),
+            Opcode::SettingsGet | Opcode::SettingsSet => {
+                let (status, text) = self.shared.settings.execute(&request);
+                let value = text.as_bytes();
+                let reply = Reply {
+                    status,
+                    value,
+                    ..ok
+                };
+                encode(&reply, replies, Crc::Off);
+                // It holds for the next operation already.
+                self.refresh_settings();
+            }
             Opcode::Verify => {
                 let again = request.arg == 1;
                 let (arg, text) = self.verification.ask(again, self.config.core);
