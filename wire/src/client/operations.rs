@@ -53,7 +53,8 @@ macro_rules! operations {
             ) -> Swap<Versioned<V>>;
 
             /// Stores a value if the key has exactly the expected one, else tells what is there.
-            /// With [`Expiry::Never`] the new entry never expires, whatever the old one did.
+            /// With [`Expiry::Never`] the new entry expires as its map's settings say, whatever the
+            /// old one did.
             /// Both values travel together: for larger ones compare versions.
             fn compare_and_swap<V: Decode>(
                 key: impl AsRef<[u8]>,

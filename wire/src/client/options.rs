@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 /// When an entry expires.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Expiry {
-    /// Never.
+    /// Never; for a write: as its map's settings say, and never where they say nothing.
     #[default]
     Never,
     /// After this time, counted by the node from when it stores; in whole milliseconds, rounded
