@@ -15,10 +15,14 @@ mod batch;
 mod door;
 mod job;
 mod link;
+mod listener;
 mod pending;
 mod slot;
+mod subscriber;
 
 pub use link::Embedded;
+pub use listener::{Ended, Message};
+pub use subscriber::Subscriber;
 
 /// A map of a node in this process: usable from any thread and under any executor, and
 /// [`jerboa_wire::client::DMap::blocking`] for those who have none.
@@ -29,5 +33,7 @@ pub type BlockingDMap = jerboa_wire::client::blocking::DMap<Embedded>;
 
 pub(crate) use door::{Door, Given, Inlet, Notice};
 pub(crate) use job::{Ending, Job};
+pub(crate) use listener::{Listener, Published, Pushed};
 pub(crate) use pending::{given, is_core_thread, mark_core_thread};
 pub(crate) use slot::Call;
+pub(crate) use subscriber::Listening;

@@ -9,7 +9,7 @@ pub mod node;
 mod resp;
 mod worker;
 
-pub use embedded::{BlockingDMap, DMap};
+pub use embedded::{BlockingDMap, DMap, Subscriber};
 pub use node::Node;
 
 /// What the operations of a map take and answer.

@@ -25,7 +25,9 @@ pub use error::{NodeError, StartError};
 use shutdown::Joining;
 
 use crate::config::{Config, HugePages, WhenFull};
-use crate::embedded::{DMap, Door, Embedded, Inlet, is_core_thread, mark_core_thread};
+use crate::embedded::{
+    DMap, Door, Embedded, Inlet, Listening, Subscriber, is_core_thread, mark_core_thread,
+};
 use crate::host::{self, HostError, Plan};
 use crate::net::{self, Waker};
 use crate::worker::events::EventMask;
@@ -67,6 +69,7 @@ impl Stopper {
     /// Tells the cores to drain and end; returns at once.
     pub fn stop(&self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
+        self.shared.listeners.close();
         for waker in self.wakers.iter() {
             waker.wake();
         }
@@ -209,6 +212,13 @@ impl Node {
     #[must_use]
     pub fn dmap(&self, name: impl AsRef<[u8]>) -> DMap {
         DMap::new(self.embedded.clone(), name)
+    }
+
+    /// A subscriber to channels and patterns, for any thread of this process. Publishing, and what
+    /// there is to know about channels, is at [`Node::embedded`].
+    #[must_use]
+    pub fn subscriber(&self) -> Subscriber {
+        self.embedded.subscriber()
     }
 
     /// Stops the node: what is under way is answered, memory and threads are given back. Calls that
@@ -458,6 +468,8 @@ fn share(config: &Config, plan: &Plan, topology: &Topology) -> Shared {
         topology: encoded,
         stats: (0..cores).map(|_| CoreStats::default()).collect(),
         directory: Directory::new(cores),
+        listeners: Listening::default(),
+        subscriber_bytes_max: config.subscriber_bytes_max,
         events: EventMask::new(config.events),
         settings: SettingsStore::new(&config.maps, config.when_full, cores),
         connections: AtomicU32::new(0),

@@ -7,6 +7,8 @@
 #[path = "pubsub/client.rs"]
 mod client;
 mod common;
+#[path = "pubsub/embedded.rs"]
+mod embedded;
 #[path = "pubsub/events.rs"]
 mod events;
 #[path = "pubsub/slow.rs"]

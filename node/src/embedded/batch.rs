@@ -2,8 +2,8 @@
 //! the order of the operations.
 //!
 //! Operations of one core stay in their order. One that may wait for a lock travels alone, so that
-//! it keeps nobody else's answer waiting. One that every core executes goes to all of them behind
-//! what was asked before it.
+//! it keeps nobody else's answer waiting. One that every core executes, or every core with receivers
+//! of a message, goes to all of them behind what was asked before it.
 
 use std::sync::Arc;
 
@@ -91,7 +91,11 @@ impl<'a> Batch<'a> {
             batch.answers.push(Err(Error::UnexpectedReply));
             match node.destination(&operation) {
                 Ok(Destination::Core(core)) => batch.add(core, operation, place),
-                Ok(Destination::Everywhere) => batch.spread(&operation, place),
+                Ok(Destination::Everywhere) => {
+                    let all: Vec<u16> = (0..node.cores()).collect();
+                    batch.spread(&operation, place, &all);
+                }
+                Ok(Destination::Receivers(cores)) => batch.spread(&operation, place, &cores),
                 Ok(Destination::Here(response)) => batch.answers[place] = Ok(response),
                 Err(error) => batch.answers[place] = Err(error),
             }
@@ -117,18 +121,18 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn spread(&mut self, operation: &Operation, place: usize) {
+    /// Sends an operation to several cores, whose answers make one.
+    fn spread(&mut self, operation: &Operation, place: usize, cores: &[u16]) {
         self.close_all();
         let head = Reply::new(operation.opcode(), Status::Ok, 0);
-        let cores = self.node.cores();
         let max = self.node.value_bytes_max();
-        let gather = Gather::everywhere(head, Crc::Off, max, usize::from(cores));
+        let gather = Gather::everywhere(head, Crc::Off, max, cores.len());
         self.gathers.push((place, gather));
-        for core in 0..cores {
+        for (part, core) in (0u16..).zip(cores) {
             let mut open = Open::new();
             open.add(operation.clone(), place);
-            open.marks.part = Some((self.gathers.len() - 1, core));
-            self.open[usize::from(core)] = Some(open);
+            open.marks.part = Some((self.gathers.len() - 1, part));
+            self.open[usize::from(*core)] = Some(open);
         }
         self.close_all();
     }

@@ -41,6 +41,8 @@ pub(crate) struct Door {
 pub(crate) enum Notice {
     /// The job of this ticket waits in line for nobody any more.
     Gone(u64),
+    /// A subscriber is no more.
+    Left(u64),
     /// A lock came to a caller that is no more.
     Returned(Given),
 }

@@ -27,6 +27,8 @@ pub(crate) struct Job {
     pub(crate) replies: Vec<u8>,
     /// Names a job that may wait in line for a lock; else 0.
     pub(crate) ticket: u64,
+    /// The subscriber whose subscriptions it changes; else 0.
+    pub(crate) subscriber: u64,
     pub(crate) ending: Ending,
 }
 
@@ -52,6 +54,7 @@ impl Job {
         self.replies.clear();
         self.replies.shrink_to(KEPT_BYTES);
         self.ticket = 0;
+        self.subscriber = 0;
         self.ending = Ending::Untouched;
     }
 

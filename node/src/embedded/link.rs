@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jerboa_wire::channel::{is_reserved, push_subscribers};
 use jerboa_wire::client::{
     BlockingTransport, Error, Operation, Outcome, Response, Route, Transport,
 };
+use jerboa_wire::event::EventSwitch;
+use jerboa_wire::opcode::Kind;
 use jerboa_wire::routing::{Table, Topology, partition};
-use jerboa_wire::{Opcode, Request, Status};
+use jerboa_wire::{Opcode, Request, Status, multi};
 
 use super::batch::Batch;
-use super::door::{Door, Refusal};
+use super::door::{Door, Notice, Refusal};
 use super::job::{Ending, Job, ended, unanswered};
 use super::pending::{Finished, Limit, Pending, fresh, is_core_thread};
 use super::slot::{Call, Slot};
@@ -52,6 +55,8 @@ pub(super) enum Destination {
     Core(u16),
     /// All cores together.
     Everywhere,
+    /// Those that may have receivers for a message.
+    Receivers(Vec<u16>),
     /// This thread, at once.
     Here(Response),
 }
@@ -104,7 +109,9 @@ impl Embedded {
                 Ok(pending) => answer_of(pending.await),
                 Err(refused) => refused.answer(),
             },
-            Destination::Everywhere => only(self.call_all(vec![operation]).await),
+            Destination::Everywhere | Destination::Receivers(_) => {
+                only(self.call_all(vec![operation]).await)
+            }
         }
     }
 
@@ -117,7 +124,9 @@ impl Embedded {
         let core = match self.node.destination(&operation)? {
             Destination::Here(response) => return Ok(response),
             Destination::Core(core) => core,
-            Destination::Everywhere => return only(self.call_all_blocking(vec![operation])),
+            Destination::Everywhere | Destination::Receivers(_) => {
+                return only(self.call_all_blocking(vec![operation]));
+            }
         };
         refuse_on_core_thread()?;
         let (opcode, limit) = (operation.opcode(), self.timeout + operation.wait());
@@ -128,6 +137,53 @@ impl Embedded {
             },
             Err(refused) => refused.answer(),
         }
+    }
+
+    /// Executes an operation of a subscriber on its core.
+    pub(super) async fn call_as(
+        &self,
+        core: u16,
+        operation: Operation,
+        subscriber: u64,
+    ) -> Result<Response, Error> {
+        match self.node.send_as(core, operation, subscriber) {
+            Ok(pending) => answer_of(pending.await),
+            Err(refused) => refused.answer(),
+        }
+    }
+
+    /// As [`Embedded::call_as`]; blocks the calling thread meanwhile.
+    pub(super) fn call_as_blocking(
+        &self,
+        core: u16,
+        operation: Operation,
+        subscriber: u64,
+    ) -> Result<Response, Error> {
+        refuse_on_core_thread()?;
+        let opcode = operation.opcode();
+        match self.node.send_as(core, operation, subscriber) {
+            Ok(pending) => match pending.wait(self.node.spin, Limit::new(self.timeout)) {
+                Ok(finished) => answer_of(Some(finished)),
+                Err(_) => Err(timed_out(opcode)),
+            },
+            Err(refused) => refused.answer(),
+        }
+    }
+
+    /// The id of a new subscriber and the core that it is to be on.
+    pub(super) fn new_subscriber(&self) -> (u64, u16) {
+        let id = self.node.tickets.fetch_add(1, Ordering::Relaxed);
+        (id, (id % u64::from(self.node.cores())) as u16)
+    }
+
+    /// Tells a core something that is not answered.
+    pub(super) fn tell(&self, core: u16, notice: Notice) {
+        self.node.doors[usize::from(core)].tell(notice);
+    }
+
+    /// What the node's cores share.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.node.shared
     }
 
     /// Executes many operations; their answers in their order. Those of one core are executed in
@@ -214,6 +270,9 @@ impl Inner {
         if let Some(response) = self.tell(&request) {
             return Ok(Destination::Here(response));
         }
+        if request.opcode == Opcode::Publish {
+            return Ok(self.receivers(request.key));
+        }
         Ok(match (request.opcode, operation.route()) {
             (opcode, _) if opcode.is_everywhere() => Destination::Everywhere,
             (Opcode::Scan, _) => Destination::Core(core_of_cursor(request.arg, &self.shared)),
@@ -223,6 +282,67 @@ impl Inner {
             }
             (_, Route::Any) => Destination::Core(0),
         })
+    }
+
+    /// Answers what is asked about channels, but for what a subscriber asks.
+    fn tell_of_channels(&self, request: &Request<'_>) -> Option<Response> {
+        let ok = told(Status::Ok, &[]);
+        let directory = &self.shared.directory;
+        Some(match request.opcode {
+            Opcode::Patterns => Response {
+                arg: directory.patterns(),
+                ..ok
+            },
+            Opcode::Events => {
+                // What is no switch was refused.
+                let switch = EventSwitch::decode(request.arg).unwrap_or_default();
+                Response {
+                    arg: self.shared.events.switch(switch).bits().into(),
+                    ..ok
+                }
+            }
+            Opcode::Subscribers => {
+                let mut value = Vec::new();
+                for name in request.keys() {
+                    push_subscribers(&mut value, directory.subscribers(name));
+                }
+                Response {
+                    count: request.count,
+                    value,
+                    ..ok
+                }
+            }
+            Opcode::Channels => match directory.page_for(request) {
+                Some(page) => {
+                    let mut value = Vec::new();
+                    let pushed = page
+                        .names
+                        .iter()
+                        .filter(|name| multi::push_key(&mut value, name));
+                    let count = pushed.count() as u32;
+                    Response {
+                        arg: page.cursor,
+                        count,
+                        value,
+                        ..ok
+                    }
+                }
+                None => told(Status::MalformedPayload, &[]),
+            },
+            _ => return None,
+        })
+    }
+
+    /// Where a message goes.
+    fn receivers(&self, channel: &[u8]) -> Destination {
+        if is_reserved(channel) {
+            return Destination::Here(told(Status::ReservedChannel, &[]));
+        }
+        let cores = self.shared.directory.cores(channel);
+        if cores.is_empty() {
+            return Destination::Here(told(Status::Ok, &[]));
+        }
+        Destination::Receivers(cores)
     }
 
     /// Answers what the node can tell without a core: what all of them have published.
@@ -242,8 +362,22 @@ impl Inner {
                 },
                 None => told(Status::NotFound, &[]),
             },
+            opcode if opcode.shape().kind == Kind::Channel => self.tell_of_channels(request)?,
             _ => return None,
         })
+    }
+
+    /// Sends what a subscriber asks of its core.
+    fn send_as(
+        &self,
+        core: u16,
+        operation: Operation,
+        subscriber: u64,
+    ) -> Result<Pending<'_>, Refused> {
+        let (mut job, slot) = fresh();
+        job.operations.push(operation);
+        job.subscriber = subscriber;
+        self.send(core, job, slot, false)
     }
 
     fn send_one(&self, core: u16, operation: Operation) -> Result<Pending<'_>, Refused> {

@@ -166,22 +166,28 @@ impl<'a> Pending<'a> {
         {
             return Ok(self.finish(job));
         }
-        let park = |waker: &Waker| {
-            loop {
-                if let Some(job) = slot.take_or_wait(waker) {
-                    return Some(job);
-                }
-                if !limit.park() {
-                    return None;
-                }
-            }
-        };
-        // A thread that is ending has no waker of its own any more; another does as well.
-        let job = THIS_THREAD
-            .try_with(park)
-            .unwrap_or_else(|_| park(&Waker::from(Arc::new(Unpark(thread::current())))));
+        let job = park_until(limit, |waker| slot.take_or_wait(waker));
         job.map(|job| self.finish(job)).ok_or(TimedOut)
     }
+}
+
+/// Parks the calling thread until `look`, which is given the thread's waker, finds something; `None`
+/// if the time is over before.
+pub(super) fn park_until<T>(limit: Limit, look: impl Fn(&Waker) -> Option<T>) -> Option<T> {
+    let park = |waker: &Waker| {
+        loop {
+            if let Some(found) = look(waker) {
+                return Some(found);
+            }
+            if !limit.park() {
+                return None;
+            }
+        }
+    };
+    // A thread that is ending has no waker of its own any more; another does as well.
+    THIS_THREAD
+        .try_with(park)
+        .unwrap_or_else(|_| park(&Waker::from(Arc::new(Unpark(thread::current())))))
 }
 
 /// Looks at the slot for so long; whether the job is back.

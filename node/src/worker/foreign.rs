@@ -80,7 +80,7 @@ impl Worker {
         }
         self.foreign.taken = Instant::now();
         let mut left = CALLS_PER_TURN;
-        while left > 0 {
+        while left > 0 && self.pubsub.may_publish() {
             let mut calls = ArrayVec::<Call, BATCH>::new();
             let mut operations = 0;
             while !calls.is_full()
@@ -110,6 +110,7 @@ impl Worker {
             Notice::Gone(ticket) => {
                 self.leave_lines(Connection::of(&return_address(ticket)), now_ms);
             }
+            Notice::Left(subscriber) => self.forget_listener(subscriber),
             Notice::Returned(given) => self.take_back(&self.grant(given), now_ms),
         }
     }
@@ -152,6 +153,7 @@ impl Worker {
             operations,
             replies,
             ticket,
+            subscriber,
             ..
         } = job;
         let mut order = Order::InTurn;
@@ -161,7 +163,12 @@ impl Worker {
             }
             let place = places[*at].take();
             *at += 1;
-            order = self.serve_operation(operation, place, *ticket, now_ms, replies);
+            order = if operation.opcode().shape().kind == Kind::Channel {
+                self.serve_channel_operation(operation, *subscriber, replies);
+                Order::InTurn
+            } else {
+                self.serve_operation(operation, place, *ticket, now_ms, replies)
+            };
             if operation.opcode().is_everywhere() {
                 // It may have done away with a map whose number was looked up already.
                 places[*at..].fill(None);
@@ -205,6 +212,29 @@ impl Worker {
         }
     }
 
+    fn serve_channel_operation(
+        &mut self,
+        operation: &Operation,
+        subscriber: u64,
+        replies: &mut Vec<u8>,
+    ) {
+        self.counts.ops += 1;
+        self.counts.called += 1;
+        let request = operation.request();
+        let answering = self.answering_calls();
+        self.serve_channel(&request, subscriber, &answering, replies);
+        self.measures.note(request.opcode, None, self.foreign.taken);
+    }
+
+    fn answering_calls(&self) -> Answering {
+        Answering {
+            crc: Crc::Off,
+            epoch: self.shared.epoch,
+            stale: false,
+            value_bytes_max: self.config.value_bytes_max,
+        }
+    }
+
     fn serve_operation(
         &mut self,
         operation: &Operation,
@@ -216,12 +246,7 @@ impl Worker {
         self.counts.ops += 1;
         self.counts.called += 1;
         let request = operation.request();
-        let answering = Answering {
-            crc: Crc::Off,
-            epoch: self.shared.epoch,
-            stale: false,
-            value_bytes_max: self.config.value_bytes_max,
-        };
+        let answering = self.answering_calls();
         let ok = answering.head(&request, Status::Ok);
         if matches!(request.opcode.shape().kind, Kind::Connection) {
             self.measures.note(request.opcode, None, self.foreign.taken);

@@ -16,15 +16,18 @@
 
 pub(crate) mod directory;
 mod execute;
+mod foreign;
 mod hand_over;
 mod registry;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
-use jerboa_wire::Status;
+use jerboa_wire::{Request, Status};
 
 use super::Worker;
 use super::session::Session;
+use crate::embedded::Listener;
 use crate::net::SocketId;
 use directory::Directory;
 pub(super) use hand_over::Desk;
@@ -51,8 +54,10 @@ pub(super) struct PubSub {
     registry: Registry,
     /// Connections that have messages to be sent.
     pushes: VecDeque<SocketId>,
-    /// Connections that are too slow, to be cut off.
-    slow: Vec<SocketId>,
+    /// Subscribers that are too slow, to be cut off.
+    slow: Vec<Subscriber>,
+    /// Subscribers in this process, by id.
+    listeners: HashMap<u64, Arc<Listener>>,
     /// Copies handed over in this turn.
     spent: u64,
 }
@@ -65,13 +70,14 @@ impl PubSub {
             registry: Registry::default(),
             pushes: VecDeque::new(),
             slow: Vec::new(),
+            listeners: HashMap::new(),
             spent: 0,
         }
     }
 
     /// Whether there is something to do before the next event.
     pub(super) fn has_work(&self) -> bool {
-        !self.pushes.is_empty()
+        !self.pushes.is_empty() || !self.slow.is_empty()
     }
 
     /// Whether this turn may hand over one more publish.
@@ -135,6 +141,53 @@ impl PubSub {
         removed != Removed::Nothing
     }
 
+    /// Subscribes to all names of a request or to none. Returns how many subscriptions there are.
+    ///
+    /// # Errors
+    /// As many subscriptions as may be; nothing is changed.
+    fn subscribe_all(
+        &mut self,
+        subscriber: Subscriber,
+        topic: Topic,
+        request: &Request<'_>,
+        directory: &Directory,
+    ) -> Result<u64, Status> {
+        let mut added = Vec::new();
+        for name in request.keys() {
+            match self.subscribe(subscriber, topic, name, directory) {
+                Ok(true) => added.push(name),
+                Ok(false) => {}
+                Err(status) => {
+                    for name in added {
+                        self.unsubscribe(subscriber, topic, name, directory);
+                    }
+                    return Err(status);
+                }
+            }
+        }
+        Ok(self.count(subscriber) as u64)
+    }
+
+    /// Unsubscribes from the names of a request, or from all. Returns how many subscriptions are
+    /// left.
+    fn unsubscribe_all(
+        &mut self,
+        subscriber: Subscriber,
+        topic: Topic,
+        request: &Request<'_>,
+        directory: &Directory,
+    ) -> u64 {
+        if request.count == 0 {
+            for name in self.names(subscriber, topic) {
+                self.unsubscribe(subscriber, topic, &name, directory);
+            }
+        }
+        for name in request.keys() {
+            self.unsubscribe(subscriber, topic, name, directory);
+        }
+        self.count(subscriber) as u64
+    }
+
     /// Ends all subscriptions of a subscriber.
     pub(super) fn leave(&mut self, subscriber: Subscriber, directory: &Directory) {
         for topic in [Topic::Channel, Topic::Pattern] {
@@ -195,8 +248,12 @@ impl Worker {
     /// slow.
     pub(super) fn push_messages(&mut self, now_ms: u64) {
         self.pubsub.spent = 0;
-        for socket in std::mem::take(&mut self.pubsub.slow) {
-            self.cut_off(socket);
+        for subscriber in std::mem::take(&mut self.pubsub.slow) {
+            if subscriber.is_foreign() {
+                self.cut_off_listener(subscriber.serial);
+            } else {
+                self.cut_off(subscriber.socket);
+            }
         }
         for _ in 0..PUSHES_PER_TURN {
             let Some(socket) = self.pubsub.pushes.pop_front() else {

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::events::EventMask;
 use super::pubsub::directory::Directory;
+use crate::embedded::Listening;
 use jerboa_wire::stats::{HotKey, MAP_STATS_FROM, MAP_STATS_ITEMS_MAX, MAP_STATS_ONE, push_map};
 
 use super::measure::MapRow;
@@ -30,6 +31,10 @@ pub(crate) struct Shared {
     pub(crate) stats: Vec<CoreStats>,
     /// Who is subscribed where.
     pub(crate) directory: Directory,
+    /// Subscribers in this process that no core knows of yet.
+    pub(crate) listeners: Listening,
+    /// Bytes of messages that may wait for one of them.
+    pub(crate) subscriber_bytes_max: usize,
     /// Kinds of events that are on.
     pub(crate) events: EventMask,
     /// Settings of maps.

@@ -17,6 +17,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jerboa_wire::{Request, ScanQuery};
+
 use crate::glob::Glob;
 
 /// Buckets of one core: 4 KiB.
@@ -37,6 +39,14 @@ pub(crate) struct Directory {
 struct Presence {
     channels: Box<[AtomicU32]>,
     patterns: AtomicU32,
+}
+
+impl Presence {
+    fn may_receive(&self, bucket: usize) -> bool {
+        // Whoever was told of a subscription made it happen before what it does next.
+        self.patterns.load(Ordering::Acquire) > 0
+            || self.channels[bucket].load(Ordering::Acquire) > 0
+    }
 }
 
 #[derive(Debug, Default)]
@@ -80,15 +90,16 @@ impl Directory {
         if self.presence.len() < 2 {
             return Vec::new();
         }
+        let mut cores = self.cores(channel);
+        cores.retain(|core| *core != own);
+        cores
+    }
+
+    /// The cores that may have receivers for a channel.
+    pub(crate) fn cores(&self, channel: &[u8]) -> Vec<u16> {
         let bucket = self.bucket(channel);
-        let may_receive = |presence: &Presence| {
-            // Whoever was told of a subscription made it happen before what it does next.
-            presence.patterns.load(Ordering::Acquire) > 0
-                || presence.channels[bucket].load(Ordering::Acquire) > 0
-        };
-        (0u16..)
-            .zip(&self.presence)
-            .filter(|(core, presence)| *core != own && may_receive(presence))
+        let all = (0u16..).zip(&self.presence);
+        all.filter(|(_, presence)| presence.may_receive(bucket))
             .map(|(core, _)| core)
             .collect()
     }
@@ -196,6 +207,14 @@ impl Directory {
             }
         }
         page
+    }
+
+    /// The page that a Channels request asks for; `None` where it is none.
+    pub(crate) fn page_for(&self, request: &Request<'_>) -> Option<Page> {
+        let query = ScanQuery::decode(request.value)?;
+        let glob = Glob::new(query.pattern).ok()?;
+        let glob = (!query.pattern.is_empty()).then_some(&glob);
+        Some(self.page(request.arg, glob, query.count as usize))
     }
 
     fn bucket(&self, channel: &[u8]) -> usize {

@@ -2,11 +2,10 @@
 
 use jerboa_wire::event::EventSwitch;
 use jerboa_wire::frame::{begin_reply, finish_reply};
-use jerboa_wire::{Crc, Opcode, Reply, Request, ScanQuery, Status, channel, limits, multi};
+use jerboa_wire::{Crc, Opcode, Reply, Request, Status, channel, limits, multi};
 
+use super::Desk;
 use super::registry::Topic;
-use super::{Desk, Subscriber};
-use crate::glob::Glob;
 use crate::net::SocketId;
 use crate::resp::Render;
 use crate::worker::execute::{Answering, encode};
@@ -41,11 +40,20 @@ impl Executor<'_> {
             return;
         };
         let subscriber = session.subscriber(socket);
+        let (pubsub, directory) = (&mut *self.pubsub, &self.shared.directory);
         let outcome = match request.opcode {
-            Opcode::Subscribe => self.subscribe(subscriber, Topic::Channel, request),
-            Opcode::PatternSubscribe => self.subscribe(subscriber, Topic::Pattern, request),
-            Opcode::Unsubscribe => Ok(self.unsubscribe(subscriber, Topic::Channel, request)),
-            Opcode::PatternUnsubscribe => Ok(self.unsubscribe(subscriber, Topic::Pattern, request)),
+            Opcode::Subscribe => {
+                pubsub.subscribe_all(subscriber, Topic::Channel, request, directory)
+            }
+            Opcode::PatternSubscribe => {
+                pubsub.subscribe_all(subscriber, Topic::Pattern, request, directory)
+            }
+            Opcode::Unsubscribe => {
+                Ok(pubsub.unsubscribe_all(subscriber, Topic::Channel, request, directory))
+            }
+            Opcode::PatternUnsubscribe => {
+                Ok(pubsub.unsubscribe_all(subscriber, Topic::Pattern, request, directory))
+            }
             Opcode::Patterns => Ok(self.shared.directory.patterns()),
             Opcode::Events => Ok(self.switch_events(request.arg)),
             Opcode::Channels => return self.list_channels(socket, request, answering, render),
@@ -68,45 +76,6 @@ impl Executor<'_> {
         });
     }
 
-    /// Subscribes to all names of a request or to none. Returns how many subscriptions there are.
-    fn subscribe(
-        &mut self,
-        subscriber: Subscriber,
-        topic: Topic,
-        request: &Request<'_>,
-    ) -> Result<u64, Status> {
-        let directory = &self.shared.directory;
-        let mut added = Vec::new();
-        for name in request.keys() {
-            match self.pubsub.subscribe(subscriber, topic, name, directory) {
-                Ok(true) => added.push(name),
-                Ok(false) => {}
-                Err(status) => {
-                    for name in added {
-                        self.pubsub.unsubscribe(subscriber, topic, name, directory);
-                    }
-                    return Err(status);
-                }
-            }
-        }
-        Ok(self.pubsub.count(subscriber) as u64)
-    }
-
-    /// Unsubscribes from the names of a request, or from all. Returns how many subscriptions are
-    /// left.
-    fn unsubscribe(&mut self, subscriber: Subscriber, topic: Topic, request: &Request<'_>) -> u64 {
-        let directory = &self.shared.directory;
-        if request.count == 0 {
-            for name in self.pubsub.names(subscriber, topic) {
-                self.pubsub.unsubscribe(subscriber, topic, &name, directory);
-            }
-        }
-        for name in request.keys() {
-            self.pubsub.unsubscribe(subscriber, topic, name, directory);
-        }
-        self.pubsub.count(subscriber) as u64
-    }
-
     fn list_channels(
         &mut self,
         socket: SocketId,
@@ -117,16 +86,11 @@ impl Executor<'_> {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
-        let query = ScanQuery::decode(request.value);
-        let glob = query.map(|query| Glob::new(query.pattern));
-        let (Some(query), Some(Ok(glob))) = (query, glob) else {
+        let Some(page) = self.shared.directory.page_for(request) else {
             return session.reply_as(render, &mut self.scratch.frame, |out| {
                 answering.status(request, Status::MalformedPayload, out);
             });
         };
-        let glob = (!query.pattern.is_empty()).then_some(&glob);
-        let directory = &self.shared.directory;
-        let page = directory.page(request.arg, glob, query.count as usize);
         let head = answering.head(request, Status::Ok);
         session.reply_as(render, &mut self.scratch.frame, |out| {
             let begun = begin_reply(&head, out, answering.crc);

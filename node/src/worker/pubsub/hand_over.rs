@@ -5,10 +5,13 @@
 //! hold more than they may, only as much as a small buffer. A single message may be longer than the
 //! limit. Nobody waits for a slow subscriber, and memory stays within both limits.
 
+use std::sync::Arc;
+
 use jerboa_wire::{Crc, Message, Opcode, Reply, Status};
 
 use super::registry::Subscriber;
 use super::{PubSub, Worker};
+use crate::embedded::{Published, Pushed};
 use crate::net::SocketId;
 use crate::worker::WorkerConfig;
 use crate::worker::budget::POOLED_BUFFER_BYTES;
@@ -31,6 +34,8 @@ struct Rendered<'m> {
     message: Message<'m>,
     with_crc: Vec<u8>,
     without_crc: Vec<u8>,
+    /// For subscribers in this process.
+    published: Option<Arc<Published>>,
 }
 
 impl<'m> Rendered<'m> {
@@ -39,7 +44,24 @@ impl<'m> Rendered<'m> {
             message,
             with_crc: Vec::new(),
             without_crc: Vec::new(),
+            published: None,
         }
+    }
+
+    /// What subscribers in this process share.
+    fn published(&mut self) -> &Arc<Published> {
+        let Message {
+            channel,
+            pattern,
+            payload,
+        } = self.message;
+        self.published.get_or_insert_with(|| {
+            Arc::new(Published {
+                channel: channel.into(),
+                pattern: pattern.map(Into::into),
+                payload: payload.into(),
+            })
+        })
     }
 
     /// The bytes that go to a session.
@@ -80,7 +102,7 @@ impl PubSub {
             payload,
         });
         for subscriber in self.registry.named(channel) {
-            let done = desk.hand_over(subscriber, &mut rendered);
+            let done = self.hand_over(subscriber, &mut rendered, desk);
             handed += u64::from(done.note(subscriber, &mut self.pushes, &mut self.slow));
         }
         for (pattern, subscribers) in self.registry.matching(channel) {
@@ -90,7 +112,7 @@ impl PubSub {
                 payload,
             });
             for subscriber in subscribers {
-                let done = desk.hand_over(subscriber, &mut rendered);
+                let done = self.hand_over(subscriber, &mut rendered, desk);
                 handed += u64::from(done.note(subscriber, &mut self.pushes, &mut self.slow));
             }
         }
@@ -99,6 +121,25 @@ impl PubSub {
         // One that nobody gets is work too.
         self.spent += handed + 1;
         handed
+    }
+
+    fn hand_over(
+        &self,
+        to: Subscriber,
+        rendered: &mut Rendered<'_>,
+        desk: &mut Desk<'_>,
+    ) -> Handed {
+        if !to.is_foreign() {
+            return desk.hand_over(to, rendered);
+        }
+        match self.listeners.get(&to.serial) {
+            Some(listener) => match listener.push(rendered.published()) {
+                Pushed::In => Handed::Along,
+                Pushed::TooMuch => Handed::TooSlow,
+                Pushed::Ended => Handed::Gone,
+            },
+            None => Handed::Gone,
+        }
     }
 }
 
@@ -121,11 +162,11 @@ impl Handed {
         self,
         to: Subscriber,
         pushes: &mut std::collections::VecDeque<SocketId>,
-        slow: &mut Vec<SocketId>,
+        slow: &mut Vec<Subscriber>,
     ) -> bool {
         match self {
             Self::Over => pushes.push_back(to.socket),
-            Self::TooSlow => slow.push(to.socket),
+            Self::TooSlow => slow.push(to),
             Self::Along | Self::Gone => {}
         }
         matches!(self, Self::Over | Self::Along)

@@ -19,12 +19,30 @@ use crate::net::SocketId;
 /// Different patterns of one core: each is matched against every channel that is published on.
 const PATTERNS_MAX: usize = 1024;
 
-/// A connection that is subscribed to something.
+/// No socket has this id.
+const FOREIGN: SocketId = SocketId(u32::MAX);
+
+/// A connection that is subscribed to something, or a subscriber in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::worker) struct Subscriber {
     pub(in crate::worker) socket: SocketId,
     /// Tells the connection from a later one on the same socket id.
     pub(in crate::worker) serial: u64,
+}
+
+impl Subscriber {
+    /// The subscriber of this id in this process.
+    pub(in crate::worker) const fn foreign(id: u64) -> Self {
+        Self {
+            socket: FOREIGN,
+            serial: id,
+        }
+    }
+
+    /// Whether it is in this process, not a connection.
+    pub(in crate::worker) fn is_foreign(self) -> bool {
+        self.socket == FOREIGN
+    }
 }
 
 /// What a subscription is to.
