@@ -459,6 +459,23 @@ fn wakers_that_panic_or_drop_the_node_take_no_core_with_them() {
 }
 
 #[test]
+fn a_put_of_all_or_none_is_for_one_core_and_says_so() {
+    let node = node(2);
+    let map = node.dmap("m").blocking();
+    let spread = [(key_of_core(0, 2, 0), 1), (key_of_core(1, 2, 0), 2)];
+    let refused = map.put_all_if_absent(&spread, Expiry::Never).unwrap_err();
+    assert_eq!(refused.status(), Some(Status::ManyOwners));
+    for (key, _) in &spread {
+        assert!(!map.exists(key).unwrap());
+    }
+    for core in 0..2 {
+        let together = [(key_of_core(core, 2, 1), 1), (key_of_core(core, 2, 2), 2)];
+        map.put_all_if_absent(&together, Expiry::Never).unwrap();
+        assert!(together.iter().all(|(key, _)| map.exists(key).unwrap()));
+    }
+}
+
+#[test]
 fn many_operations_at_once_come_back_in_their_places() {
     let node = node(2);
     let map = node.dmap("m");

@@ -13,8 +13,8 @@ use jerboa_wire::client::{
 };
 use jerboa_wire::event::EventSwitch;
 use jerboa_wire::opcode::Kind;
-use jerboa_wire::routing::{Table, Topology, partition};
-use jerboa_wire::{Opcode, Request, Status, multi};
+use jerboa_wire::routing::{Table, Topology, partition, slot};
+use jerboa_wire::{Opcode, Request, RequestFlags, Status, multi};
 
 use super::batch::Batch;
 use super::door::{Door, Notice, Refusal};
@@ -277,8 +277,11 @@ impl Inner {
             (opcode, _) if opcode.is_everywhere() => Destination::Everywhere,
             (Opcode::Scan, _) => Destination::Core(core_of_cursor(request.arg, &self.shared)),
             (_, Route::Slot(slot)) => {
-                let partition = partition(slot, self.shared.partition_count.trailing_zeros());
-                Destination::Core(self.shared.core_of_partition[usize::from(partition)])
+                let core = self.owner(slot);
+                if self.is_all_or_nothing_of_many(&request, core) {
+                    return Ok(Destination::Here(told(Status::ManyOwners, &[])));
+                }
+                Destination::Core(core)
             }
             (_, Route::Any) => Destination::Core(0),
         })
@@ -343,6 +346,20 @@ impl Inner {
             return Destination::Here(told(Status::Ok, &[]));
         }
         Destination::Receivers(cores)
+    }
+
+    /// The core that owns a slot.
+    fn owner(&self, slot: u16) -> u16 {
+        let partition = partition(slot, self.shared.partition_count.trailing_zeros());
+        self.shared.core_of_partition[usize::from(partition)]
+    }
+
+    /// Whether a request is to be executed wholly or not at all, and not by one core alone.
+    fn is_all_or_nothing_of_many(&self, request: &Request<'_>, core: u16) -> bool {
+        let all_or_nothing =
+            request.opcode == Opcode::MultiPut && request.flags.contains(RequestFlags::IF_ABSENT);
+        let mut entries = request.entries();
+        all_or_nothing && entries.any(|entry| self.owner(slot(entry.key)) != core)
     }
 
     /// Answers what the node can tell without a core: what all of them have published.
