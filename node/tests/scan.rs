@@ -206,3 +206,46 @@ fn w11_bad_cursors_and_patterns_are_refused_by_name() {
     }
     put(&mut raw, b"", b"still alive");
 }
+
+#[test]
+fn a_small_map_beside_a_large_one_is_found_whole_in_bounded_calls() {
+    let node = node(2);
+    let mut raw = Raw::connect(node.addresses().any_core);
+    for number in 0..20_000 {
+        put(&mut raw, b"large", format!("beside:{number}").as_bytes());
+    }
+    for number in 0..5 {
+        put(&mut raw, b"small", format!("key:{number}").as_bytes());
+    }
+    let (found, calls) = scan(&mut raw, b"small", 16_384, b"");
+    assert_eq!(found.len(), 5);
+    assert!(calls > 10, "{calls} calls: one of them did too much");
+}
+
+#[test]
+fn a_scan_that_a_destruction_overtakes_ends_and_shows_nothing_of_before() {
+    let node = node(2);
+    let mut raw = Raw::connect(node.addresses().any_core);
+    for number in 0..5_000 {
+        put(&mut raw, b"doomed", format!("old:{number}").as_bytes());
+    }
+    let (keys, mut cursor) = step(&mut raw, b"doomed", 0, 100, b"");
+    assert!(!keys.is_empty() && cursor != 0);
+    raw.call(Request {
+        map: b"doomed",
+        ..Request::new(Opcode::Destroy)
+    });
+    for number in 0..50 {
+        put(&mut raw, b"doomed", format!("new:{number}").as_bytes());
+    }
+    let mut calls = 0;
+    while cursor != 0 {
+        let (keys, next) = step(&mut raw, b"doomed", cursor, 100, b"");
+        assert!(keys.iter().all(|key| key.starts_with(b"new:")));
+        cursor = next;
+        calls += 1;
+        assert!(calls < 100_000, "it never ends");
+    }
+    let (found, _) = scan(&mut raw, b"doomed", 100, b"");
+    assert_eq!(found.len(), 50);
+}
