@@ -1,6 +1,5 @@
 //! Fear: what the protocol's document says that an operation does to an entry is not what it does.
 //! The table is read from the document, and every operation in it is tried on every port.
-#![expect(clippy::unwrap_used, reason = "test harness")]
 
 mod common;
 
