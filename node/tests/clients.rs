@@ -55,21 +55,40 @@ macro_rules! forward {
 }
 
 forward! {
-    get(map: &str, key: &str) -> Result<Option<Vec<u8>>, Error>;
-    get_entry(map: &str, key: &str) -> Result<Option<Entry>, Error>;
-    put(map: &str, key: &str, value: &[u8], options: PutOptions) -> Result<PutOutcome, Error>;
-    delete(map: &str, key: &str) -> Result<bool, Error>;
-    exists(map: &str, key: &str) -> Result<bool, Error>;
-    expire(map: &str, key: &str, when: Expiry) -> Result<bool, Error>;
-    persist(map: &str, key: &str) -> Result<bool, Error>;
-    ttl(map: &str, key: &str) -> Result<Ttl, Error>;
-    incr(map: &str, key: &str, delta: i64) -> Result<i64, Error>;
-    decr(map: &str, key: &str, delta: i64) -> Result<i64, Error>;
-    multi_get(map: &str, keys: &[String]) -> Vec<Result<Option<Vec<u8>>, Error>>;
-    multi_put(map: &str, entries: &[(String, Vec<u8>)], expiry: Expiry) -> Vec<Result<u64, Error>>;
-    multi_delete(map: &str, keys: &[String]) -> Vec<Result<bool, Error>>;
     ping(payload: &[u8]) -> Result<Vec<u8>, Error>;
     noop() -> Result<(), Error>;
+}
+
+/// The operations on a map.
+macro_rules! forward_to_map {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $result:ty;)+) => {
+        impl Client {
+            $(fn $name(&self, map: &str, $($arg: $type),*) -> $result {
+                match self {
+                    Self::Threads(client) => client.dmap(map).$name($($arg),*),
+                    Self::Tokio(runtime, client) => {
+                        runtime.block_on(client.dmap(map).$name($($arg),*))
+                    }
+                }
+            })+
+        }
+    };
+}
+
+forward_to_map! {
+    get(key: &str) -> Result<Option<Vec<u8>>, Error>;
+    get_entry(key: &str) -> Result<Option<Entry>, Error>;
+    put_with(key: &str, value: &[u8], options: PutOptions) -> Result<PutOutcome, Error>;
+    delete(key: &str) -> Result<bool, Error>;
+    exists(key: &str) -> Result<bool, Error>;
+    expire(key: &str, when: Expiry) -> Result<bool, Error>;
+    persist(key: &str) -> Result<bool, Error>;
+    ttl(key: &str) -> Result<Ttl, Error>;
+    incr(key: &str, delta: i64) -> Result<i64, Error>;
+    decr(key: &str, delta: i64) -> Result<i64, Error>;
+    multi_get(keys: &[String]) -> Vec<Result<Option<Vec<u8>>, Error>>;
+    multi_put(entries: &[(String, Vec<u8>)], expiry: Expiry) -> Vec<Result<u64, Error>>;
+    multi_delete(keys: &[String]) -> Vec<Result<bool, Error>>;
 }
 
 impl Driver {
@@ -130,13 +149,13 @@ fn values(client: &Client, key: &str) {
     assert_eq!(client.get(map, key), Ok(None));
     assert_eq!(client.exists(map, key), Ok(false));
     let always = PutOptions::default();
-    let missing = client.put(map, key, b"0", always.if_present());
+    let missing = client.put_with(map, key, b"0", always.if_present());
     assert_eq!(missing, Ok(PutOutcome::Missing));
-    let first = version(client.put(map, key, b"1", always.if_absent()));
-    let exists = client.put(map, key, b"2", always.if_absent());
+    let first = version(client.put_with(map, key, b"1", always.if_absent()));
+    let exists = client.put_with(map, key, b"2", always.if_absent());
     assert_eq!(exists, Ok(PutOutcome::Exists));
     assert_eq!(client.get(map, key), Ok(Some(b"1".to_vec())));
-    let second = version(client.put(map, key, b"3", always.if_present()));
+    let second = version(client.put_with(map, key, b"3", always.if_present()));
     assert!(second > first, "versions grow with every write");
     let entry = client.get_entry(map, key).unwrap().unwrap();
     assert_eq!((&entry.value[..], entry.version), (&b"3"[..], second));
@@ -144,7 +163,7 @@ fn values(client: &Client, key: &str) {
     assert!(age.unwrap_or_default() < Duration::from_secs(60));
     assert_eq!(client.get("another map", key), Ok(None));
     assert_eq!(client.get("", key), Ok(None));
-    version(client.put(map, key, b"", always));
+    version(client.put_with(map, key, b"", always));
     assert_eq!(
         client.get(map, key),
         Ok(Some(Vec::new())),
@@ -165,13 +184,13 @@ fn expiries(client: &Client, key: &str) {
     assert_eq!(client.ttl(map, key), Ok(Ttl::Missing));
     assert_eq!(client.expire(map, key, Expiry::After(hour)), Ok(false));
     assert_eq!(client.persist(map, key), Ok(false));
-    version(client.put(map, key, b"1", PutOptions::expire_after(hour)));
+    version(client.put_with(map, key, b"1", PutOptions::expire_after(hour)));
     assert!(left() <= hour && left() > hour / 2);
     let keep = PutOptions {
         expiry: Expiry::Keep,
         ..PutOptions::default()
     };
-    version(client.put(map, key, b"2", keep));
+    version(client.put_with(map, key, b"2", keep));
     assert!(left() > hour / 2, "kept");
     assert_eq!(client.persist(map, key), Ok(true));
     assert_eq!(client.ttl(map, key), Ok(Ttl::Never));
@@ -185,7 +204,7 @@ fn expiries(client: &Client, key: &str) {
         .as_millis();
     let found_ms = u128::from(entry.expires_at_ms.expect("an expiry"));
     assert!(found_ms.abs_diff(at_ms) <= 1, "{found_ms} for {at_ms}");
-    version(client.put(map, key, b"3", PutOptions::default()));
+    version(client.put_with(map, key, b"3", PutOptions::default()));
     assert_eq!(
         client.ttl(map, key),
         Ok(Ttl::Never),
@@ -201,11 +220,11 @@ fn expiries(client: &Client, key: &str) {
         expiry: past,
         ..PutOptions::default()
     };
-    version(client.put(map, key, b"5", PutOptions::default()));
-    version(client.put(map, key, b"4", born_dead));
+    version(client.put_with(map, key, b"5", PutOptions::default()));
+    version(client.put_with(map, key, b"4", born_dead));
     assert_eq!(client.get(map, key), Ok(None), "replaced, and gone at once");
     let soon = Duration::from_millis(20);
-    version(client.put(map, key, b"4", PutOptions::expire_after(soon)));
+    version(client.put_with(map, key, b"4", PutOptions::expire_after(soon)));
     thread::sleep(2 * soon);
     assert_eq!(client.get(map, key), Ok(None), "gone after its time");
 }
@@ -220,7 +239,7 @@ fn counters(client: &Client, key: &str) {
     assert_eq!(refused.status(), Some(Status::Overflow));
     assert_eq!(refused.outcome(), Outcome::NothingDone);
     assert_eq!(client.incr(map, key, 0), Ok(i64::MAX - 10), "unchanged");
-    version(client.put(map, key, b"ten", PutOptions::default()));
+    version(client.put_with(map, key, b"ten", PutOptions::default()));
     let refused = client.incr(map, key, 1).unwrap_err();
     assert_eq!(refused.status(), Some(Status::NotANumber));
     assert_eq!(client.delete(map, key), Ok(true));
@@ -262,7 +281,7 @@ fn values_of_every_size_come_back_whole() {
         let value = |bytes: usize| (0..bytes).map(|n| (n % 251) as u8).collect::<Vec<_>>();
         for bytes in [0, 1, 100, 4096, 65_535, 65_536, 1_000_000, 5_000_000] {
             let key = format!("{driver:?}");
-            version(client.put("", &key, &value(bytes), PutOptions::default()));
+            version(client.put_with("", &key, &value(bytes), PutOptions::default()));
             let found = client.get("", &key).unwrap().expect("just put");
             assert!(
                 found == value(bytes),
@@ -299,7 +318,7 @@ fn requests_reach_the_owning_core_without_being_forwarded() {
         let gets = |core: u16| count(&format!("core.{core}.gets"));
         let before = (gets(0), gets(1));
         for n in 0..400 {
-            version(client.put("", &format!("key-{n}"), b"value", PutOptions::default()));
+            version(client.put_with("", &format!("key-{n}"), b"value", PutOptions::default()));
         }
         let keys: Vec<String> = (0..400).map(|n| format!("key-{n}")).collect();
         assert!(
@@ -342,7 +361,7 @@ fn callers_who_share_a_client_count_exactly_and_read_their_own_writes() {
                     for n in 0..250 {
                         let key = format!("{counter}-{caller}-{}", n % 5);
                         let value = format!("{caller} {n}").into_bytes();
-                        version(client.put("", &key, &value, PutOptions::default()));
+                        version(client.put_with("", &key, &value, PutOptions::default()));
                         assert_eq!(client.get("", &key), Ok(Some(value)));
                         client.incr("", counter, 1).unwrap();
                     }
@@ -365,7 +384,7 @@ fn checksums_can_be_left_out() {
         let client = driver.connect(without).unwrap();
         for n in 0..50 {
             let key = format!("key-{n}");
-            version(client.put("", &key, key.as_bytes(), PutOptions::default()));
+            version(client.put_with("", &key, key.as_bytes(), PutOptions::default()));
             assert_eq!(client.get("", &key), Ok(Some(key.into_bytes())));
         }
     }
@@ -381,9 +400,9 @@ fn a_connection_that_the_node_closed_while_idle_costs_nothing() {
     let node = Node::start(&idle).unwrap_or_else(|error| panic!("{error}"));
     for driver in DRIVERS {
         let client = connect(driver, &node);
-        version(client.put("", "a", b"1", PutOptions::default()));
+        version(client.put_with("", "a", b"1", PutOptions::default()));
         thread::sleep(Duration::from_millis(900));
-        version(client.put("", "a", b"2", PutOptions::default()));
+        version(client.put_with("", "a", b"2", PutOptions::default()));
         assert_eq!(client.get("", "a"), Ok(Some(b"2".to_vec())), "{driver:?}");
     }
     stop(node);
@@ -400,7 +419,7 @@ fn a_node_that_restarts_on_its_ports_is_found_again() {
     let first_core_port = node.addresses().cores[0].port();
     let clients = DRIVERS.map(|driver| connect(driver, &node));
     for (client, key) in clients.iter().zip(["a", "b", "c"]) {
-        version(client.put("", key, b"1", PutOptions::default()));
+        version(client.put_with("", key, b"1", PutOptions::default()));
     }
     stop(node);
     for (client, key) in clients.iter().zip(["a", "b", "c"]) {
@@ -416,7 +435,7 @@ fn a_node_that_restarts_on_its_ports_is_found_again() {
             Some(None),
             "the new node has nothing (ports moved: {moved})"
         );
-        version(client.put("", key, b"2", PutOptions::default()));
+        version(client.put_with("", key, b"2", PutOptions::default()));
     }
     stop(node);
 }

@@ -14,37 +14,31 @@ fn main() -> Result<(), Box<dyn Error>> {
         .unwrap_or_else(|| "127.0.0.1:7400".to_owned());
     let client = Client::connect([address])?;
 
-    let stored = client.put("greetings", "hello", "world", PutOptions::default())?;
-    println!("put greetings/hello      {stored:?}");
-    let entry = client.get_entry("greetings", "hello")?;
+    let greetings = client.dmap("greetings");
+    let version = greetings.put("hello", "world")?;
+    println!("put greetings/hello      version {version}");
+    let entry = greetings.get_entry::<String>("hello")?;
     println!("get greetings/hello      {entry:?}");
 
-    for _ in 0..3 {
-        client.incr("counters", "visits", 1)?;
+    let counters = client.dmap("counters");
+    let mut pipeline = counters.pipeline();
+    let counts = [(); 4].map(|()| pipeline.incr("visits", 1));
+    let mut answers = counters.execute(pipeline);
+    for count in counts {
+        println!("incr counters/visits     {}", answers.take(count)?);
     }
-    println!(
-        "incr counters/visits     {}",
-        client.incr("counters", "visits", 1)?
-    );
-    client.delete("counters", "visits")?;
+    counters.delete("visits")?;
 
+    let sessions = client.dmap("sessions");
     let brief = PutOptions::expire_after(Duration::from_millis(50));
-    client.put("sessions", "brief", "here today", brief)?;
-    println!(
-        "ttl sessions/brief       {:?}",
-        client.ttl("sessions", "brief")?
-    );
+    sessions.put_with("brief", "here today", brief)?;
+    println!("ttl sessions/brief       {:?}", sessions.ttl("brief")?);
     std::thread::sleep(Duration::from_millis(60));
-    println!(
-        "get sessions/brief       {:?}",
-        client.get("sessions", "brief")?
-    );
+    let gone = sessions.get::<String>("brief")?;
+    println!("get sessions/brief       {gone:?}");
 
-    let many = client.multi_get("greetings", &["hello", "absent"]);
+    let many = greetings.multi_get::<String>(&["hello", "absent"]);
     println!("multi_get greetings      {many:?}");
-    println!(
-        "delete greetings/hello   {}",
-        client.delete("greetings", "hello")?
-    );
+    println!("delete greetings/hello   {}", greetings.delete("hello")?);
     Ok(())
 }

@@ -65,10 +65,14 @@ fn the_network_client_and_the_embedding_process_see_the_same() {
     for number in 0..50 {
         let key = number.to_string();
         client
-            .put("orders", &key, "x", PutOptions::default())
+            .dmap("orders")
+            .put_with(&key, "x", PutOptions::default())
             .unwrap();
-        client.get("orders", &key).unwrap();
-        client.get("orders", format!("no {key}")).unwrap();
+        client.dmap("orders").get::<Vec<u8>>(&key).unwrap();
+        client
+            .dmap("orders")
+            .get::<Vec<u8>>(format!("no {key}"))
+            .unwrap();
     }
     let expected = |stats: &MapStats| {
         (stats.keys, stats.hits, stats.misses) == (50, 50, 50)
@@ -129,12 +133,16 @@ fn what_expires_and_what_is_evicted_is_counted_for_its_map() {
     let client = client(&node);
     let soon = PutOptions::expire_after(Duration::from_millis(1));
     for number in 0..100 {
-        client.put("short", number.to_string(), "x", soon).unwrap();
+        client
+            .dmap("short")
+            .put_with(number.to_string(), "x", soon)
+            .unwrap();
     }
     let value = vec![7; 10_000];
     for number in 0..4_000 {
         client
-            .put("large", number.to_string(), &value, PutOptions::default())
+            .dmap("large")
+            .put_with(number.to_string(), &value, PutOptions::default())
             .unwrap();
     }
     eventually("both", || {
@@ -154,11 +162,14 @@ fn a_key_that_everybody_uses_is_told_first() {
     let node = node(2);
     let client = client(&node);
     for number in 0..3_000 {
-        client.get("other", "never written").unwrap();
-        client.incr("hot", "counter", 1).unwrap();
+        client
+            .dmap("other")
+            .get::<Vec<u8>>("never written")
+            .unwrap();
+        client.dmap("hot").incr("counter", 1).unwrap();
         if number % 10 == 0 {
             let keys: Vec<_> = (0..10).map(|n| format!("{number}-{n}")).collect();
-            client.multi_get("hot", &keys);
+            client.dmap("hot").multi_get::<Vec<u8>>(&keys);
         }
     }
     eventually("the hot key", || {

@@ -25,16 +25,13 @@ use super::config::Config;
 use super::engine::{Action, CallKey, Completed, ConnectionId, Ended, Engine};
 use super::error::Error;
 use super::inspect::inspecting_calls;
-use super::many::Split;
 use super::operation::{InvalidCall, Operation};
-use super::options::{Expiry, PutOptions};
-use super::outcome::{Entry, PutOutcome, Response, Ttl};
+use super::outcome::Response;
 use super::transport::BlockingTransport;
 use crate::limits;
 use crate::opcode::Opcode;
 use crate::routing::{Table, Topology};
 use crate::stats::{HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapStats, NodeStats};
-use crate::value::Encode;
 use socket::{Flushed, Heard, Socket};
 
 pub use channels::Channels;

@@ -53,27 +53,46 @@ macro_rules! forward {
 }
 
 forward! {
-    get(map: &str, key: &str) -> Result<Option<Vec<u8>>, Error>;
-    get_entry(map: &str, key: &str) -> Result<Option<Entry>, Error>;
-    put(map: &str, key: &str, value: &[u8], options: PutOptions) -> Result<PutOutcome, Error>;
-    delete(map: &str, key: &str) -> Result<bool, Error>;
-    exists(map: &str, key: &str) -> Result<bool, Error>;
-    expire(map: &str, key: &str, when: Expiry) -> Result<bool, Error>;
-    persist(map: &str, key: &str) -> Result<bool, Error>;
-    ttl(map: &str, key: &str) -> Result<Ttl, Error>;
-    incr(map: &str, key: &str, delta: i64) -> Result<i64, Error>;
-    decr(map: &str, key: &str, delta: i64) -> Result<i64, Error>;
-    multi_get(map: &str, keys: &[String]) -> Vec<Result<Option<Vec<u8>>, Error>>;
-    multi_put(map: &str, entries: &[(String, Vec<u8>)], expiry: Expiry) -> Vec<Result<u64, Error>>;
-    multi_delete(map: &str, keys: &[String]) -> Vec<Result<bool, Error>>;
     stats() -> Result<NodeStats, Error>;
     ping(payload: &[u8]) -> Result<Vec<u8>, Error>;
     noop() -> Result<(), Error>;
 }
 
+/// The operations on a map.
+macro_rules! forward_to_map {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $result:ty;)+) => {
+        impl Caller {
+            $(pub(crate) fn $name(&self, map: &str, $($arg: $type),*) -> $result {
+                match self {
+                    Self::Threads(client) => client.dmap(map).$name($($arg),*),
+                    Self::Tokio(runtime, client) => {
+                        runtime.block_on(client.dmap(map).$name($($arg),*))
+                    }
+                }
+            })+
+        }
+    };
+}
+
+forward_to_map! {
+    get(key: &str) -> Result<Option<Vec<u8>>, Error>;
+    get_entry(key: &str) -> Result<Option<Entry>, Error>;
+    put_with(key: &str, value: &[u8], options: PutOptions) -> Result<PutOutcome, Error>;
+    delete(key: &str) -> Result<bool, Error>;
+    exists(key: &str) -> Result<bool, Error>;
+    expire(key: &str, when: Expiry) -> Result<bool, Error>;
+    persist(key: &str) -> Result<bool, Error>;
+    ttl(key: &str) -> Result<Ttl, Error>;
+    incr(key: &str, delta: i64) -> Result<i64, Error>;
+    decr(key: &str, delta: i64) -> Result<i64, Error>;
+    multi_get(keys: &[String]) -> Vec<Result<Option<Vec<u8>>, Error>>;
+    multi_put(entries: &[(String, Vec<u8>)], expiry: Expiry) -> Vec<Result<u64, Error>>;
+    multi_delete(keys: &[String]) -> Vec<Result<bool, Error>>;
+}
+
 impl Caller {
     pub(crate) fn set(&self, key: &str, value: &[u8]) -> Result<PutOutcome, Error> {
-        self.put("", key, value, PutOptions::default())
+        self.put_with("", key, value, PutOptions::default())
     }
 
     pub(crate) fn with_timeout(&self, timeout: Duration) -> Self {

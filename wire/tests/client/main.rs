@@ -58,13 +58,21 @@ fn every_operation_does_what_it_says() {
         let fake = Fake::start(2);
         let client = connect(driver, &fake);
         assert_eq!(client.get("m", "k"), Ok(None));
-        assert!(stored(client.put("m", "k", b"v", PutOptions::default())));
+        assert!(stored(client.put_with(
+            "m",
+            "k",
+            b"v",
+            PutOptions::default()
+        )));
         assert_eq!(client.get("m", "k"), Ok(Some(b"v".to_vec())));
         let absent = PutOptions::default().if_absent();
-        assert_eq!(client.put("m", "k", b"w", absent), Ok(PutOutcome::Exists));
+        assert_eq!(
+            client.put_with("m", "k", b"w", absent),
+            Ok(PutOutcome::Exists)
+        );
         let present = PutOptions::default().if_present();
         assert_eq!(
-            client.put("m", "other", b"w", present),
+            client.put_with("m", "other", b"w", present),
             Ok(PutOutcome::Missing)
         );
         assert_eq!(client.exists("m", "k"), Ok(true));
@@ -202,7 +210,7 @@ fn get_all_at_once(client: &Caller, keys: &[String]) -> Vec<Result<Option<Vec<u8
         Caller::Threads(client) => thread::scope(|scope| {
             let calls: Vec<_> = keys
                 .iter()
-                .map(|key| scope.spawn(move || client.get("", key)))
+                .map(|key| scope.spawn(move || client.dmap("").get(key)))
                 .collect();
             calls.into_iter().map(|call| call.join().unwrap()).collect()
         }),
@@ -211,7 +219,7 @@ fn get_all_at_once(client: &Caller, keys: &[String]) -> Vec<Result<Option<Vec<u8
                 .iter()
                 .map(|key| {
                     let (client, key) = (client.clone(), key.clone());
-                    tokio::spawn(async move { client.get("", key).await })
+                    tokio::spawn(async move { client.dmap("").get(key).await })
                 })
                 .collect();
             let mut results = Vec::new();
@@ -281,7 +289,9 @@ fn what_concurrent_callers_ask_of_a_core_leaves_in_one_write() {
         let calls: Vec<_> = (0..300)
             .map(|n| {
                 let client = client.clone();
-                tokio::spawn(async move { client.get("", format!("key-{n}")).await })
+                tokio::spawn(
+                    async move { client.dmap("").get::<Vec<u8>>(format!("key-{n}")).await },
+                )
             })
             .collect();
         for call in calls {
@@ -596,7 +606,7 @@ fn more_calls_than_allowed_are_refused_at_once() {
         let calls: Vec<_> = (0..9)
             .map(|_| {
                 let client = hasty.clone();
-                tokio::spawn(async move { client.get("", "a").await })
+                tokio::spawn(async move { client.dmap("").get::<Vec<u8>>("a").await })
             })
             .collect();
         let mut overloaded = 0;
@@ -608,7 +618,7 @@ fn more_calls_than_allowed_are_refused_at_once() {
             }
         }
         assert_eq!(overloaded, 5);
-        assert_eq!(client.get("", "a").await, Ok(None), "room again");
+        assert_eq!(client.dmap("").exists("a").await, Ok(false), "room again");
     });
 }
 
