@@ -431,3 +431,64 @@ fn expired_bytes_stay_bounded_while_every_second_write_is_an_overwrite() {
         shard.verify().unwrap();
     }
 }
+
+/// Olric's W19: there, the scan for expired entries visits the first map of a partition only.
+#[test]
+fn w19_the_entries_of_every_map_of_a_partition_expire() {
+    let mut shard = shard();
+    let maps: Vec<MapId> = (0..50)
+        .map(|number| shard.map_id(format!("map {number}").as_bytes()).unwrap())
+        .collect();
+    for map in &maps {
+        for key in ["a", "b", "c"] {
+            let at = shard.address(*map, 1, key.as_bytes());
+            let options = PutOptions {
+                condition: Condition::Always,
+                expiry: Expiry::At(START_MS + 1000),
+            };
+            shard
+                .put(at, key.as_bytes(), b"v", options, START_MS)
+                .unwrap();
+        }
+    }
+    settle(&mut shard, START_MS + 999);
+    for map in &maps {
+        assert_eq!(shard.map_usage(*map).entries, 3, "not before its time");
+    }
+    // Nobody reads any of them: the sweep alone has to find them.
+    settle(&mut shard, START_MS + 60_000);
+    for map in &maps {
+        assert_eq!(shard.map_usage(*map).entries, 0, "{map:?}");
+    }
+}
+
+/// Olric's W20: there, which of two writes stays depends on clocks.
+#[test]
+fn w20_a_clock_that_steps_back_hides_no_write_and_revives_nothing() {
+    let mut shard = shard();
+    let stored = |outcome| match outcome {
+        PutOutcome::Stored { version } => version,
+        other => panic!("{other:?}"),
+    };
+    let before = stored(put(&mut shard, "k", Expiry::None, START_MS));
+    let at_k = at(&shard, "k");
+    let options = PutOptions {
+        condition: Condition::Always,
+        expiry: Expiry::None,
+    };
+    let earlier = START_MS - DAY_MS;
+    let after = shard.put(at_k, b"k", b"later", options, earlier).unwrap();
+    assert!(
+        stored(after) > before,
+        "versions follow the order of writes"
+    );
+    for now_ms in [earlier, START_MS, START_MS + DAY_MS] {
+        let entry = shard.get(at_k, b"k", now_ms).unwrap();
+        assert_eq!(entry.value.as_slice(), Some(&b"later"[..]));
+    }
+    // What was seen to have expired stays so.
+    put(&mut shard, "brief", Expiry::At(START_MS + 10), START_MS);
+    assert!(!alive(&mut shard, "brief", START_MS + 10));
+    assert!(!alive(&mut shard, "brief", earlier));
+    settle(&mut shard, START_MS + DAY_MS);
+}

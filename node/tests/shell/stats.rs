@@ -110,7 +110,8 @@ fn every_map_is_told_once_though_there_are_more_than_one_reply_holds() {
         // On one core or the other.
         let key = number.to_string();
         client
-            .put(name(number), key, "x", PutOptions::default())
+            .dmap(name(number))
+            .put_with(key, "x", PutOptions::default())
             .unwrap();
     }
     eventually("300 maps", || node.all_map_stats().len() == 301);
