@@ -15,7 +15,8 @@ use super::parse::Span;
 pub fn split_inline(line: &[u8], text: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
     let mut rest = line;
     loop {
-        rest = rest.trim_ascii_start();
+        let spaces = rest.iter().take_while(|byte| is_space(**byte)).count();
+        rest = rest.get(spaces..).unwrap_or_default();
         if rest.is_empty() {
             return true;
         }
@@ -128,9 +129,10 @@ mod tests {
 
     #[test]
     fn a_line_is_split_as_a_shell_would() {
-        let cases: [(&[u8], &[&[u8]]); 8] = [
+        let cases: [(&[u8], &[&[u8]]); 9] = [
             (b"", &[]),
-            (b"   \t ", &[]),
+            (b"   \t \x0B\x0C", &[]),
+            (b"a\x0Bb", &[b"a", b"b"]),
             (b"GET key", &[b"GET", b"key"]),
             (b"  SET  a   b  ", &[b"SET", b"a", b"b"]),
             (b"ECHO \"a b\\n\\x41\\\"\"", &[b"ECHO", b"a b\nA\""]),
