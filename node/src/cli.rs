@@ -3,7 +3,10 @@
 //! `jerboa` alone serves with the defaults. Every setting of [`Config`] is a flag of `serve`, with
 //! the name and the words of its key; flags win over the file.
 
+mod connection;
 mod serve;
+mod shell;
+mod top;
 mod verify;
 
 use std::path::PathBuf;
@@ -12,6 +15,8 @@ use argh::FromArgs;
 use jerboa::config::{Config, ConfigError};
 
 pub(crate) use serve::Serve;
+pub(crate) use shell::Cli;
+pub(crate) use top::Top;
 pub(crate) use verify::Verify;
 
 /// Thread-per-core in-memory key/value store.
@@ -32,6 +37,8 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     CheckConfig(CheckConfig),
     Verify(Verify),
+    Cli(Cli),
+    Top(Top),
 }
 
 /// Print the effective configuration; fails with the first thing that is wrong with it.

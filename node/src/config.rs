@@ -27,6 +27,7 @@ pub use keys::{KEYS, Key};
 pub use limits::{CONNECTIONS_DEFAULT, FRAME_OVERHEAD_BYTES};
 pub use maps::MapsConfig;
 pub(crate) use maps::nearest_setting;
+pub use nearest::nearest;
 pub use value::{Cores, HugePages, LogFormat, LogLevel, WhenFull};
 
 /// Settings of one node.
@@ -153,7 +154,7 @@ impl Config {
         let Some(key) = keys::find(name) else {
             return Err(ConfigError::UnknownKey {
                 name: name.to_owned(),
-                nearest: nearest::nearest(
+                nearest: nearest(
                     name,
                     KEYS.iter().map(|key| key.name).chain([maps::TABLE]),
                 ),

@@ -30,8 +30,10 @@ fn main() -> ExitCode {
         },
         Some(Command::Verify(verify)) => match verify.run() {
             Ok(counted) => print(&counted),
-            Err(error) => refuse(error.as_ref()),
+            Err(error) => refuse(&error),
         },
+        Some(Command::Cli(cli)) => cli.run(),
+        Some(Command::Top(top)) => top.run(),
         Some(Command::Serve(serve)) => serve.load().map_or_else(|error| refuse(&error), run),
         None => run(Config::default()),
     }

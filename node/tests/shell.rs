@@ -2,6 +2,10 @@
 //! shell and the view that show them.
 #![expect(clippy::unwrap_used, reason = "test harness")]
 
+#[path = "shell/commands.rs"]
+mod commands;
 mod common;
 #[path = "shell/stats.rs"]
 mod stats;
+#[path = "shell/top.rs"]
+mod top;

@@ -2,14 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use argh::FromArgs;
 use jerboa_wire::routing::Topology;
-use jerboa_wire::{Crc, DecodeOptions, Decoded, Opcode, Request, Status, decode_reply};
+use jerboa_wire::{Opcode, Request, Status};
+
+use super::connection::{Answered, Connection, NoAnswer};
 
 /// How long connecting and each answer may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,36 +30,47 @@ pub(crate) struct Verify {
 
 /// Why a node was not found in order.
 #[derive(Debug)]
-enum Refusal {
+pub(crate) enum Failure {
     /// It is not in order.
     Damaged { core: u16, text: String },
     /// It answered, but not the question.
     Unexpected { asked: &'static str, status: Status },
-    /// It did not answer with a frame.
-    NotAFrame,
     /// The recount takes longer than allowed.
     Timeout { core: u16 },
+    /// It did not answer.
+    NoAnswer(NoAnswer),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Damaged { core, text } => write!(f, "core {core} is damaged:\n{text}"),
             Self::Unexpected { asked, status } => write!(f, "{asked} was answered with: {status}"),
-            Self::NotAFrame => f.write_str("the peer does not speak the binary protocol"),
             Self::Timeout { core } => write!(f, "core {core} is still counting"),
+            Self::NoAnswer(why) => why.fmt(f),
         }
     }
 }
 
-impl Error for Refusal {}
+impl Error for Failure {}
+
+impl From<NoAnswer> for Failure {
+    fn from(why: NoAnswer) -> Self {
+        Self::NoAnswer(why)
+    }
+}
 
 impl Verify {
+    /// A recount of the node at this address.
+    pub(crate) const fn of(addr: String, timeout_s: u64) -> Self {
+        Self { addr, timeout_s }
+    }
+
     /// What each core counted, as text.
-    pub(crate) fn run(&self) -> Result<String, Box<dyn Error>> {
-        let mut node = Connection::open(&self.addr)?;
-        let (_, topology) = node.ask(Request::new(Opcode::Topology), "Topology")?;
-        let topology = Topology::decode(&topology)?;
+    pub(crate) fn run(&self) -> Result<String, Failure> {
+        let mut node = Connection::open(&self.addr, TIMEOUT)?;
+        let topology = ask(&mut node, Request::new(Opcode::Topology), "Topology")?;
+        let topology = Topology::decode(&topology.value).map_err(|_| NoAnswer::NotAFrame)?;
         let deadline = Instant::now() + Duration::from_secs(self.timeout_s);
         let mut counted = String::new();
         for member in topology.members().iter().filter(|member| member.alive) {
@@ -72,20 +83,32 @@ impl Verify {
     }
 }
 
-fn verify_core(address: &str, core: u16, deadline: Instant) -> Result<String, Box<dyn Error>> {
-    let mut connection = Connection::open(address)?;
+fn ask(
+    connection: &mut Connection,
+    request: Request<'_>,
+    asked: &'static str,
+) -> Result<Answered, Failure> {
+    let answer = connection.ask(&request)?;
+    match answer.status {
+        Status::Ok => Ok(answer),
+        status => Err(Failure::Unexpected { asked, status }),
+    }
+}
+
+fn verify_core(address: &str, core: u16, deadline: Instant) -> Result<String, Failure> {
+    let mut connection = Connection::open(address, TIMEOUT)?;
     let mut start = 1;
     loop {
         let request = Request {
             arg: start,
             ..Request::new(Opcode::Verify)
         };
-        let (state, value) = connection.ask(request, "Verify")?;
-        let text = String::from_utf8_lossy(&value).into_owned();
-        match state {
+        let answer = ask(&mut connection, request, "Verify")?;
+        let text = String::from_utf8_lossy(&answer.value).into_owned();
+        match answer.arg {
             2 => return Ok(format!("{text}in order\n")),
-            3 => return Err(Refusal::Damaged { core, text }.into()),
-            _ if Instant::now() >= deadline => return Err(Refusal::Timeout { core }.into()),
+            3 => return Err(Failure::Damaged { core, text }),
+            _ if Instant::now() >= deadline => return Err(Failure::Timeout { core }),
             _ => thread::sleep(POLL),
         }
         start = 0;
@@ -98,62 +121,5 @@ fn bracketed(host: &str) -> String {
         format!("[{host}]")
     } else {
         host.to_owned()
-    }
-}
-
-/// One question at a time.
-struct Connection {
-    stream: TcpStream,
-}
-
-impl Connection {
-    fn open(address: &str) -> io::Result<Self> {
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in address.to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, TIMEOUT) {
-                Ok(stream) => {
-                    stream.set_read_timeout(Some(TIMEOUT))?;
-                    stream.set_write_timeout(Some(TIMEOUT))?;
-                    return Ok(Self { stream });
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-
-    /// The `arg` and the value of the reply.
-    fn ask(
-        &mut self,
-        request: Request<'_>,
-        asked: &'static str,
-    ) -> Result<(u64, Vec<u8>), Box<dyn Error>> {
-        let mut frame = Vec::new();
-        request.encode(&mut frame, Crc::On)?;
-        self.stream.write_all(&frame)?;
-        let options = DecodeOptions::default();
-        let mut input = Vec::new();
-        loop {
-            match decode_reply(&input, &options).map_err(|_| Refusal::NotAFrame)? {
-                Decoded::Frame { frame, .. } if frame.status == Status::Ok => {
-                    return Ok((frame.arg, frame.value.to_vec()));
-                }
-                Decoded::Frame { frame, .. } => {
-                    return Err(Refusal::Unexpected {
-                        asked,
-                        status: frame.status,
-                    }
-                    .into());
-                }
-                Decoded::Incomplete { .. } => {
-                    let mut bytes = [0; 4096];
-                    let count = self.stream.read(&mut bytes)?;
-                    if count == 0 {
-                        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-                    }
-                    input.extend_from_slice(&bytes[..count]);
-                }
-            }
-        }
     }
 }

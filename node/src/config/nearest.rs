@@ -1,10 +1,7 @@
 //! The known name that a mistyped one most likely meant.
 
 /// The candidate with the least edit distance to `name`; the first of several equals.
-pub(super) fn nearest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates.min_by_key(|candidate| distance(name.as_bytes(), candidate.as_bytes()))
 }
 

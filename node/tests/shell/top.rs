@@ -1,0 +1,83 @@
+//! The live view as a process: one interval for people and for programs.
+
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+use jerboa::Node;
+use jerboa_wire::client::blocking::Client;
+use serde_json::Value;
+
+use super::common::node;
+
+fn top(node: &Node, flags: &[&str]) -> Output {
+    let address = node.addresses().any_core.to_string();
+    Command::new(env!("CARGO_BIN_EXE_jerboa"))
+        .args(["top", "--addr", &address, "--interval-ms", "400"])
+        .args(flags)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn one_interval_tells_programs_what_was_done_in_it() {
+    let node = node(2);
+    let client = Client::connect([node.addresses().any_core.to_string()]).unwrap();
+    client.put("m", "hot", "x", Default::default()).unwrap();
+    let (done, stop) = std::sync::mpsc::channel::<()>();
+    let load = thread::spawn(move || {
+        while stop.try_recv().is_err() {
+            client.get("m", "hot").unwrap();
+            client.get("m", "absent").unwrap();
+        }
+    });
+    let output = top(&node, &["--once", "--json"]);
+    drop(done);
+    let _ = load.join();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 1);
+    let view: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(view["cores"].as_array().unwrap().len(), 2);
+    assert!(view["node"]["ops_per_s"].as_f64().unwrap() > 0.0, "{view}");
+    let ratio = view["node"]["hit_ratio"].as_f64().unwrap();
+    assert!((0.3..0.7).contains(&ratio), "half of the reads hit: {view}");
+    let operations = view["operations"].as_array().unwrap();
+    let get = operations.iter().find(|row| row["operation"] == "Get");
+    let get = get.unwrap_or_else(|| panic!("no Get in {view}"));
+    assert!(get["p50_ns"].as_u64() <= get["p999_ns"].as_u64());
+    assert!(view["interval_ms"].as_u64().unwrap() >= 300);
+}
+
+#[test]
+fn where_there_is_no_terminal_one_view_is_written_without_escapes() {
+    let node = node(2);
+    let output = top(&node, &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains('\x1b'), "{text:?}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("jerboa "), "{text}");
+    let header = lines.iter().position(|line| line.starts_with("core "));
+    let header = header.unwrap_or_else(|| panic!("no table: {text}"));
+    for (row, name) in ["0", "1", "all"].into_iter().enumerate() {
+        assert!(lines[header + 1 + row].starts_with(name), "{text}");
+    }
+}
+
+#[test]
+fn a_node_that_is_not_there_is_an_error_and_not_an_empty_view() {
+    let node = node(1);
+    let address = node.addresses().any_core;
+    node.request_stop();
+    node.join().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_jerboa"))
+        .args(["top", "--once", "--addr", &address.to_string()])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(output.stdout.is_empty());
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains(&address.to_string()), "{error}");
+}
