@@ -1,6 +1,7 @@
 //! The live view as a process: one interval for people and for programs.
 
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{TryRecvError, channel};
 use std::thread;
 
 use jerboa::Node;
@@ -24,9 +25,9 @@ fn one_interval_tells_programs_what_was_done_in_it() {
     let node = node(2);
     let client = Client::connect([node.addresses().any_core.to_string()]).unwrap();
     client.put("m", "hot", "x", Default::default()).unwrap();
-    let (done, stop) = std::sync::mpsc::channel::<()>();
+    let (done, stop) = channel::<()>();
     let load = thread::spawn(move || {
-        while stop.try_recv().is_err() {
+        while stop.try_recv() == Err(TryRecvError::Empty) {
             client.get("m", "hot").unwrap();
             client.get("m", "absent").unwrap();
         }
