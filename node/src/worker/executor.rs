@@ -341,6 +341,10 @@ impl Executor<'_> {
             }
             Task::Refused { reply, .. } => {
                 self.counts.errors += u64::from(reply.status.is_error());
+                if reply.status == Status::NotFound {
+                    self.measures.note(reply.opcode, None, self.since);
+                    self.measures.miss(reply.opcode, 1);
+                }
                 let reply = Reply {
                     epoch: self.shared.epoch,
                     ..*reply

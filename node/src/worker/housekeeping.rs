@@ -275,6 +275,8 @@ impl Worker {
         self.counts.lock_waiters = self.locks.waiting() as u64;
         self.counts
             .set_engine(self.shard.counters(), &self.shard.usage());
+        self.counts.gets += self.measures.missed;
+        self.counts.misses += self.measures.missed;
         let stats = &self.shared.stats[usize::from(self.config.core)];
         stats.publish(&self.counts, &self.measures.operations);
         self.measures.publish(&self.shard, &stats.measured);

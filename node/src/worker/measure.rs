@@ -67,6 +67,9 @@ pub(super) struct Measures {
     latencies: Latencies,
     maps: MapOperations,
     hot: HotKeys,
+    /// Reads of maps that the engine does not know, because nobody wrote to them on this core:
+    /// the engine cannot count them.
+    pub(super) missed: u64,
 }
 
 /// Requests by operation.
@@ -108,6 +111,18 @@ impl Measures {
         });
     }
 
+    /// A request of the batch named a map that this core does not know, and so found nothing.
+    #[cold]
+    pub(super) fn miss(&mut self, operation: Opcode, keys: u32) {
+        let reads = matches!(
+            operation,
+            Opcode::Get | Opcode::GetMeta | Opcode::GetRange | Opcode::GetExpire
+        );
+        if reads || matches!(operation, Opcode::GetDelete | Opcode::MultiGet) {
+            self.missed += u64::from(keys.max(1));
+        }
+    }
+
     /// A request used a key; `hash` is that of map and key.
     #[inline]
     pub(super) fn use_key(&mut self, hash: u64, map: &[u8], key: &[u8]) {
@@ -122,6 +137,9 @@ impl Measures {
         map: MapChoice,
         partition_count: u16,
     ) {
+        if map == MapChoice::Unknown {
+            return self.miss(request.opcode, request.count);
+        }
         let Some(map) = map.known().filter(|_| request.count > 0) else {
             return;
         };

@@ -79,6 +79,8 @@ core_stats! {
     forwarded,
     /// Requests that other cores sent here.
     forwarded_in,
+    /// Requests that threads of the node's own process made.
+    called,
     /// Requests refused because the owner's mailbox was full.
     busy,
     /// Connections now.

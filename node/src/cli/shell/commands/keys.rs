@@ -33,9 +33,10 @@ pub(crate) const GROUP: Group = Group {
         Command {
             name: "expire",
             aliases: &[],
-            words: "KEY [EX SECONDS|PX MS|EXAT UNIX-SECONDS|PXAT UNIX-MS]",
+            words: "KEY [EX SECONDS|PX MS|EXAT UNIX-SECONDS|PXAT UNIX-MS] [NX|XX] [GT|LT]",
             summary: "set when a key expires (Expire)",
-            details: "A number alone is seconds. A time that has passed removes the key.\n\
+            details: "A number alone is seconds. A time that has passed removes the key. NX wants it to \
+                      have no expiry, XX to have one, GT and LT the new one to be later or earlier.\n\
                       Example: expire session:7 60\n",
             run: expire,
         },
@@ -104,14 +105,26 @@ fn expire(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> 
     let key = words.key()?;
     let how = words.bytes("SECONDS")?;
     let option = String::from_utf8_lossy(&how).to_uppercase();
-    let (flags, arg) = match option.parse::<u64>() {
+    let (mut flags, arg) = match option.parse::<u64>() {
         Ok(seconds) => (RequestFlags::TTL_RELATIVE, words.in_ms(seconds, 1000)?),
         Err(_) => match words.expiry(&option)? {
             Some(expiry) if expiry.flags != RequestFlags::KEEP_TTL => (expiry.flags, expiry.arg),
             _ => return Err(words.unknown_option(&option)),
         },
     };
-    words.end()?;
+    while let Some(option) = words.option() {
+        flags = flags
+            | match option.as_str() {
+                "NX" => RequestFlags::IF_ABSENT,
+                "XX" => RequestFlags::IF_PRESENT,
+                "GT" => RequestFlags::IF_LATER,
+                "LT" => RequestFlags::IF_EARLIER,
+                other => return Err(words.unknown_option(other)),
+            };
+    }
+    if flags.conflict() {
+        return Err(words.fault("these conditions exclude each other"));
+    }
     let answer = session.ask_in_map(&Request {
         key: &key,
         flags,

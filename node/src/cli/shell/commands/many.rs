@@ -7,7 +7,7 @@ use crate::cli::shell::answer::{Answer, Field};
 use crate::cli::shell::arguments::Arguments;
 use crate::cli::shell::command::{Command, Group};
 use crate::cli::shell::fault::Fault;
-use crate::cli::shell::session::Session;
+use crate::cli::shell::session::{Session, answered};
 
 pub(crate) const GROUP: Group = Group {
     title: "Many keys",
@@ -26,7 +26,23 @@ pub(crate) const GROUP: Group = Group {
             words: "KEY VALUE …",
             summary: "store many values that never expire (MultiPut)",
             details: "Each key has its own status: one that fails does not stop the others.\n",
-            run: put,
+            run: |session, words| store(session, words, RequestFlags::NONE),
+        },
+        Command {
+            name: "mputnx",
+            aliases: &["msetnx"],
+            words: "KEY VALUE …",
+            summary: "store all of many values, or none if a key is present (MultiPut)",
+            details: "The keys have to belong to one core: keys with the same {tag} do.\n",
+            run: |session, words| store(session, words, RequestFlags::IF_ABSENT),
+        },
+        Command {
+            name: "mexists",
+            aliases: &["multiexists"],
+            words: "KEY…",
+            summary: "which of many keys are present (MultiExists)",
+            details: "",
+            run: |session, words| each(session, words, Opcode::MultiExists),
         },
         Command {
             name: "mdel",
@@ -34,7 +50,7 @@ pub(crate) const GROUP: Group = Group {
             words: "KEY…",
             summary: "remove many keys, with a status for each (MultiDelete)",
             details: "",
-            run: delete,
+            run: |session, words| each(session, words, Opcode::MultiDelete),
         },
     ],
 };
@@ -69,7 +85,11 @@ fn get(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
     })
 }
 
-fn put(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
+fn store(
+    session: &mut Session,
+    mut words: Arguments,
+    flags: RequestFlags,
+) -> Result<Answer, Fault> {
     let mut keys = Vec::new();
     let mut section = Vec::new();
     loop {
@@ -85,9 +105,12 @@ fn put(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
     let answer = session.ask_in_map(&Request {
         value: &section,
         count: keys.len() as u32,
-        flags: RequestFlags::NONE,
+        flags,
         ..Request::new(Opcode::MultiPut)
     })?;
+    if answer.status != Status::Ok {
+        return Ok(answered(&answer, |_| Answer::DONE));
+    }
     let reply = answer.reply();
     let rows = keys.into_iter().zip(reply.stored()).map(|(key, item)| {
         let version = match item.status {
@@ -104,7 +127,8 @@ fn put(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
     })
 }
 
-fn delete(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
+/// The status of each key.
+fn each(session: &mut Session, mut words: Arguments, opcode: Opcode) -> Result<Answer, Fault> {
     let first = words.key()?;
     let mut keys = vec![first];
     keys.append(&mut words.rest());
@@ -112,7 +136,7 @@ fn delete(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> 
     let answer = session.ask_in_map(&Request {
         value: &section,
         count: keys.len() as u32,
-        ..Request::new(Opcode::MultiDelete)
+        ..Request::new(opcode)
     })?;
     let reply = answer.reply();
     let rows = keys.into_iter().zip(reply.deleted());

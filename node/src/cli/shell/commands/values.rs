@@ -1,5 +1,6 @@
 //! Commands on the value of one key.
 
+use jerboa_wire::range::ByteRange;
 use jerboa_wire::{Comparison, Opcode, Request, RequestFlags};
 
 use crate::cli::shell::answer::{Answer, Field};
@@ -46,6 +47,31 @@ pub(crate) const GROUP: Group = Group {
             summary: "remove a key and tell what it held (GetDelete)",
             details: "",
             run: get_delete,
+        },
+        Command {
+            name: "getex",
+            aliases: &["getexpire"],
+            words: "KEY [EX SECONDS|PX MS|EXAT UNIX-SECONDS|PXAT UNIX-MS|KEEPTTL]",
+            summary: "the value of a key, whose expiry is changed (GetExpire)",
+            details: "Without a time it never expires from then on.\n",
+            run: get_expire,
+        },
+        Command {
+            name: "getrange",
+            aliases: &[],
+            words: "KEY START END",
+            summary: "some bytes of a value (GetRange)",
+            details: "Both ends are included; a negative number counts from the end.\n\
+                      Example: getrange page:1 -100 -1\n",
+            run: get_range,
+        },
+        Command {
+            name: "setrange",
+            aliases: &[],
+            words: "KEY OFFSET VALUE",
+            summary: "write over some bytes of a value (SetRange)",
+            details: "Zero bytes fill a gap; an absent key counts as empty; the expiry stays.\n",
+            run: set_range,
         },
         Command {
             name: "append",
@@ -162,6 +188,52 @@ fn get_delete(session: &mut Session, mut words: Arguments) -> Result<Answer, Fau
     words.end()?;
     let answer = session.ask_key(Opcode::GetDelete, &key)?;
     Ok(answered(&answer, value_of))
+}
+
+fn get_expire(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
+    let key = words.key()?;
+    let mut expiry = None;
+    while let Some(option) = words.option() {
+        expiry = Some(next_expiry(&mut words, &option, expiry)?);
+    }
+    let answer = session.ask_in_map(&Request {
+        key: &key,
+        flags: expiry.map_or(RequestFlags::NONE, |expiry| expiry.flags),
+        arg: expiry.map_or(0, |expiry| expiry.arg),
+        ..Request::new(Opcode::GetExpire)
+    })?;
+    Ok(answered(&answer, value_of))
+}
+
+fn get_range(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
+    let key = words.key()?;
+    let (start, end) = (words.number("START")?, words.number("END")?);
+    words.end()?;
+    let range = ByteRange { start, end }.encode();
+    let answer = session.ask_in_map(&Request {
+        key: &key,
+        value: &range,
+        ..Request::new(Opcode::GetRange)
+    })?;
+    Ok(answered(&answer, value_of))
+}
+
+fn set_range(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
+    let key = words.key()?;
+    let (offset, value) = (words.number("OFFSET")?, words.bytes("VALUE")?);
+    words.end()?;
+    let answer = session.ask_in_map(&Request {
+        key: &key,
+        arg: offset,
+        value: &value,
+        ..Request::new(Opcode::SetRange)
+    })?;
+    Ok(answered(&answer, |answer| {
+        Answer::Record(vec![
+            ("bytes", answer.arg.into()),
+            ("version", answer.version.into()),
+        ])
+    }))
 }
 
 fn append(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
