@@ -154,10 +154,7 @@ impl Config {
         let Some(key) = keys::find(name) else {
             return Err(ConfigError::UnknownKey {
                 name: name.to_owned(),
-                nearest: nearest(
-                    name,
-                    KEYS.iter().map(|key| key.name).chain([maps::TABLE]),
-                ),
+                nearest: nearest(name, KEYS.iter().map(|key| key.name).chain([maps::TABLE])),
                 origin: origin.clone(),
             });
         };

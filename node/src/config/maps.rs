@@ -31,7 +31,7 @@ pub struct MapsConfig {
 /// The setting that a mistyped name most likely meant.
 #[must_use]
 pub(crate) fn nearest_setting(name: &str) -> Option<&'static str> {
-    nearest::nearest(name, NAMES.iter().copied())
+    nearest(name, NAMES.iter().copied())
 }
 
 impl MapsConfig {

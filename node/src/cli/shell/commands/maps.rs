@@ -38,6 +38,18 @@ pub(crate) const GROUP: Group = Group {
             run: one,
         },
         Command {
+            name: "settings",
+            aliases: &["config"],
+            words: "[DEFAULTS] [SETTING VALUE] …",
+            summary: "what holds for the map, or change some of it (SettingsGet, SettingsSet)",
+            details: "Settings: ttl_ms, idle_ms_max, keys_max, bytes_max, when_full (evict, refuse), \
+                      copies. A value is a number, none, or inherit; with DEFAULTS it is about all \
+                      maps that have none of their own. Lasts until the node stops. (SettingsGet) \
+                      (SettingsSet)\n\
+                      Example: settings ttl_ms 60000 keys_max none\n",
+            run: settings,
+        },
+        Command {
             name: "size",
             aliases: &["count", "dbsize"],
             words: "",
@@ -151,6 +163,51 @@ fn one(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
         ("evicted", map.evicted.into()),
         ("operations", Field::Text(operations.join(", "))),
     ]))
+}
+
+fn settings(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
+    let mut named = words.rest();
+    let defaults = named
+        .first()
+        .is_some_and(|word| word.eq_ignore_ascii_case(b"DEFAULTS"));
+    if defaults {
+        named.remove(0);
+    }
+    if !named.len().is_multiple_of(2) {
+        return Err(words.fault("each setting needs a value"));
+    }
+    let mut text = Vec::new();
+    for pair in named.chunks_exact(2) {
+        if pair.iter().flatten().any(u8::is_ascii_whitespace) {
+            return Err(words.fault("names and values have no spaces"));
+        }
+        text.extend_from_slice(&pair.join(&b' '));
+        text.push(b'\n');
+    }
+    let opcode = if text.is_empty() {
+        Opcode::SettingsGet
+    } else {
+        Opcode::SettingsSet
+    };
+    let map = session.map.clone();
+    let answer = session.ask(&Request {
+        map: if defaults { &[] } else { &map },
+        arg: defaults.into(),
+        value: &text,
+        ..Request::new(opcode)
+    })?;
+    let text = String::from_utf8_lossy(&answer.value);
+    let row = |line: &str| {
+        let mut words = line.split(' ');
+        let mut word = || Field::Text(words.next().unwrap_or_default().to_owned());
+        vec![word(), word(), word()]
+    };
+    Ok(Answer::Table {
+        name: "settings",
+        columns: &["setting", "value", "origin"],
+        rows: text.lines().map(row).collect(),
+        more: None,
+    })
 }
 
 fn size(session: &mut Session, words: Arguments) -> Result<Answer, Fault> {
