@@ -24,12 +24,13 @@ fn top(node: &Node, flags: &[&str]) -> Output {
 fn one_interval_tells_programs_what_was_done_in_it() {
     let node = node(2);
     let client = Client::connect([node.addresses().any_core.to_string()]).unwrap();
-    client.put("m", "hot", "x", Default::default()).unwrap();
+    client.dmap("m").put("hot", "x").unwrap();
     let (done, stop) = channel::<()>();
+    let map = client.dmap("m");
     let load = thread::spawn(move || {
         while stop.try_recv() == Err(TryRecvError::Empty) {
-            client.get("m", "hot").unwrap();
-            client.get("m", "absent").unwrap();
+            map.get::<Vec<u8>>("hot").unwrap();
+            map.get::<Vec<u8>>("absent").unwrap();
         }
     });
     let output = top(&node, &["--once", "--json"]);
