@@ -16,7 +16,7 @@ mod keys;
 mod limits;
 mod maps;
 mod nearest;
-mod value;
+pub(crate) mod value;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -164,6 +164,14 @@ impl Config {
             reason,
             origin: origin.clone(),
         })
+    }
+
+    /// Every key with its value as plain text.
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
+        let plain = |key: &Key| key.show(self).trim_matches('"').to_owned();
+        KEYS.iter()
+            .map(|key| (key.name.to_owned(), plain(key)))
+            .collect()
     }
 
     /// The whole configuration as a TOML file that reads back to an equal one.

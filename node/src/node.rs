@@ -30,6 +30,7 @@ use crate::embedded::{
 };
 use crate::host::{self, HostError, Plan};
 use crate::net::{self, Waker};
+use crate::resp::SlotMaps;
 use crate::worker::events::EventMask;
 use crate::worker::pubsub::SubscriptionLimits;
 use crate::worker::pubsub::directory::Directory;
@@ -121,7 +122,7 @@ impl Node {
         };
         let cores = plan.cpus.len();
         let topology = describe(config, &plan, &addresses)?;
-        let shared = Arc::new(share(config, &plan, &topology));
+        let shared = Arc::new(share(config, &plan, &topology, &addresses));
         let wakers: Result<Arc<[Waker]>, _> = (0..cores).map(|_| Waker::new()).collect();
         let wakers = wakers.map_err(StartError::Wake)?;
         let door = |waker: &Waker| Door::new(config.mailbox_capacity, waker.clone());
@@ -456,15 +457,18 @@ fn describe(config: &Config, plan: &Plan, addresses: &Addresses) -> Result<Topol
     Topology::single(FIRST_EPOCH, config.partitions, member).map_err(StartError::Topology)
 }
 
-fn share(config: &Config, plan: &Plan, topology: &Topology) -> Shared {
+fn share(config: &Config, plan: &Plan, topology: &Topology, addresses: &Addresses) -> Shared {
     let cores = plan.cpus.len() as u16;
     let mut encoded = Vec::new();
     topology.encode(&mut encoded);
+    let member = topology.members().first().map_or(0, |member| member.id);
+    let core_of_partition = core_table(config.partitions, cores);
     Shared {
-        core_of_partition: core_table(config.partitions, cores),
+        slots: SlotMaps::new(member, FIRST_EPOCH, &addresses.cores, &core_of_partition),
+        core_of_partition,
         partition_count: config.partitions,
         epoch: FIRST_EPOCH,
-        member: topology.members().first().map_or(0, |member| member.id),
+        member,
         topology: encoded,
         stats: (0..cores).map(|_| CoreStats::default()).collect(),
         directory: Directory::new(cores),
@@ -472,6 +476,9 @@ fn share(config: &Config, plan: &Plan, topology: &Topology) -> Shared {
         subscriber_bytes_max: config.subscriber_bytes_max,
         events: EventMask::new(config.events),
         settings: SettingsStore::new(&config.maps, config.when_full, cores),
+        configuration: config.settings(),
+        memory_bytes: plan.memory_bytes,
+        value_bytes_max: config.value_bytes_max,
         connections: AtomicU32::new(0),
         connections_max: plan.connections_max,
         clients: AtomicU64::new(0),

@@ -20,9 +20,11 @@ mod commands;
 mod form;
 mod refusal;
 mod session;
+mod slots;
 
 pub(crate) use call::{Asked, Call, Here, wrong_arity};
 pub(crate) use command::{Answer, Command, Flags, Run, find};
 pub(crate) use form::{Form, Render};
 pub(crate) use refusal::{Refusal, status_text, unknown_command, unknown_subcommand};
 pub(crate) use session::{Client, Replies};
+pub(crate) use slots::SlotMaps;

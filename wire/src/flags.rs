@@ -113,6 +113,8 @@ flag_set! {
         IF_LATER = 64;
         /// Only where it expires earlier than before.
         IF_EARLIER = 128;
+        /// Only about the core that is asked, not about all of the node.
+        THIS_CORE = 256;
     }
 }
 
@@ -162,7 +164,7 @@ mod tests {
             let forms = (bits >> 2 & 7).count_ones();
             assert_eq!(flags.conflict(), both || forms > 1, "{flags:?}");
         }
-        assert_eq!(RequestFlags::from_bits(256), None);
+        assert_eq!(RequestFlags::from_bits(512), None);
         assert_eq!(RequestFlags::from_bits(REPLY_BIT), None);
         assert_eq!(ReplyFlags::from_bits(2), None);
     }

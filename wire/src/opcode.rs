@@ -115,6 +115,8 @@ pub enum Kind {
     Multi,
     /// About the keys of a map from a cursor on: served by the core that the cursor names.
     Scan,
+    /// About the keys of a slot: served by the core that owns it.
+    Slot,
     /// About a whole map or the whole node: executed by every core, answered once.
     Everywhere,
     /// About channels: served by whichever core reads it, which tells the others.
@@ -299,14 +301,17 @@ opcodes! {
     Lease = 0x32, Key, KEYED.with(Parts::ARG).with(Parts::VERSION), RequestFlags::TTL_RELATIVE;
     /// Keys of a map from the cursor `arg` on, 0 being the start; see [`crate::scan`]. Reply: the
     /// keys, `count` of them, and `arg` = the cursor to go on from, 0 where the scan is over.
-    Scan = 0x40, Scan, Parts::MAP.with(Parts::VALUE).with(Parts::ARG), RequestFlags::NONE;
+    Scan = 0x40, Scan, Parts::MAP.with(Parts::VALUE).with(Parts::ARG), RequestFlags::THIS_CORE;
     /// Removes every entry of a map. Reply: `arg` = number removed.
     Destroy = 0x41, Everywhere, Parts::MAP, RequestFlags::NONE;
     /// The number of entries of a map. Reply: `arg` = that number.
-    Size = 0x42, Everywhere, Parts::MAP, RequestFlags::NONE;
+    Size = 0x42, Everywhere, Parts::MAP, RequestFlags::THIS_CORE;
     /// A key of a map, drawn at random. Reply: `value` = the key, `arg` = the number of entries; or
     /// `NotFound` where there is none.
-    RandomKey = 0x43, Everywhere, Parts::MAP, RequestFlags::NONE;
+    RandomKey = 0x43, Everywhere, Parts::MAP, RequestFlags::THIS_CORE;
+    /// Keys of a map in the slot `arg`; the value as in [`crate::scan`]. Reply: the keys, `count` of
+    /// them, and `arg` = how many there are in all.
+    SlotKeys = 0x44, Slot, Parts::MAP.with(Parts::VALUE).with(Parts::ARG), RequestFlags::NONE;
     /// Subscribes the connection to channels; see [`crate::channel`]. Reply: `arg` = subscriptions of
     /// the connection, those to patterns included; or `TooManySubscriptions`.
     Subscribe = 0x50, Channel, NAMES, RequestFlags::NONE;
@@ -373,6 +378,7 @@ impl Opcode {
             | Self::Scan
             | Self::Size
             | Self::RandomKey
+            | Self::SlotKeys
             | Self::Channels
             | Self::Subscribers
             | Self::Patterns => true,
@@ -440,7 +446,7 @@ mod tests {
                 Kind::Connection | Kind::Everywhere | Kind::Channel | Kind::Pushed => {}
                 Kind::Key => assert!(shape.parts.contains(KEYED), "{opcode:?}"),
                 Kind::Multi => assert!(shape.parts.contains(MANY), "{opcode:?}"),
-                Kind::Scan => assert!(shape.parts.contains(Parts::MAP), "{opcode:?}"),
+                Kind::Scan | Kind::Slot => assert!(shape.parts.contains(Parts::MAP), "{opcode:?}"),
             }
         }
     }

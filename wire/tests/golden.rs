@@ -341,6 +341,25 @@ fn scans(found: &mut Found) {
     found.reply("Scan", reply, Crc::On);
     let over = Reply::new(Opcode::Scan, Status::Ok, 9);
     found.reply("Scan that is over", over, Crc::On);
+    let of_slot = Request {
+        arg: 866,
+        ..Request {
+            opcode: Opcode::SlotKeys,
+            ..scan
+        }
+    };
+    found.request("SlotKeys", of_slot, Crc::On);
+    let in_slot = Reply {
+        opcode: Opcode::SlotKeys,
+        arg: 12,
+        ..reply
+    };
+    found.reply("SlotKeys", in_slot, Crc::On);
+    let here = Request {
+        flags: RequestFlags::THIS_CORE,
+        ..scan
+    };
+    found.request("Scan of one core", here, Crc::On);
 }
 
 fn locks(found: &mut Found) {

@@ -91,7 +91,7 @@ fn value_of(
                 assert!(multi::push_key(&mut section, key));
             }
         }
-        Opcode::Scan | Opcode::Channels => {
+        Opcode::Scan | Opcode::SlotKeys | Opcode::Channels => {
             let count = items.len() as u32;
             let pattern = &value[..];
             ScanQuery { count, pattern }.encode(&mut section);
@@ -165,7 +165,7 @@ fn requests() -> impl Strategy<Value = OwnRequest> {
         let (partition, request_id, epoch, arg, hops) = head;
         let timed = flags.intersects(RequestFlags::TTL_RELATIVE | RequestFlags::TTL_ABSOLUTE);
         let arg = match opcode {
-            Opcode::Incr | Opcode::Decr | Opcode::Scan | Opcode::Channels => arg,
+            Opcode::Incr | Opcode::Decr | Opcode::Scan | Opcode::SlotKeys | Opcode::Channels => arg,
             // Kinds to change, and all of them to turn on.
             Opcode::Events => (arg & 0x1F) * 0x101,
             Opcode::SetRange => arg % 1000,
@@ -267,7 +267,7 @@ fn replies() -> impl Strategy<Value = (Reply<'static>, Vec<u8>)> {
             ..Reply::new(opcode, status, request_id)
         };
         let mut section = Vec::new();
-        let is_multi = matches!(opcode.shape().kind, Kind::Multi | Kind::Scan)
+        let is_multi = matches!(opcode.shape().kind, Kind::Multi | Kind::Scan | Kind::Slot)
             || matches!(opcode, Opcode::Channels | Opcode::Subscribers);
         if status == Status::Ok && is_multi {
             for (status, version, value) in &items {
@@ -280,7 +280,7 @@ fn replies() -> impl Strategy<Value = (Reply<'static>, Vec<u8>)> {
                     Opcode::MultiGet => {
                         multi::push_fetched(&mut section, *status, *version, [value].into_iter());
                     }
-                    Opcode::Scan | Opcode::Channels => {
+                    Opcode::Scan | Opcode::SlotKeys | Opcode::Channels => {
                         assert!(multi::push_key(&mut section, &version.to_le_bytes()));
                     }
                     Opcode::Subscribers => channel::push_subscribers(&mut section, *version),

@@ -42,6 +42,7 @@ fn the_opcode_table_is_the_code() {
             Kind::Key => "the key's core",
             Kind::Multi => "the keys' cores",
             Kind::Scan => "the cursor's core",
+            Kind::Slot => "the slot's core",
             Kind::Everywhere => "every core",
             Kind::Channel => "any core",
             Kind::Pushed => "the node sends it",

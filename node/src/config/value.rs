@@ -99,7 +99,7 @@ pub(super) fn show_word<T: PartialEq>(value: &T, words: Words<T>) -> &'static st
 }
 
 /// Kinds of events from `none`, `all` or `member,expired`.
-pub(super) fn event_kinds(text: &str) -> Result<EventKinds, ValueError> {
+pub(crate) fn event_kinds(text: &str) -> Result<EventKinds, ValueError> {
     match text {
         "none" => return Ok(EventKinds::NONE),
         "all" => return Ok(EventKinds::ALL),
@@ -119,7 +119,7 @@ pub(super) fn event_kinds(text: &str) -> Result<EventKinds, ValueError> {
     Ok(kinds)
 }
 
-pub(super) fn show_event_kinds(kinds: &EventKinds) -> String {
+pub(crate) fn show_event_kinds(kinds: &EventKinds) -> String {
     if kinds.is_empty() {
         return quoted("none");
     }

@@ -95,6 +95,7 @@ pub(crate) enum Group {
     Generic,
     Connection,
     Server,
+    Cluster,
 }
 
 impl Group {
@@ -104,6 +105,7 @@ impl Group {
             Self::Generic => "generic",
             Self::Connection => "connection",
             Self::Server => "server",
+            Self::Cluster => "cluster",
         }
     }
 
@@ -114,6 +116,7 @@ impl Group {
             Self::Generic => "@keyspace",
             Self::Connection => "@connection",
             Self::Server => "@admin",
+            Self::Cluster => "@dangerous",
         }
     }
 }

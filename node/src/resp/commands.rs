@@ -1,5 +1,7 @@
 //! The commands, family by family.
 
+mod administration;
+mod cluster;
 mod connection;
 mod introspection;
 mod keys;
@@ -13,4 +15,6 @@ pub(super) const FAMILIES: &[&[Command]] = &[
     keys::COMMANDS,
     connection::COMMANDS,
     introspection::COMMANDS,
+    cluster::COMMANDS,
+    administration::COMMANDS,
 ];

@@ -59,6 +59,12 @@ pub(crate) enum Form {
     AllStored,
     /// How many keys were there.
     Count,
+    /// Bytes that an entry takes with its key of so many bytes, or nothing.
+    EntryBytes(u16),
+    /// The keys that were found.
+    Keys,
+    /// An empty list, whatever was found.
+    NoKeys,
     /// A cursor and the keys that were found.
     Page,
     /// The cursor alone: no key was looked for.
@@ -74,6 +80,9 @@ pub(crate) enum Late {
     /// In GETEX.
     InvalidExpiry,
 }
+
+/// What an entry takes beside its key and value, index included, about.
+const ENTRY_BYTES: i64 = 32;
 
 impl Form {
     /// Writes a reply.
@@ -123,6 +132,15 @@ impl Form {
                 None => out.integer(number),
                 Some(status) => out.error(status_text(reply.opcode, status)),
             },
+            Self::EntryBytes(key) if is_ok => {
+                out.integer(number.saturating_add(i64::from(key) + ENTRY_BYTES));
+            }
+            Self::EntryBytes(_) => out.null(),
+            Self::NoKeys => out.array(0),
+            Self::Keys => {
+                out.array(reply.count as usize);
+                reply.scanned().for_each(|key| out.bulk(key));
+            }
             Self::Page => {
                 out.array(2);
                 out.bulk(reply.arg.to_string());

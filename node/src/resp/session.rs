@@ -25,6 +25,9 @@ pub(crate) struct Client {
     pub(crate) id: u64,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) local: Option<SocketAddr>,
+    /// The core that the client is connected to, and whether on that core's own port.
+    pub(crate) core: u16,
+    pub(crate) is_on_core_port: bool,
     pub(crate) version: Version,
     pub(crate) replies: Replies,
     /// As CLIENT SETNAME or HELLO gave it.

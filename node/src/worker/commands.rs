@@ -7,11 +7,12 @@
 //! * C2 Every command is answered once, whatever is wrong with it; bytes that are no command end
 //!   the connection, behind the answers to all commands before them.
 
+use jerboa_wire::opcode::Kind;
 use jerboa_wire::resp::{
     Arguments, Parsed, Parser, ParserLimits, ProtocolError, Span, Writer, split_inline,
 };
-use jerboa_wire::routing::partition_of;
-use jerboa_wire::{Request, limits};
+use jerboa_wire::routing::{partition_of, slot};
+use jerboa_wire::{Opcode, Request, RequestFlags, limits};
 
 use super::budget::{POOLED_BUFFER_BYTES, WORK_OF_SCAN, WORK_OF_STATS, WORK_PER_CONNECTION};
 use super::executor::{Batch, Executor, Op, Task};
@@ -264,8 +265,13 @@ impl Executor<'_> {
             *work += work_of(&asked.request);
             return self.composed(place, &asked, turn);
         }
+        let task = self.command_task(place.socket, asked.request);
+        if let Task::Elsewhere { request, core } = &task
+            && let Some(moved) = self.moved(place.socket, request, *core)
+        {
+            return self.refuse(place, &moved, turn);
+        }
         let render = self.render(place.socket, asked.form);
-        let task = self.command_task(asked.request);
         turn.batch.push(Op {
             input: place.index,
             end: place.end,
@@ -293,6 +299,18 @@ impl Executor<'_> {
             value: &section,
             ..asked.request
         };
+        let task = self.command_task(place.socket, request);
+        let moved = match &task {
+            Task::Elsewhere { request, core } => self.moved(place.socket, request, *core),
+            Task::Other { request, .. } if request.count > 0 => {
+                self.many_moved(place.socket, request)
+            }
+            _ => None,
+        };
+        if let Some(moved) = moved {
+            self.scratch.section = section;
+            return self.refuse(place, &moved, turn);
+        }
         let render = self.render(place.socket, asked.form);
         turn.progress[place.index as usize].consumed = place.end as usize;
         match (asked.form, render) {
@@ -313,7 +331,19 @@ impl Executor<'_> {
 
     /// What a request of a command needs; its partition is not known yet.
     #[inline]
-    fn command_task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
+    fn command_task<'a>(&mut self, socket: SocketId, mut request: Request<'a>) -> Task<'a> {
+        if request
+            .opcode
+            .shape()
+            .flags
+            .contains(RequestFlags::THIS_CORE)
+            && self
+                .client(socket)
+                .is_some_and(|client| client.is_on_core_port)
+        {
+            // To a cluster client each core is a node of its own.
+            request.flags = request.flags | RequestFlags::THIS_CORE;
+        }
         let partition = if request.key.is_empty() {
             0
         } else {
@@ -323,6 +353,47 @@ impl Executor<'_> {
             partition,
             ..request
         })
+    }
+
+    /// Where a client on a core's own port is sent with a key of another core.
+    #[cold]
+    fn moved(&mut self, socket: SocketId, request: &Request<'_>, core: u16) -> Option<Refusal> {
+        if request.opcode.shape().kind != Kind::Key {
+            return None;
+        }
+        self.moved_to(socket, slot(request.key), core)
+    }
+
+    /// The same with many keys, which must be of one slot.
+    fn many_moved(&mut self, socket: SocketId, request: &Request<'_>) -> Option<Refusal> {
+        if !self.client(socket)?.is_on_core_port {
+            return None;
+        }
+        let (one, is_one) = if request.opcode == Opcode::MultiPut {
+            one_slot(request.entries().map(|entry| entry.key))?
+        } else {
+            one_slot(request.keys())?
+        };
+        if !is_one {
+            let text = "CROSSSLOT Keys in request don't hash to the same slot";
+            return Some(Refusal::text(text));
+        }
+        let core = self.shared.core_of_slot(one.into())?;
+        if core == self.config.core {
+            return None;
+        }
+        self.moved_to(socket, one, core)
+    }
+
+    fn moved_to(&mut self, socket: SocketId, slot: u16, core: u16) -> Option<Refusal> {
+        let shared = self.shared;
+        let client = self.client(socket)?;
+        if !client.is_on_core_port {
+            return None;
+        }
+        let address = shared.slots.address(core, client.local)?;
+        self.counts.moved += 1;
+        Some(Refusal::format(format_args!("MOVED {slot} {address}")))
     }
 
     /// How the reply to the command that comes now is written; asked once for each.
@@ -442,10 +513,16 @@ fn resolve(arguments: Arguments<'_, '_>) -> Result<&'static Command, Refusal> {
     }
 }
 
+/// The slot of the first key, and whether it is that of all.
+fn one_slot<'k>(mut keys: impl Iterator<Item = &'k [u8]>) -> Option<(u16, bool)> {
+    let first = slot(keys.next()?);
+    Some((first, keys.all(|key| slot(key) == first)))
+}
+
 /// What a request weighs in its connection's share of a turn.
 fn work_of(request: &Request<'_>) -> usize {
     match request.opcode {
-        jerboa_wire::Opcode::Scan => WORK_OF_SCAN,
+        Opcode::Scan | Opcode::SlotKeys => WORK_OF_SCAN,
         _ => request.count as usize,
     }
 }

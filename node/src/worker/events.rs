@@ -38,6 +38,11 @@ impl EventMask {
         EventKinds::from_bits(self.0.load(Ordering::Relaxed)).unwrap_or_default()
     }
 
+    /// Has exactly these kinds be on.
+    pub(crate) fn set(&self, kinds: EventKinds) {
+        self.0.store(kinds.bits(), Ordering::Relaxed);
+    }
+
     /// Turns kinds on and off; returns those that are on then.
     pub(crate) fn switch(&self, switch: EventSwitch) -> EventKinds {
         let after = |bits| {

@@ -9,6 +9,7 @@ mod multi;
 mod range;
 pub(super) mod resp;
 mod scan;
+mod slot;
 mod update;
 
 use jerboa_core_shard::{

@@ -171,6 +171,7 @@ impl Executor<'_> {
     pub(super) fn task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
         match request.opcode.shape().kind {
             Kind::Scan => return self.scan_task(request),
+            Kind::Slot => return self.slot_task(request),
             Kind::Channel | Kind::Everywhere => {
                 let map = MapChoice::Unknown;
                 return Task::Other { request, map };
@@ -213,12 +214,23 @@ impl Executor<'_> {
 
     /// A scan goes where its cursor stands.
     fn scan_task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
-        match ScanPlace::of_cursor(request.arg, self.shared) {
+        match ScanPlace::of_scan(&request, self.config.core, self.shared) {
             Some(place) if place.core(self.shared) != self.config.core => Task::Elsewhere {
                 request,
                 core: place.core(self.shared),
             },
             // One that is no place is refused where it is.
+            _ => Task::Other {
+                request,
+                map: choose_map(self.shard, &request),
+            },
+        }
+    }
+
+    fn slot_task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
+        match self.shared.core_of_slot(request.arg) {
+            Some(core) if core != self.config.core => Task::Elsewhere { request, core },
+            // What is no slot is refused where it is.
             _ => Task::Other {
                 request,
                 map: choose_map(self.shard, &request),
@@ -379,6 +391,18 @@ impl Executor<'_> {
             return self.execute_many(socket, request, map, answering, render);
         }
         self.measures.note(request.opcode, map.known(), self.since);
+        if request.opcode == Opcode::SlotKeys {
+            let mut engine = Execution {
+                own_core: self.config.core,
+                shard: self.shard,
+                now_ms: self.now_ms,
+                answering: *answering,
+                room: self.room,
+            };
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                engine.slot_keys(request, map, self.shared.partition_count, out);
+            });
+        }
         if request.opcode == Opcode::Scan {
             let mut engine = Execution {
                 own_core: self.config.core,
@@ -501,7 +525,7 @@ fn work_of(request: &Request<'_>) -> usize {
     match request.opcode {
         Opcode::Stats => WORK_OF_STATS,
         Opcode::HotKeys | Opcode::MapStats => WORK_OF_TABLES,
-        Opcode::Scan => WORK_OF_SCAN,
+        Opcode::Scan | Opcode::SlotKeys => WORK_OF_SCAN,
         opcode if opcode.is_everywhere() => WORK_OF_SCAN,
         _ => (request.count as usize).max(1),
     }

@@ -81,7 +81,10 @@ impl Worker {
         {
             let id = self.shared.next_client();
             let (peer, local) = self.ring.addresses(socket);
-            session.speak_resp(Client::new(id, peer, local, now_ms));
+            let mut client = Client::new(id, peer, local, now_ms);
+            client.core = self.config.core;
+            client.is_on_core_port = session.door == Door::OwnCore;
+            session.speak_resp(client);
         }
         if let Some(index) = session.turn_input {
             // A second chunk in one turn: both become one contiguous input.

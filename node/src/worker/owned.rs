@@ -106,12 +106,22 @@ pub(super) fn execute_owned(
         return locks.changed_map(request, map);
     }
     if request.opcode == Opcode::Scan {
-        let place = ScanPlace::of_cursor(request.arg, shared);
+        let place = ScanPlace::of_scan(request, own, shared);
         if place.is_some_and(|place| place.core(shared) != own) {
             return engine.answering.status(request, Status::NotOwner, out);
         }
         let map = choose_map(engine.shard, request);
         return engine.scan(request, map, shared, out);
+    }
+    if request.opcode == Opcode::SlotKeys {
+        if shared
+            .core_of_slot(request.arg)
+            .is_some_and(|core| core != own)
+        {
+            return engine.answering.status(request, Status::NotOwner, out);
+        }
+        let map = choose_map(engine.shard, request);
+        return engine.slot_keys(request, map, shared.partition_count, out);
     }
     let partition = |key: &[u8]| partition_of(key, shared.partition_count);
     let owned = |key: &[u8]| shared.core_of_partition[usize::from(partition(key))] == own;

@@ -7,6 +7,8 @@
 //! cursor   0, the start; else 1 + (partition << 33 | position)
 //! ```
 
+use jerboa_wire::{Request, RequestFlags};
+
 use super::shared::Shared;
 
 const POSITION_BITS: u32 = 33;
@@ -28,7 +30,7 @@ impl ScanPlace {
     }
 
     /// The place that a cursor names; `None` where no scan returned it.
-    pub(super) fn of_cursor(cursor: u64, shared: &Shared) -> Option<Self> {
+    fn of_cursor(cursor: u64, shared: &Shared) -> Option<Self> {
         let Some(number) = cursor.checked_sub(1) else {
             return first_from_core(0, shared);
         };
@@ -40,6 +42,15 @@ impl ScanPlace {
         };
         let is_place = partition < shared.partition_count && position <= 1 << (POSITION_BITS - 1);
         is_place.then_some(place)
+    }
+
+    /// The place where a Scan goes on, asked for on the core `own`; `None` where no scan returned
+    /// its cursor.
+    pub(super) fn of_scan(request: &Request<'_>, own: u16, shared: &Shared) -> Option<Self> {
+        if request.arg == 0 && request.flags.contains(RequestFlags::THIS_CORE) {
+            return Self::first_on(own, shared);
+        }
+        Self::of_cursor(request.arg, shared)
     }
 
     pub(super) fn cursor(self) -> u64 {

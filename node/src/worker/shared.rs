@@ -10,11 +10,13 @@ use std::time::Instant;
 use super::events::EventMask;
 use super::pubsub::directory::Directory;
 use crate::embedded::Listening;
+use jerboa_wire::routing::{SLOTS, partition};
 use jerboa_wire::stats::{HotKey, MAP_STATS_FROM, MAP_STATS_ITEMS_MAX, MAP_STATS_ONE, push_map};
 
 use super::measure::MapRow;
 use super::settings::SettingsStore;
 use super::stats::{self, CoreStats};
+use crate::resp::SlotMaps;
 
 /// The node as its cores see it.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) epoch: u32,
     /// This node's id in the topology.
     pub(crate) member: u64,
+    /// Where each core's own port is; empty where nothing is listened on.
+    pub(crate) slots: SlotMaps,
     /// The reply to a Topology request.
     pub(crate) topology: Vec<u8>,
     pub(crate) stats: Vec<CoreStats>,
@@ -39,6 +43,11 @@ pub(crate) struct Shared {
     pub(crate) events: EventMask,
     /// Settings of maps.
     pub(crate) settings: SettingsStore,
+    /// The configuration, key by key.
+    pub(crate) configuration: Vec<(String, String)>,
+    /// What the entries and their index may take, over all cores.
+    pub(crate) memory_bytes: u64,
+    pub(crate) value_bytes_max: u32,
     pub(crate) connections: AtomicU32,
     pub(crate) connections_max: u32,
     /// Clients that spoke RESP so far.
@@ -62,6 +71,13 @@ impl Shared {
                 (count < self.connections_max).then_some(count + 1)
             });
         taken.is_ok()
+    }
+
+    /// The core that owns a slot; `None` where there is no such slot.
+    pub(crate) fn core_of_slot(&self, slot: u64) -> Option<u16> {
+        let slot = u16::try_from(slot).ok().filter(|slot| *slot < SLOTS)?;
+        let partition = partition(slot, self.partition_count.trailing_zeros());
+        self.core_of_partition.get(usize::from(partition)).copied()
     }
 
     /// The number of a client that has just begun to speak.

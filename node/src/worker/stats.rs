@@ -63,6 +63,8 @@ core_stats! {
     errors,
     /// Requests that belonged to another core and were sent there.
     forwarded,
+    /// Commands answered with the core that they should have been sent to.
+    moved,
     /// Requests that other cores sent here.
     forwarded_in,
     /// Operations that threads of this process called for.

@@ -279,10 +279,10 @@ fn check(reply: &Reply<'_>) -> Result<(), DecodeErrorKind> {
     match reply.opcode.shape().kind {
         _ if reply.opcode == Opcode::Unknown => Err(DecodeErrorKind::UnknownOpcode { number: 0 }),
         Kind::Multi => check_items(reply),
-        Kind::Scan if reply.count > limits::MULTI_ITEMS_MAX => {
+        Kind::Scan | Kind::Slot if reply.count > limits::MULTI_ITEMS_MAX => {
             Err(DecodeErrorKind::TooManyItems { count: reply.count })
         }
-        Kind::Scan => multi::check_keys(reply.value, reply.count),
+        Kind::Scan | Kind::Slot => multi::check_keys(reply.value, reply.count),
         Kind::Channel | Kind::Pushed => check_channel(reply),
         _ if reply.count != 0 => Err(DecodeErrorKind::UnexpectedField { field: "count" }),
         _ if reply.value.is_empty() || carries_value(reply.opcode) => Ok(()),

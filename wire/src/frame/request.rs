@@ -213,7 +213,7 @@ fn check(request: &Request<'_>, value_bytes_max: u32) -> Result<(), DecodeErrorK
             field: unexpected.first_name(),
         });
     }
-    if !flags.is_empty() {
+    if !flags.is_empty() && flags != RequestFlags::THIS_CORE {
         check_options(request)?;
     }
     match kind {
@@ -221,7 +221,7 @@ fn check(request: &Request<'_>, value_bytes_max: u32) -> Result<(), DecodeErrorK
         Kind::Key => check_key(request, value_bytes_max),
         Kind::Connection => check_connection(request),
         Kind::Multi => check_items(request, value_bytes_max),
-        Kind::Scan => scan::check(request.value),
+        Kind::Scan | Kind::Slot => scan::check(request.value),
         Kind::Everywhere => Ok(()),
         Kind::Channel => channel::check(request, value_bytes_max),
         Kind::Pushed => Err(DecodeErrorKind::UnknownOpcode {

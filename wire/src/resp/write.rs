@@ -41,6 +41,11 @@ impl<'o> Writer<'o> {
         self.version = version;
     }
 
+    /// Bytes that were rendered before, for the same version.
+    pub fn rendered(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
     /// A short text without line ends, such as `OK`.
     #[inline]
     pub fn simple(&mut self, text: &str) {

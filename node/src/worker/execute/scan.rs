@@ -2,7 +2,7 @@
 
 use jerboa_core_shard::ExportCursor;
 use jerboa_wire::frame::{begin_reply, finish_reply};
-use jerboa_wire::{Reply, Request, ScanQuery, Status, multi};
+use jerboa_wire::{Reply, Request, RequestFlags, ScanQuery, Status, multi};
 
 use super::{Execution, MapChoice};
 use crate::glob::Glob;
@@ -37,12 +37,14 @@ impl Execution<'_> {
         let (Some(query), Some(Ok(glob))) = (query, glob) else {
             return answering.status(request, Status::MalformedPayload, out);
         };
-        let Some(start) = ScanPlace::of_cursor(request.arg, shared) else {
+        let Some(start) = ScanPlace::of_scan(request, self.own_core, shared) else {
             return answering.status(request, Status::InvalidArgument, out);
         };
+        let is_one_core = request.flags.contains(RequestFlags::THIS_CORE);
+        let next_core = |place: ScanPlace| place.next_core(shared).filter(|_| !is_one_core);
         let MapChoice::Known(map) = map else {
             // Nobody wrote to the map on this core.
-            let next = start.next_core(shared).map_or(0, ScanPlace::cursor);
+            let next = next_core(start).map_or(0, ScanPlace::cursor);
             let reply = Reply {
                 arg: next,
                 ..answering.head(request, Status::Ok)
@@ -80,7 +82,7 @@ impl Execution<'_> {
                 budget.partitions -= 1;
                 match place.next_partition(shared) {
                     Some(next) => place = next,
-                    None => break place.next_core(shared),
+                    None => break next_core(place),
                 }
             }
             let spent = budget.buckets == 0 || budget.partitions == 0;

@@ -12,19 +12,24 @@ use crate::resp::refusal::Refusal;
 /// A section's name and what writes it.
 type Section = (&'static str, fn(&Facts, &mut String));
 
-const SECTIONS: [Section; 6] = [
+const SECTIONS: [Section; 10] = [
     ("server", server),
     ("clients", clients),
     ("memory", memory),
+    ("persistence", persistence),
     ("stats", counts),
     ("replication", replication),
+    ("cpu", cpu),
+    ("cluster", cluster),
     ("keyspace", keyspace),
+    ("jerboa", own),
 ];
 
 /// What the sections are written from.
 struct Facts {
     stats: String,
     cores: usize,
+    is_cluster_node: bool,
     memory_bytes_max: u64,
     connections_max: u32,
 }
@@ -48,9 +53,13 @@ pub(super) fn info(
     out: &mut Writer<'_>,
 ) -> Result<(), Refusal> {
     let wanted = call.arguments.from(1);
-    let everything = ["all", "default", "everything"];
+    // Our own counters are long, and asked for by name or with everything.
+    let everything = ["all", "everything"];
+    let is_default = wanted
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(b"default"));
     let is_wanted = |section: &str| {
-        wanted.is_empty()
+        (section != "jerboa" && (wanted.is_empty() || is_default))
             || wanted.iter().any(|word| {
                 word.eq_ignore_ascii_case(section.as_bytes())
                     || everything
@@ -61,7 +70,8 @@ pub(super) fn info(
     let facts = Facts {
         stats: here.shared.stats_text(0).unwrap_or_default(),
         cores: here.shared.stats.len(),
-        memory_bytes_max: 0,
+        is_cluster_node: here.client.is_on_core_port,
+        memory_bytes_max: here.shared.memory_bytes,
         connections_max: here.shared.connections_max,
     };
     let mut text = String::new();
@@ -88,7 +98,12 @@ fn line(out: &mut String, name: &str, value: impl std::fmt::Display) {
 fn server(facts: &Facts, out: &mut String) {
     line(out, "redis_version", COMPATIBLE_VERSION);
     line(out, "jerboa_version", env!("CARGO_PKG_VERSION"));
-    line(out, "redis_mode", "standalone");
+    let mode = if facts.is_cluster_node {
+        "cluster"
+    } else {
+        "standalone"
+    };
+    line(out, "redis_mode", mode);
     line(out, "os", std::env::consts::OS);
     line(out, "arch_bits", usize::BITS);
     line(out, "process_id", std::process::id());
@@ -115,6 +130,13 @@ fn memory(facts: &Facts, out: &mut String) {
     line(out, "maxmemory", facts.memory_bytes_max);
 }
 
+/// Nothing is on disk, so nothing is being read from it.
+fn persistence(_: &Facts, out: &mut String) {
+    line(out, "loading", 0);
+    line(out, "rdb_bgsave_in_progress", 0);
+    line(out, "aof_enabled", 0);
+}
+
 fn counts(facts: &Facts, out: &mut String) {
     line(out, "total_connections_received", facts.sum("accepted"));
     line(out, "total_commands_processed", facts.number("node.ops"));
@@ -132,6 +154,25 @@ fn counts(facts: &Facts, out: &mut String) {
 fn replication(_: &Facts, out: &mut String) {
     line(out, "role", "master");
     line(out, "connected_slaves", 0);
+    line(out, "master_repl_offset", 0);
+}
+
+fn cpu(facts: &Facts, out: &mut String) {
+    let seconds = facts.number("process.cpu_us") as f64 / 1e6;
+    line(out, "used_cpu_sys", "0.000000");
+    line(out, "used_cpu_user", format_args!("{seconds:.6}"));
+}
+
+/// On a core's own port the client is at one node of a cluster.
+fn cluster(facts: &Facts, out: &mut String) {
+    line(out, "cluster_enabled", u8::from(facts.is_cluster_node));
+}
+
+/// Every counter of the node under its own name.
+fn own(facts: &Facts, out: &mut String) {
+    for (name, value) in stats::lines(&facts.stats) {
+        line(out, name, value);
+    }
 }
 
 fn keyspace(facts: &Facts, out: &mut String) {

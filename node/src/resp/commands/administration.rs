@@ -1,0 +1,206 @@
+//! What operators and their tools ask of a server: settings, logs, memory, time.
+//!
+//! Where Redis has something that this node has not (a log of slow commands, for one: no command
+//! blocks a core here), the answer is that of a Redis in which nothing of the kind has happened, so
+//! that exporters and consoles work; see the README for the list.
+
+mod config;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jerboa_wire::Opcode;
+use jerboa_wire::resp::Writer;
+
+use crate::resp::call::{Asked, Call, Here};
+use crate::resp::command::{Command, Flags, Group, Keys, Run};
+use crate::resp::form::Form;
+use crate::resp::refusal::Refusal;
+
+type Answered = Result<(), Refusal>;
+
+const FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
+const FAST: Flags = FLAGS.and(Flags::FAST);
+
+macro_rules! here {
+    ($name:literal, $arity:literal, $flags:expr, $run:expr, $summary:literal) => {
+        Command::new(
+            $name,
+            $arity,
+            $flags,
+            Group::Server,
+            Run::Here($run),
+            $summary,
+        )
+    };
+}
+
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Command] = &[
+    Command::container("config", Group::Server, config::SUBCOMMANDS, "About the settings."),
+    Command::container("slowlog", Group::Server, SLOWLOG, "About slow commands."),
+    Command::container("latency", Group::Server, LATENCY, "About pauses."),
+    Command::container("memory", Group::Server, MEMORY, "About memory."),
+    here!("debug", -2, FLAGS, debug, "Refused: for tests of servers only."),
+    here!("wait", 3, FLAGS, wait, "How many copies have all writes: there are none."),
+    here!("time", 1, FAST, time, "The node's clock: seconds and microseconds."),
+    here!("role", 1, FAST, role, "The part that the node has among copies."),
+    here!("lastsave", 1, FAST, last_save, "When the data was last written to disk: never."),
+];
+
+#[rustfmt::skip]
+const SLOWLOG: &[Command] = &[
+    here!("slowlog|get", -2, FLAGS, nothing, "The slow commands: none is kept."),
+    here!("slowlog|len", 2, FLAGS, zero, "How many are kept."),
+    here!("slowlog|reset", 2, FLAGS, done, "Forgets them."),
+    here!("slowlog|help", 2, FLAGS, help_slowlog, "The subcommands."),
+];
+
+#[rustfmt::skip]
+const LATENCY: &[Command] = &[
+    here!("latency|latest", 2, FLAGS, nothing, "The last pauses: none is kept."),
+    here!("latency|history", 3, FLAGS, nothing, "The pauses of one kind."),
+    here!("latency|reset", -2, FLAGS, zero, "Forgets pauses."),
+    here!("latency|histogram", -2, FLAGS, no_pairs, "Histograms by command: see STATS."),
+    here!("latency|doctor", 2, FLAGS, latency_doctor, "An explanation of the pauses."),
+    here!("latency|help", 2, FLAGS, help_latency, "The subcommands."),
+];
+
+#[rustfmt::skip]
+const MEMORY: &[Command] = &[
+    Command::new("memory|usage", -3, Flags::READ, Group::Server, Run::Request(usage), "Bytes that a key takes.")
+        .keys(Keys::new(2, 2, 1)),
+    here!("memory|stats", 2, FLAGS, memory_stats, "Where the memory is."),
+    here!("memory|doctor", 2, FLAGS, memory_doctor, "An explanation of the memory."),
+    here!("memory|purge", 2, FLAGS, done, "Gives memory back: it stays with the node."),
+    here!("memory|help", 2, FLAGS, help_memory, "The subcommands."),
+];
+
+fn done(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    out.simple("OK");
+    Ok(())
+}
+
+fn nothing(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    out.array(0);
+    Ok(())
+}
+
+fn no_pairs(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    out.map(0);
+    Ok(())
+}
+
+fn zero(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    out.integer(0);
+    Ok(())
+}
+
+fn latency_doctor(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    out.text("No command blocks a core of this node, and background work is done in short slices.");
+    Ok(())
+}
+
+fn memory_doctor(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    out.text("The memory was reserved when the node started; it neither grows nor fragments.");
+    Ok(())
+}
+
+fn help_slowlog(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    help(SLOWLOG, out)
+}
+
+fn help_latency(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    help(LATENCY, out)
+}
+
+fn help_memory(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    help(MEMORY, out)
+}
+
+/// The subcommands of a container, with what they do.
+pub(super) fn help(commands: &[Command], out: &mut Writer<'_>) -> Answered {
+    out.array(commands.len() * 2);
+    for command in commands {
+        out.simple(&command.last_name().to_ascii_uppercase());
+        out.simple(&format!("    {}", command.summary));
+    }
+    Ok(())
+}
+
+fn debug(_: &mut Here<'_>, _: &Call<'_, '_>, _: &mut Writer<'_>) -> Answered {
+    Err(Refusal::text("ERR DEBUG command not allowed."))
+}
+
+fn wait(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    call.integer(1)?;
+    let timeout_ms = call
+        .integer(2)
+        .map_err(|_| Refusal::text("ERR timeout is not an integer or out of range"))?;
+    if timeout_ms < 0 {
+        return Err(Refusal::text("ERR timeout is negative"));
+    }
+    out.integer(0);
+    Ok(())
+}
+
+fn time(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    out.array(2);
+    out.bulk(since.as_secs().to_string());
+    out.bulk(since.subsec_micros().to_string());
+    Ok(())
+}
+
+fn role(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    out.array(3);
+    out.bulk("master");
+    out.integer(0);
+    out.array(0);
+    Ok(())
+}
+
+fn last_save(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    out.integer(0);
+    Ok(())
+}
+
+/// The value's bytes, which the entry's answer tells, and what an entry takes beside them.
+fn usage<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<Asked<'a>, Refusal> {
+    if call.len() > 3 {
+        let samples = call.len() == 5 && call.is(3, "samples");
+        if !samples || call.integer(4)? < 0 {
+            return Err(Refusal::SYNTAX);
+        }
+    }
+    let key = call.key(2)?;
+    let request = jerboa_wire::Request {
+        key,
+        ..jerboa_wire::Request::new(Opcode::Exists)
+    };
+    Ok(Asked::plain(request, Form::EntryBytes(key.len() as u16)))
+}
+
+fn memory_stats(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    let text = here.shared.stats_text(0).unwrap_or_default();
+    let number = |name: &str| jerboa_wire::stats::number(&text, name).unwrap_or(0);
+    let entries = number("node.entries");
+    let live_bytes = number("node.live_bytes");
+    let figures = [
+        ("total.allocated", number("process.resident_bytes")),
+        ("startup.allocated", here.shared.memory_bytes),
+        ("keys.count", entries),
+        (
+            "keys.bytes-per-key",
+            live_bytes.checked_div(entries).unwrap_or(0),
+        ),
+        ("dataset.bytes", live_bytes),
+    ];
+    out.map(figures.len());
+    for (name, figure) in figures {
+        out.bulk(name);
+        out.integer(figure.cast_signed());
+    }
+    Ok(())
+}
