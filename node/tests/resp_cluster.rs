@@ -151,6 +151,16 @@ fn the_scans_of_all_cores_together_are_one_scan_of_the_node() {
     assert!(first.is_disjoint(&second));
     assert_eq!(&first | &second, all);
     assert_eq!(scan(node.addresses().any_core), all);
+    for (port, count) in [
+        (node.addresses().cores[0], 150),
+        (node.addresses().cores[1], 150),
+        (node.addresses().any_core, 300),
+    ] {
+        let mut client = RespRaw::connect(port);
+        assert_eq!(client.call(&["DBSIZE"]), format!(":{count}\r\n"));
+        let keys = client.call(&["KEYS", "*"]);
+        assert!(keys.starts_with(&format!("*{count}\r\n")), "{keys}");
+    }
 }
 
 #[test]

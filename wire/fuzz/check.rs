@@ -88,7 +88,7 @@ fn check_reply(reply: &Reply<'_>, bytes: &[u8]) {
         Opcode::MultiGet => reply.fetched().count(),
         Opcode::MultiPut => reply.stored().count(),
         Opcode::MultiDelete | Opcode::MultiExists => reply.deleted().count(),
-        Opcode::Scan | Opcode::Channels => reply.scanned().count(),
+        Opcode::Scan | Opcode::SlotKeys | Opcode::Channels => reply.scanned().count(),
         Opcode::Subscribers => reply.subscribers().count(),
         _ => 0,
     };

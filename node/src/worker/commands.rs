@@ -318,10 +318,7 @@ impl Executor<'_> {
                 self.counts.ops += 1;
                 self.begin_walk(place.socket, request.value, form, version);
             }
-            _ => {
-                let task = self.command_task(request);
-                self.execute(place.socket, &task, render);
-            }
+            _ => self.execute(place.socket, &task, render),
         }
         if section.capacity() <= POOLED_BUFFER_BYTES {
             self.scratch.section = section;

@@ -380,6 +380,20 @@ impl Executor<'_> {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
+        if request.opcode.is_everywhere() && request.flags.contains(RequestFlags::THIS_CORE) {
+            let map = choose_map(self.shard, request);
+            self.measures.note(request.opcode, map.known(), self.since);
+            let mut engine = Execution {
+                own_core: self.config.core,
+                shard: self.shard,
+                now_ms: self.now_ms,
+                answering: *answering,
+                room: self.room,
+            };
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                engine.everywhere(request, map, self.shared, out);
+            });
+        }
         if request.opcode.is_everywhere() {
             return self.execute_everywhere(socket, request, answering, render);
         }

@@ -6,7 +6,8 @@
 
 use jerboa_wire::resp::{Version, Writer};
 use jerboa_wire::{
-    Crc, CrcMode, DecodeOptions, Decoded, Opcode, Reply, Request, Status, decode_reply, limits,
+    Crc, CrcMode, DecodeOptions, Decoded, Opcode, Reply, Request, RequestFlags, Status,
+    decode_reply, limits,
 };
 
 use super::Worker;
@@ -27,6 +28,8 @@ pub(super) struct Walk {
     query: Box<[u8]>,
     version: Version,
     form: Form,
+    /// Of each of its scans: whether it stays on one core.
+    flags: RequestFlags,
     /// The keys so far, as RESP.
     keys: Vec<u8>,
     count: usize,
@@ -42,11 +45,12 @@ enum Next {
 }
 
 impl Walk {
-    fn new(query: &[u8], form: Form, version: Version) -> Self {
+    fn new(query: &[u8], form: Form, version: Version, flags: RequestFlags) -> Self {
         Self {
             query: query.into(),
             version,
             form,
+            flags,
             keys: Vec::new(),
             count: 0,
         }
@@ -101,15 +105,17 @@ impl Walk {
     }
 }
 
-/// The frame of the scan from a cursor on, and the core that executes it.
-fn step(query: &[u8], cursor: u64, shared: &Shared) -> Option<(u16, Vec<u8>)> {
-    let core = ScanPlace::of_cursor(cursor, shared)?.core(shared);
+/// The frame of the scan from a cursor on, asked for on the core `own`, and the core that executes
+/// it.
+fn step(walk: &Walk, cursor: u64, own: u16, shared: &Shared) -> Option<(u16, Vec<u8>)> {
     let request = Request {
         hops: limits::HOPS_MAX,
+        flags: walk.flags,
         arg: cursor,
-        value: query,
+        value: &walk.query,
         ..Request::new(Opcode::Scan)
     };
+    let core = ScanPlace::of_scan(&request, own, shared)?.core(shared);
     let mut frame = Vec::new();
     request.encode(&mut frame, Crc::Off).ok()?;
     Some((core, frame))
@@ -127,14 +133,21 @@ impl Executor<'_> {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
+        let client = session.client.as_ref();
+        let flags = match client {
+            Some(client) if client.is_on_core_port => RequestFlags::THIS_CORE,
+            _ => RequestFlags::NONE,
+        };
+        let walk = Walk::new(query, form, version, flags);
+        let first = step(&walk, 0, self.config.core, self.shared);
         let to = ReturnAddress {
             core: self.config.core,
             socket,
             serial: session.serial,
-            number: session.replies.walk(Walk::new(query, form, version)),
+            number: session.replies.walk(walk),
             part: 0,
         };
-        let sent = step(query, 0, self.shared).is_some_and(|(owner, frame)| {
+        let sent = first.is_some_and(|(owner, frame)| {
             let forward = Forward {
                 to,
                 owner,
@@ -146,7 +159,7 @@ impl Executor<'_> {
         });
         if !sent {
             self.counts.busy += 1;
-            let refused = Walk::new(query, form, version).refused(Status::Busy);
+            let refused = Walk::new(query, form, version, flags).refused(Status::Busy);
             if let Next::Done(reply) = refused {
                 session
                     .replies
@@ -176,7 +189,8 @@ impl Worker {
                 return false;
             }
         };
-        let sent = step(&walk.query, cursor, &self.shared).is_some_and(|(owner, frame)| {
+        let own = self.config.core;
+        let sent = step(walk, cursor, own, &self.shared).is_some_and(|(owner, frame)| {
             let forward = Forward {
                 to,
                 owner,
