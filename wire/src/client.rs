@@ -46,8 +46,8 @@ pub use options::{
     Condition, ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions,
 };
 pub use outcome::{
-    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage, Swap, Ttl,
-    Versioned,
+    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage,
+    SettingsReport, Swap, Ttl, Versioned,
 };
 pub use pipeline::{Answers, Pipeline, Queued};
 pub use scan::Scan;

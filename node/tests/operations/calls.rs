@@ -9,8 +9,9 @@ use jerboa::Node;
 use jerboa_wire::Status;
 use jerboa_wire::client::{
     Command, Config, Error, Expiry, InvalidCall, LockOptions, Outcome, PutOptions, PutOutcome,
-    ScanOptions, blocking, tokio as asynchronous,
+    ScanOptions, Ttl, blocking, tokio as asynchronous,
 };
+use jerboa_wire::settings::Setting;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::common::node;
@@ -323,5 +324,33 @@ fn a_scan_hands_out_every_key_once_and_goes_on_where_it_was() {
     assert_eq!(error.status(), Some(Status::InvalidArgument));
     assert!(scan.next().is_none());
     assert_eq!(scan.cursor(), Some(u64::MAX), "where it failed");
+    stop(node);
+}
+
+#[test]
+fn settings_are_changed_and_read_back_alike_by_both_doors() {
+    let node = node(2);
+    let client = threads(settings(&node));
+    let map = client.dmap("limited");
+    let own = map.change_settings("ttl_ms 60000\nkeys_max 10\n").unwrap();
+    assert_eq!(own.own.ttl_ms, Setting::Value(60_000));
+    assert_eq!(own.effective.idle_ms_max, Setting::None);
+    assert_eq!(own.own.idle_ms_max, Setting::Inherit);
+    let inside = node.dmap("limited").blocking();
+    assert_eq!(inside.settings(), Ok(own));
+    map.put("k", 1).unwrap();
+    assert!(matches!(map.ttl("k"), Ok(Ttl::Left(_))));
+    let again = inside.change_settings("ttl_ms inherit\n").unwrap();
+    assert_eq!(again.own.ttl_ms, Setting::Inherit);
+    assert_eq!(again.own.keys_max, Setting::Value(10));
+    let error = map.change_settings("ttl_ms never\n").unwrap_err();
+    assert_eq!(error.status(), Some(Status::InvalidArgument));
+    assert_eq!(map.settings(), Ok(again), "nothing is changed");
+    let defaults = Command::change_default_settings("ttl_ms 5000").call_blocking(&client);
+    assert_eq!(defaults.unwrap().own.ttl_ms, Setting::Value(5000));
+    assert_eq!(
+        map.settings().unwrap().effective.ttl_ms,
+        Setting::Value(5000)
+    );
     stop(node);
 }

@@ -9,8 +9,8 @@ use super::error::Error;
 use super::operation::Operation;
 use super::options::{ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{
-    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage, Swap, Ttl,
-    Versioned,
+    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage,
+    SettingsReport, Swap, Ttl, Versioned,
 };
 use super::transport::{BlockingTransport, Transport};
 use crate::opcode::Opcode;
@@ -341,6 +341,32 @@ impl Command<SystemTime> {
     pub fn lease(map: &[u8], key: impl AsRef<[u8]>, token: LockToken, lease: Duration) -> Self {
         let operation = Operation::lease(map, key.as_ref(), token, lease);
         Self::new(operation, Response::leased)
+    }
+}
+
+impl Command<SettingsReport> {
+    /// See [`super::DMap::settings`].
+    pub fn settings(map: &[u8]) -> Self {
+        let operation = Operation::of_map(Opcode::SettingsGet, map);
+        Self::new(operation, Response::settings)
+    }
+
+    /// See [`super::DMap::change_settings`].
+    pub fn change_settings(map: &[u8], lines: impl AsRef<str>) -> Self {
+        let operation = Operation::change_settings(map, lines.as_ref());
+        Self::new(operation, Response::settings)
+    }
+
+    /// The settings that maps inherit which have none of their own.
+    pub fn default_settings() -> Self {
+        let operation = Operation::of_map(Opcode::SettingsGet, b"");
+        Self::new(operation.map(Operation::of_defaults), Response::settings)
+    }
+
+    /// Changes the settings that maps inherit, as [`super::DMap::change_settings`] does a map's.
+    pub fn change_default_settings(lines: impl AsRef<str>) -> Self {
+        let operation = Operation::change_settings(b"", lines.as_ref());
+        Self::new(operation.map(Operation::of_defaults), Response::settings)
     }
 }
 

@@ -11,7 +11,8 @@ use super::many::Split;
 use super::operations::operations;
 use super::options::{ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{
-    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, ScanPage, Swap, Ttl, Versioned,
+    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, ScanPage, SettingsReport,
+    Swap, Ttl, Versioned,
 };
 use super::pipeline::{Answers, Pipeline};
 use super::scan::{Scan, Walk};

@@ -15,6 +15,7 @@ use crate::multi;
 use crate::opcode::Opcode;
 use crate::range::ByteRange;
 use crate::scan::ScanQuery;
+use crate::settings;
 
 /// One request to be: its parts lie one after the other in `body`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -258,6 +259,21 @@ impl Operation {
         let mut operation = Self::of_map(opcode, map)?;
         ScanQuery { count, pattern }.encode(&mut operation.body);
         Ok(operation.with_arg(cursor))
+    }
+
+    /// Changes settings of a map.
+    pub fn change_settings(map: &[u8], lines: &str) -> Result<Self, InvalidCall> {
+        if lines.len() > settings::TEXT_BYTES_MAX {
+            return Err(InvalidCall::ValueTooLarge(lines.len()));
+        }
+        let mut operation = Self::of_map(Opcode::SettingsSet, map)?;
+        operation.body.extend_from_slice(lines.as_bytes());
+        Ok(operation)
+    }
+
+    /// The same operation on the defaults of all maps.
+    pub(super) fn of_defaults(self) -> Self {
+        self.with_arg(1)
     }
 
     /// An operation with a key that is none of a map.

@@ -159,6 +159,14 @@ macro_rules! operations {
             /// likelier than others.
             fn random_key() -> Option<Vec<u8>>;
 
+            /// The settings of the map: its own, and those that hold.
+            fn settings() -> SettingsReport;
+
+            /// Changes settings of the map until the node stops, on all cores or on none: one
+            /// `name value` a line, as [`crate::settings::MapSettings::lines`] writes them; the value `inherit`
+            /// takes a setting of the map's own back. What holds then.
+            fn change_settings(lines: impl AsRef<str>) -> SettingsReport;
+
             /// One request of a scan, from a cursor on; 0 is the start. `scan` does all of them.
             fn scan_page(cursor: u64, options: &ScanOptions) -> ScanPage;
         }

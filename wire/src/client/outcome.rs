@@ -6,6 +6,7 @@ use super::error::Error;
 use super::options::LockToken;
 use crate::frame::Reply;
 use crate::multi;
+use crate::settings::MapSettings;
 use crate::status::Status;
 use crate::value::Decode;
 
@@ -75,6 +76,15 @@ pub struct Appended {
     pub bytes: u64,
     /// The entry's version, which grows even where nothing was appended.
     pub version: u64,
+}
+
+/// The settings of a map, or the defaults of all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SettingsReport {
+    /// What was set for the map itself; the rest is inherited.
+    pub own: MapSettings,
+    /// What holds, wherever it comes from; nothing is inherited here.
+    pub effective: MapSettings,
 }
 
 /// Some bytes of a value.
@@ -303,6 +313,28 @@ impl Response {
             Status::Exists => Ok(false),
             _ => Err(Error::UnexpectedReply),
         }
+    }
+
+    pub(super) fn settings(self) -> Result<SettingsReport, Error> {
+        let text = self.text()?;
+        let mut report = SettingsReport {
+            own: MapSettings::default(),
+            effective: MapSettings::default(),
+        };
+        for line in text.lines() {
+            let mut words = line.split(' ');
+            let (Some(name), Some(value), Some(origin)) =
+                (words.next(), words.next(), words.next())
+            else {
+                return Err(Error::UnexpectedReply);
+            };
+            // A setting of a later version is none that this one could tell.
+            if report.effective.set(name, value).is_ok() && origin == "own" {
+                let own = report.own.set(name, value);
+                own.map_err(|_| Error::UnexpectedReply)?;
+            }
+        }
+        Ok(report)
     }
 
     pub(super) fn float(self) -> Result<f64, Error> {

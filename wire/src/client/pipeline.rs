@@ -20,8 +20,8 @@ use super::operation::{InvalidCall, Operation};
 use super::operations::operations;
 use super::options::{ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{
-    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage, Swap, Ttl,
-    Versioned,
+    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage,
+    SettingsReport, Swap, Ttl, Versioned,
 };
 use crate::value::{Decode, Encode};
 

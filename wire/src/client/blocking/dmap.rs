@@ -13,7 +13,8 @@ use crate::client::options::{
     ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions,
 };
 use crate::client::outcome::{
-    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, ScanPage, Swap, Ttl, Versioned,
+    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, ScanPage, SettingsReport,
+    Swap, Ttl, Versioned,
 };
 use crate::client::pipeline::{Answers, Pipeline};
 use crate::client::scan::Walk;
