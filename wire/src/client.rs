@@ -6,6 +6,8 @@
 //!                 driver: sockets, clock, waiting (blocking threads or tokio tasks)
 //! ```
 //!
+//! * [`DMap`] is a map by its name, with every operation, typed values ([`crate::value`]), scans and
+//!   pipelines; [`blocking::DMap`] the same for threads. Both work over any [`transport`].
 //! * [`blocking::Client`] for threads, [`tokio::Client`] for tokio runtimes; both have the same
 //!   methods, are cheap to clone and may be shared.
 //! * One connection for each core of each node, opened at its first use. What concurrent callers

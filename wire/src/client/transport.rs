@@ -11,7 +11,7 @@
 //! **To bring a transport** (say, one that hands requests to cores of the same process):
 //! implement [`Transport`] for calls that are awaited or [`BlockingTransport`] for calls that
 //! block, or both, on types that are cheap to clone; then `DMap::new(transport, "orders")` of
-//! [`super::dmap`] and [`super::blocking`] have every method. What has to hold:
+//! [`super::DMap`] and [`super::blocking::DMap`] have every method. What has to hold:
 //!
 //! * [`Operation::request`] gives the request without its id, epoch and partition. The transport
 //!   fills these in; for [`super::Route::Slot`] the partition follows from the slot, and is 0
