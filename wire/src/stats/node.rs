@@ -79,6 +79,8 @@ core_stats! {
     forwarded,
     /// Requests that other cores sent here.
     forwarded_in,
+    /// Commands answered with the core that they should have been sent to.
+    moved,
     /// Requests that threads of the node's own process made.
     called,
     /// Requests refused because the owner's mailbox was full.
