@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Compares this node with Redis through redis-benchmark on this machine and prints a Markdown table:
+# throughput and server CPU per operation of GET, SET and INCR with 50 clients at -P 1, 16 and 64.
+#
+#   scripts/compare-resp.sh            about four minutes
+#   scripts/compare-resp.sh --quick    a smoke of all of it; its figures mean nothing
+#
+# Each server in turn runs alone on SERVER_CPU with one core, redis-benchmark on CLIENT_CPU; rounds
+# alternate the order and the table holds medians. Where the client is the limit, compare the CPU.
+# Only processes started here are ended, by their ids. To be set from outside: ROUNDS SECONDS_EACH
+# DEPTHS TESTS CLIENTS KEYS VALUE_BYTES SERVER_CPU CLIENT_CPU SKIP_BUILD OUT.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+case "${1:-}" in
+  '') rounds=3 seconds=3 ;;
+  --quick) rounds=1 seconds=1 ;;
+  *) sed -n '2,11p' "$0"; exit 2 ;;
+esac
+ROUNDS=${ROUNDS:-$rounds}
+SECONDS_EACH=${SECONDS_EACH:-$seconds}
+DEPTHS=${DEPTHS:-1 16 64}
+TESTS=${TESTS:-GET SET INCR}
+CLIENTS=${CLIENTS:-50}
+KEYS=${KEYS:-100000}
+VALUE_BYTES=${VALUE_BYTES:-64}
+SERVER_CPU=${SERVER_CPU:-0}
+CLIENT_CPU=${CLIENT_CPU:-1}
+OUT=${OUT:-$(mktemp -d "${TMPDIR:-/tmp}/jerboa-resp.XXXXXX")}
+mkdir -p "$OUT"
+bin=${CARGO_TARGET_DIR:-target}/release
+
+for tool in redis-server redis-benchmark; do
+  command -v "$tool" >/dev/null || { echo "$tool is missing: apt-get install redis" >&2; exit 1; }
+done
+[ -n "${SKIP_BUILD:-}" ] || cargo build --release --locked -p jerboa >&2
+
+server=
+stop_server() {
+  [ -n "$server" ] || return 0
+  kill -TERM "$server" 2>/dev/null || true
+  wait "$server" 2>/dev/null || true
+  server=
+}
+trap stop_server EXIT
+trap 'exit 130' INT TERM
+
+# start NAME: starts it pinned, sets `server` and `port`.
+start() {
+  port=$((20000 + RANDOM % 10000))
+  case "$1" in
+    jerboa)
+      taskset -c "$SERVER_CPU" "$bin/jerboa" serve --port "$port" --cores "$SERVER_CPU," \
+        --memory 512MiB >"$OUT/jerboa.out" 2>"$OUT/jerboa.log" & ;;
+    redis)
+      taskset -c "$SERVER_CPU" redis-server --bind 127.0.0.1 --port "$port" --save '' \
+        --appendonly no >"$OUT/redis.log" 2>&1 & ;;
+  esac
+  server=$!
+  for _ in $(seq 300); do
+    kill -0 "$server" 2>/dev/null || { tail -3 "$OUT/$1.log" >&2; exit 1; }
+    ! redis-cli -p "$port" ping >/dev/null 2>&1 || return 0
+    sleep 0.1
+  done
+  echo "$1 did not start within 30 s" >&2
+  exit 1
+}
+
+# cpu_us: processor time of the server so far, in steps of the kernel's clock tick.
+cpu_us() { awk -v tick="$(getconf CLK_TCK)" '{ print int(($14 + $15) * 1000000 / tick) }' "/proc/$server/stat"; }
+
+# measure NAME TEST DEPTH: appends "op/s µs/op" to the file of that case. A first short run tells how
+# many requests fill the time.
+measure() {
+  local name=$1 test=$2 depth=$3 count rate before after
+  local run=(taskset -c "$CLIENT_CPU" redis-benchmark -p "$port" -c "$CLIENTS" -P "$depth"
+    -r "$KEYS" -d "$VALUE_BYTES" -t "${test,,}" --csv)
+  rate() { "${run[@]}" -n "$1" 2>/dev/null | tr -d '"' | awk -F, -v t="$test" '$1 == t { print $2 }'; }
+  rate=$(rate 50000)
+  count=$(awk -v r="$rate" -v s="$SECONDS_EACH" 'BEGIN { print int(r * s) }')
+  before=$(cpu_us)
+  rate=$(rate "$count")
+  after=$(cpu_us)
+  awk -v r="$rate" -v c="$count" -v us=$((after - before)) \
+    'BEGIN { printf "%.0f %.3f\n", r, us / c }' >>"$OUT/$name.$test.$depth"
+}
+
+for round in $(seq "$ROUNDS"); do
+  names='jerboa redis'
+  [ $((round % 2)) = 1 ] || names='redis jerboa'
+  for name in $names; do
+    start "$name"
+    for depth in $DEPTHS; do
+      for test in $TESTS; do measure "$name" "$test" "$depth"; done
+    done
+    stop_server
+  done
+done
+
+# median FILE COLUMN
+median() { sort -n -k"$2,$2" "$1" | awk -v c="$2" '{ v[NR] = $c } END { print v[int((NR + 1) / 2)] }'; }
+
+echo '| command | -P | jerboa op/s | redis op/s | throughput | jerboa CPU µs/op | redis CPU µs/op | CPU |'
+echo '|---|---:|---:|---:|---:|---:|---:|---:|'
+for test in $TESTS; do
+  for depth in $DEPTHS; do
+    ours=$OUT/jerboa.$test.$depth theirs=$OUT/redis.$test.$depth
+    awk -v t="$test" -v d="$depth" -v a="$(median "$ours" 1)" -v b="$(median "$theirs" 1)" \
+      -v x="$(median "$ours" 2)" -v y="$(median "$theirs" 2)" 'BEGIN {
+        printf "| %s | %d | %.0f k | %.0f k | %.2f x | %.2f | %.2f | %.2f x |\n",
+          t, d, a / 1000, b / 1000, a / b, x, y, x / y }'
+  done
+done
+echo "reports: $OUT" >&2
