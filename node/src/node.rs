@@ -483,6 +483,7 @@ fn share(config: &Config, plan: &Plan, topology: &Topology, addresses: &Addresse
         connections_max: plan.connections_max,
         clients: AtomicU64::new(0),
         started: Instant::now(),
+        started_ms: crate::worker::now_ms(),
         stopping: AtomicBool::new(false),
         failed: AtomicBool::new(false),
         draining: AtomicUsize::new(usize::from(cores)),

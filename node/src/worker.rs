@@ -343,7 +343,7 @@ pub(crate) struct Listeners {
 }
 
 /// The wall clock, in Unix milliseconds: what expiry is measured by.
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as u64)

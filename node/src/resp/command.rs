@@ -33,6 +33,7 @@ flags! {
     STALE = 7, "stale";
     FAST = 8, "fast";
     NO_AUTH = 9, "no_auth";
+    CHANNELS = 10, "pubsub";
 }
 
 impl Flags {
@@ -96,6 +97,8 @@ pub(crate) enum Group {
     Connection,
     Server,
     Cluster,
+    Map,
+    PubSub,
 }
 
 impl Group {
@@ -106,6 +109,8 @@ impl Group {
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Cluster => "cluster",
+            Self::Map => "map",
+            Self::PubSub => "pubsub",
         }
     }
 
@@ -117,6 +122,8 @@ impl Group {
             Self::Connection => "@connection",
             Self::Server => "@admin",
             Self::Cluster => "@dangerous",
+            Self::Map => "@keyspace",
+            Self::PubSub => "@pubsub",
         }
     }
 }
@@ -128,6 +135,18 @@ pub(crate) type Translate =
 /// One that answers where the command is read.
 pub(crate) type Answer = fn(&mut Here<'_>, &Call<'_, '_>, &mut Writer<'_>) -> Result<(), Refusal>;
 
+/// What a command does about channels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Channels {
+    Subscribe,
+    Unsubscribe,
+    PatternSubscribe,
+    PatternUnsubscribe,
+    ShardSubscribe,
+    ShardUnsubscribe,
+    ShardPublish,
+}
+
 /// How a command is executed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Run {
@@ -135,6 +154,8 @@ pub(crate) enum Run {
     Request(Translate),
     /// Here and now, without the engine.
     Here(Answer),
+    /// As what it does about channels, which is the worker's to do.
+    Channels(Channels),
     /// By the subcommand that argument 1 names.
     Container,
 }

@@ -3,8 +3,10 @@
 mod administration;
 mod cluster;
 mod connection;
+pub(super) mod dmap;
 mod introspection;
 mod keys;
+pub(super) mod pubsub;
 mod strings;
 
 use super::command::Command;
@@ -17,4 +19,6 @@ pub(super) const FAMILIES: &[&[Command]] = &[
     introspection::COMMANDS,
     cluster::COMMANDS,
     administration::COMMANDS,
+    dmap::COMMANDS,
+    pubsub::COMMANDS,
 ];

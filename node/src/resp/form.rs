@@ -4,6 +4,7 @@
 use jerboa_wire::resp::{Version, Writer, float_text, parse_float};
 use jerboa_wire::{Opcode, Reply, Status};
 
+use super::commands::dmap::MapForm;
 use super::refusal::{Refusal, status_text};
 
 /// How one reply leaves.
@@ -71,6 +72,8 @@ pub(crate) enum Form {
     EmptyPage,
     /// Every key, over as many pages as it takes.
     AllKeys,
+    /// As one of Olric's commands.
+    Map(MapForm),
 }
 
 /// What is wrong with a command, found only where its key is there.
@@ -90,13 +93,16 @@ impl Form {
         if self == Self::Silent {
             return;
         }
+        if let Self::Map(form) = self {
+            return form.write(reply, out);
+        }
         if reply.status.is_error() {
             return out.error(status_text(reply.opcode, reply.status));
         }
         let is_ok = reply.status == Status::Ok;
         let number = reply.arg.cast_signed();
         match self {
-            Self::Silent => {}
+            Self::Silent | Self::Map(_) => {}
             Self::Done => out.simple("OK"),
             Self::Stored if is_ok => out.simple("OK"),
             Self::Value | Self::ValueOrEmpty if is_ok => out.bulk(reply.value),

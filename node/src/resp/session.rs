@@ -46,6 +46,11 @@ pub(crate) struct Client {
     pub(crate) parser: Parser,
     /// Where in the turn's input that command begins.
     pub(crate) parsed_to: usize,
+    /// Subscriptions, those to shard channels included, and how many of them are to such.
+    pub(crate) subscriptions: usize,
+    pub(crate) shard_subscriptions: usize,
+    /// The worker has to end all subscriptions.
+    pub(crate) unsubscribes: bool,
     /// Close once everything is answered.
     pub(crate) leaving: bool,
 }
@@ -92,6 +97,14 @@ impl Client {
         self.read_only = false;
         self.no_evict = false;
         self.no_touch = false;
+        self.unsubscribes = true;
+    }
+
+    /// Whether the client gets messages where it expects replies, so that it may not ask for much
+    /// else.
+    #[inline]
+    pub(crate) fn only_listens(&self) -> bool {
+        self.subscriptions > 0 && self.version == Version::Two
     }
 
     /// The client as CLIENT INFO and CLIENT LIST show it, without an end of line.

@@ -244,12 +244,24 @@ impl Executor<'_> {
             now_ms,
             value_bytes_max,
         };
+        if client.only_listens() && !is_for_listeners(command) {
+            let refusal = Refusal::format(format_args!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+                 RESET are allowed in this context",
+                command.name
+            ));
+            return self.refuse(place, &refusal, turn);
+        }
         let translate = match command.run {
             Run::Request(translate) => translate,
             Run::Here(answer) => {
                 let is_fast = command.flags.contains(resp::Flags::FAST);
                 *work += if is_fast { 0 } else { WORK_OF_STATS / 4 };
                 return self.answer(place, &call, answer, turn);
+            }
+            Run::Channels(channels) => {
+                *work += call.len();
+                return self.channels(place, &call, channels, turn);
             }
             Run::Container => {
                 let refusal = resp::wrong_arity(command.name);
@@ -395,7 +407,7 @@ impl Executor<'_> {
 
     /// How the reply to the command that comes now is written; asked once for each.
     #[inline]
-    fn render(&mut self, socket: SocketId, form: Form) -> Render {
+    pub(super) fn render(&mut self, socket: SocketId, form: Form) -> Render {
         let Some(client) = self.client(socket) else {
             return Render::Frame;
         };
@@ -434,10 +446,14 @@ impl Executor<'_> {
         // What turns replies on again is answered itself.
         let is_silent = was_silent && here.client.replies != resp::Replies::On;
         let leaves = here.client.leaving;
+        let unsubscribes = std::mem::take(&mut here.client.unsubscribes);
         if let Err(refusal) = answered {
             out.clear();
             Writer::new(&mut out, version).error(refusal.as_bytes());
             self.counts.errors += 1;
+        }
+        if unsubscribes {
+            self.leave_channels(place.socket);
         }
         if !is_silent {
             self.append(place.socket, &out);
@@ -449,6 +465,32 @@ impl Executor<'_> {
         progress.consumed = place.end as usize;
         progress.leaves = leaves;
         Flow::GoesOn
+    }
+
+    /// A command about channels.
+    fn channels(
+        &mut self,
+        place: Place,
+        call: &Call<'_, '_>,
+        channels: resp::Channels,
+        turn: &mut Turn<'_, '_>,
+    ) -> Flow {
+        let flow = self.catch_up(place, turn);
+        if flow == Flow::Blocked {
+            return flow;
+        }
+        let progress = &mut turn.progress[place.index as usize];
+        match self.channels_command(place.socket, channels, call) {
+            None => {
+                progress.deferred = true;
+                Flow::Blocked
+            }
+            Some(Ok(())) => {
+                progress.consumed = place.end as usize;
+                Flow::GoesOn
+            }
+            Some(Err(refusal)) => self.refuse(place, &refusal, turn),
+        }
     }
 
     /// Answers a command with an error.
@@ -486,7 +528,7 @@ impl Executor<'_> {
     }
 
     #[inline]
-    fn client(&mut self, socket: SocketId) -> Option<&mut resp::Client> {
+    pub(super) fn client(&mut self, socket: SocketId) -> Option<&mut resp::Client> {
         let session = self.sessions.get_mut(socket.0 as usize)?.as_mut()?;
         session.client.as_deref_mut()
     }
@@ -514,6 +556,14 @@ fn resolve(arguments: Arguments<'_, '_>) -> Result<&'static Command, Refusal> {
 fn one_slot<'k>(mut keys: impl Iterator<Item = &'k [u8]>) -> Option<(u16, bool)> {
     let first = slot(keys.next()?);
     Some((first, keys.all(|key| slot(key) == first)))
+}
+
+/// Whether a client that gets messages where it expects replies may still execute a command.
+fn is_for_listeners(command: &Command) -> bool {
+    match command.run {
+        Run::Channels(channels) => channels != resp::Channels::ShardPublish,
+        _ => matches!(command.name, "ping" | "quit" | "reset"),
+    }
 }
 
 /// What a request weighs in its connection's share of a turn.

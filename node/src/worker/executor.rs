@@ -327,7 +327,7 @@ impl Executor<'_> {
                         core: self.config.core,
                         socket,
                         serial: session.serial,
-                        number: 0,
+                        number: session.replies.next_number(),
                         part: 0,
                     };
                     let request = without_wait(request, session);
@@ -338,7 +338,12 @@ impl Executor<'_> {
                                 encode(&reply, out, answering.crc);
                             });
                         }
-                        Asked::Waits => session.parked += 1,
+                        Asked::Waits => {
+                            session.parked += 1;
+                            if matches!(render, Render::Resp(..)) {
+                                session.replies.wait_for_lock(render);
+                            }
+                        }
                     };
                 }
                 session.reply_to_key(&mut engine, request, *at, render, &mut self.scratch.frame);

@@ -103,12 +103,15 @@ impl Worker {
         session.grants.extend(answer.grant.map(|grant| *grant));
         let mut output = std::mem::take(&mut session.output);
         match answer.order {
-            Order::Late => {
+            // A client that tells replies apart by their order has kept the place.
+            Order::Parked if session.client.is_some() => session.parked += 1,
+            Order::Late if session.client.is_none() => {
                 session.parked = session.parked.saturating_sub(1);
                 output.extend_from_slice(&answer.reply);
             }
             order => {
                 session.parked += usize::from(order == Order::Parked);
+                session.parked -= usize::from(order == Order::Late).min(session.parked);
                 session
                     .replies
                     .fill(to.number, to.part, answer.reply, &mut output);

@@ -14,6 +14,7 @@
 //!   channel with many subscribers does not hold up other connections.
 //! * S3 A publish is handed to every core or, where a mailbox has no room, to none.
 
+mod commands;
 pub(crate) mod directory;
 mod execute;
 mod foreign;

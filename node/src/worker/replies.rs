@@ -41,6 +41,8 @@ pub(super) struct ReplyQueue {
     ready_bytes: usize,
     /// Requests that are answered step by step.
     walks: usize,
+    /// The place of a lock that nothing behind it may overtake.
+    lock: Option<u64>,
     /// Keys that the slots to be filled ask for.
     waiting_keys: usize,
     /// Bytes of an answer per key, lately: the most, slowly forgotten.
@@ -54,6 +56,7 @@ impl Default for ReplyQueue {
             first: 0,
             waiting: 0,
             walks: 0,
+            lock: None,
             ready_bytes: 0,
             // Nothing is known yet: few requests at first, many once their answers prove small.
             waiting_keys: 0,
@@ -121,6 +124,24 @@ impl ReplyQueue {
         self.push(Slot::Walk(Box::new(walk)))
     }
 
+    /// Reserves the next place for a lock that is asked for. Nothing behind it is executed until
+    /// the place is filled, however long that takes.
+    pub(super) fn wait_for_lock(&mut self, render: Render) -> u64 {
+        let number = self.wait(render);
+        self.lock = Some(number);
+        number
+    }
+
+    /// The number of the place that is reserved next.
+    pub(super) fn next_number(&self) -> u64 {
+        self.first + self.slots.len() as u64
+    }
+
+    /// Whether a lock is asked for that nothing may overtake.
+    pub(super) fn is_locking(&self) -> bool {
+        self.lock.is_some()
+    }
+
     /// Whether a request is being answered step by step: nothing behind it is executed meanwhile,
     /// so that it does not see what comes later.
     pub(super) fn is_walking(&self) -> bool {
@@ -138,8 +159,9 @@ impl ReplyQueue {
 
     fn push(&mut self, slot: Slot) -> u64 {
         self.waiting += 1;
+        let number = self.next_number();
         self.slots.push_back(slot);
-        self.first + self.slots.len() as u64 - 1
+        number
     }
 
     /// Lets `write` append replies in the next place. Only for a queue that is not empty.
@@ -167,6 +189,7 @@ impl ReplyQueue {
         let done = match slot {
             Slot::Ready(_) => return,
             Slot::Waiting(render) => {
+                self.lock.take_if(|lock| *lock == number);
                 self.waiting_keys -= 1;
                 rendered(reply, *render)
             }

@@ -135,6 +135,7 @@ impl Session {
         self.output.len() + likely > output_bytes_max
             || self.replies.waiting() >= WAITING_PER_CONNECTION
             || self.replies.is_walking()
+            || self.replies.is_locking()
     }
 
     /// Bytes that wait in this session's buffers.

@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     /// Clients that spoke RESP so far.
     pub(crate) clients: AtomicU64,
     pub(crate) started: Instant,
+    /// The same by the clock, in Unix milliseconds.
+    pub(crate) started_ms: u64,
     /// Set once: the cores drain and end.
     pub(crate) stopping: AtomicBool,
     /// A core ended because its ring failed.

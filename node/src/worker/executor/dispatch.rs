@@ -174,11 +174,17 @@ impl Executor<'_> {
             });
         }
         session.asked_for_locks |= request.opcode == Opcode::Lock;
+        let number = match render {
+            Render::Resp(..) if request.opcode == Opcode::Lock => {
+                session.replies.wait_for_lock(render)
+            }
+            _ => session.replies.wait(render),
+        };
         let to = ReturnAddress {
             core: self.config.core,
             socket,
             serial: session.serial,
-            number: session.replies.wait(render),
+            number,
             part: 0,
         };
         let forward = Forward {

@@ -7,12 +7,14 @@
 
 use std::sync::Arc;
 
+use jerboa_wire::resp::{Version, Writer};
 use jerboa_wire::{Crc, Message, Opcode, Reply, Status};
 
 use super::registry::Subscriber;
 use super::{PubSub, Worker};
 use crate::embedded::{Published, Pushed};
 use crate::net::SocketId;
+use crate::resp::SHARD_PREFIX;
 use crate::worker::WorkerConfig;
 use crate::worker::budget::POOLED_BUFFER_BYTES;
 use crate::worker::buffer::Pool;
@@ -36,6 +38,8 @@ struct Rendered<'m> {
     without_crc: Vec<u8>,
     /// For subscribers in this process.
     published: Option<Arc<Published>>,
+    resp_two: Vec<u8>,
+    resp_three: Vec<u8>,
 }
 
 impl<'m> Rendered<'m> {
@@ -45,6 +49,8 @@ impl<'m> Rendered<'m> {
             with_crc: Vec::new(),
             without_crc: Vec::new(),
             published: None,
+            resp_two: Vec::new(),
+            resp_three: Vec::new(),
         }
     }
 
@@ -66,6 +72,17 @@ impl<'m> Rendered<'m> {
 
     /// The bytes that go to a session.
     fn bytes_for(&mut self, session: &Session) -> &[u8] {
+        if let Some(client) = &session.client {
+            let version = client.version;
+            let bytes = match version {
+                Version::Two => &mut self.resp_two,
+                Version::Three => &mut self.resp_three,
+            };
+            if bytes.is_empty() {
+                write_as_resp(&self.message, &mut Writer::new(bytes, version));
+            }
+            return bytes;
+        }
         let crc = session.crc;
         let frame = match crc {
             Crc::On => &mut self.with_crc,
@@ -84,6 +101,29 @@ impl<'m> Rendered<'m> {
         }
         frame
     }
+}
+
+fn write_as_resp(message: &Message<'_>, out: &mut Writer<'_>) {
+    let shard = message.channel.strip_prefix(SHARD_PREFIX);
+    match (message.pattern, shard) {
+        (Some(pattern), _) => {
+            out.push(4);
+            out.bulk("pmessage");
+            out.bulk(pattern);
+            out.bulk(message.channel);
+        }
+        (None, Some(shard)) => {
+            out.push(3);
+            out.bulk("smessage");
+            out.bulk(shard);
+        }
+        (None, None) => {
+            out.push(3);
+            out.bulk("message");
+            out.bulk(message.channel);
+        }
+    }
+    out.bulk(message.payload);
 }
 
 impl PubSub {
@@ -105,7 +145,10 @@ impl PubSub {
             let done = self.hand_over(subscriber, &mut rendered, desk);
             handed += u64::from(done.note(subscriber, &mut self.pushes, &mut self.slow));
         }
-        for (pattern, subscribers) in self.registry.matching(channel) {
+        // No pattern matches a shard channel.
+        let by_name_only = channel.starts_with(SHARD_PREFIX);
+        let matching = (!by_name_only).then(|| self.registry.matching(channel));
+        for (pattern, subscribers) in matching.into_iter().flatten() {
             let mut rendered = Rendered::new(Message {
                 channel,
                 pattern: Some(pattern),
@@ -225,7 +268,10 @@ impl Worker {
                 session.crc,
                 Reply::new(Opcode::Message, Status::SlowSubscriber, 0),
             );
-            session.reply(|out| encode(&reason, out, crc));
+            // Redis' clients know no such message: to them the connection just ends.
+            if session.client.is_none() {
+                session.reply(|out| encode(&reason, out, crc));
+            }
             self.stop_reading(socket);
             self.account(socket);
         }
