@@ -122,7 +122,7 @@ fn entries_are_encoded_as_olrics_clients_decode_them() {
     let node = node(2);
     let mut client = RespRaw::connect(node.addresses().any_core);
     for key in keys(2) {
-        let put = ["DM.PUT", "map", &key, "value", "PXAT", "99999999999999"];
+        let put = ["DM.PUT", "map", &key, "value", "PXAT", "4102444800000"];
         assert_eq!(client.call(&put), "+OK\r\n");
         for get in [
             &[&b"DM.GET"[..], b"map", key.as_bytes(), b"RW"][..],
@@ -132,7 +132,7 @@ fn entries_are_encoded_as_olrics_clients_decode_them() {
             let reply = client.receive();
             let entry = reply.strip_prefix(b"$34\r\n").unwrap();
             assert_eq!(entry[0], 0, "the key is known");
-            assert_eq!(entry[1..9], 99_999_999_999_999u64.to_be_bytes());
+            assert_eq!(entry[1..9], 4_102_444_800_000u64.to_be_bytes());
             assert_eq!(entry[25..29], 5u32.to_be_bytes());
             assert_eq!(&entry[29..], b"value\r\n");
         }
