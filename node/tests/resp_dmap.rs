@@ -16,7 +16,7 @@ fn keys(count: u32) -> Vec<String> {
     (0..count)
         .map(|number| {
             let key = key_of_core((number % 2) as u16, 2, number);
-            String::from_utf8(key).unwrap()
+            String::from_utf8(key).expect("keys of text")
         })
         .collect()
 }
@@ -28,7 +28,7 @@ fn waiting(raw: &mut Raw) -> u64 {
 }
 
 fn text(reply: &str) -> &str {
-    reply.split("\r\n").nth(1).unwrap()
+    reply.split("\r\n").nth(1).expect("a bulk string")
 }
 
 #[test]
@@ -118,6 +118,7 @@ fn an_expiry_keeps_the_value_and_makes_no_entry() {
 }
 
 #[test]
+#[expect(clippy::big_endian_bytes, reason = "the encoding is Olric's")]
 fn entries_are_encoded_as_olrics_clients_decode_them() {
     let node = node(2);
     let mut client = RespRaw::connect(node.addresses().any_core);
@@ -406,7 +407,7 @@ mod channels {
     use super::{RespRaw, command, eventually, node};
 
     fn receive(client: &mut RespRaw) -> String {
-        String::from_utf8(client.receive()).unwrap()
+        String::from_utf8(client.receive()).expect("text")
     }
 
     fn list(kind: char, items: &[&str]) -> String {

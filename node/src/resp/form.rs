@@ -143,7 +143,7 @@ impl Form {
             }
             Self::EntryBytes(_) => out.null(),
             Self::NoKeys => out.array(0),
-            Self::Keys => {
+            Self::Keys | Self::AllKeys => {
                 out.array(reply.count as usize);
                 reply.scanned().for_each(|key| out.bulk(key));
             }
@@ -157,10 +157,6 @@ impl Form {
                 out.array(2);
                 out.bulk(reply.arg.to_string());
                 out.array(0);
-            }
-            Self::AllKeys => {
-                out.array(reply.count as usize);
-                reply.scanned().for_each(|key| out.bulk(key));
             }
         }
     }

@@ -338,12 +338,7 @@ impl Executor<'_> {
                                 encode(&reply, out, answering.crc);
                             });
                         }
-                        Asked::Waits => {
-                            session.parked += 1;
-                            if matches!(render, Render::Resp(..)) {
-                                session.replies.wait_for_lock(render);
-                            }
-                        }
+                        Asked::Waits => session.park(render),
                     };
                 }
                 session.reply_to_key(&mut engine, request, *at, render, &mut self.scratch.frame);

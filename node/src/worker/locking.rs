@@ -21,6 +21,7 @@ use super::mailbox::{Answer, Grant, Message, Order, ReturnAddress};
 use super::session::{Life, Session};
 use super::waiters::{Connection, Waiter, Waiters};
 use crate::net::SocketId;
+use crate::resp::Render;
 
 /// Locks given out in one turn; the rest waits for the next.
 const GRANTS_PER_TURN: usize = 256;
@@ -373,6 +374,15 @@ pub(super) struct Waiting {
 }
 
 impl Session {
+    /// A request of this core waits for a lock. A client that tells replies apart by their order
+    /// keeps the place of this one.
+    pub(super) fn park(&mut self, render: Render) {
+        self.parked += 1;
+        if matches!(render, Render::Resp(..)) {
+            self.replies.wait_for_lock(render);
+        }
+    }
+
     /// What it may be waiting for, if anything.
     pub(super) fn waiting(&self) -> Option<Waiting> {
         (self.parked > 0 || self.asked_for_locks).then_some(Waiting {

@@ -9,6 +9,7 @@
 //! last access.
 
 /// The encoded entry.
+#[expect(clippy::big_endian_bytes, reason = "Olric's encoding, not ours")]
 pub(super) fn encoded(value: &[u8], expires_at_ms: u64, version: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(1 + 3 * 8 + 4 + value.len());
     out.push(0);
