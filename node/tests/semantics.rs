@@ -51,7 +51,7 @@ fn section(opcode: Opcode, key: &[u8]) -> Vec<u8> {
         }
         Opcode::MultiPut => assert!(multi::push_entry(&mut out, key, b"7")),
         Opcode::GetRange => out.extend(ByteRange { start: 0, end: 0 }.encode()),
-        Opcode::Scan => ScanQuery {
+        Opcode::Scan | Opcode::SlotKeys => ScanQuery {
             count: 100,
             pattern: b"",
         }

@@ -118,6 +118,8 @@ const ROWS: &[Row] = &[
     ("map m", 0, "map", r#""m""#),
     ("size", 0, "keys", "0"),
     ("randomkey", 1, "reason", r#""NotFound""#),
+    ("slotkeys 0", 0, "keys", "[]"),
+    ("slotkeys 16384", 3, "error.code", r#""InvalidArgument""#),
     (
         "mput key1 1 key2 2 other 3",
         0,

@@ -76,6 +76,14 @@ pub(crate) const GROUP: Group = Group {
             details: "",
             run: random_key,
         },
+        Command {
+            name: "slotkeys",
+            aliases: &[],
+            words: "SLOT [LIMIT COUNT]",
+            summary: "the keys of the map in a slot (SlotKeys)",
+            details: "The slot of a key is that of Redis Cluster. Tells COUNT keys (1000 unless given).\n",
+            run: slot_keys,
+        },
     ],
 };
 
@@ -216,6 +224,40 @@ fn random_key(session: &mut Session, words: Arguments) -> Result<Answer, Fault> 
     Ok(answered(&answer, |answer| {
         Answer::One("key", Field::Bytes(answer.value.clone()))
     }))
+}
+
+fn slot_keys(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
+    let slot = words.number("SLOT")?;
+    let mut count = SCAN_COUNT;
+    while let Some(word) = words.next() {
+        match &word.to_ascii_uppercase()[..] {
+            b"LIMIT" | b"COUNT" => {
+                let most = u64::from(limits::MULTI_ITEMS_MAX);
+                let wanted: u64 = words.number("COUNT")?;
+                count = wanted.clamp(1, most) as u32;
+            }
+            _ => return Err(words.unknown_option(&String::from_utf8_lossy(&word))),
+        }
+    }
+    let mut section = Vec::new();
+    ScanQuery {
+        count,
+        pattern: b"",
+    }
+    .encode(&mut section);
+    let answer = session.ask_in_map(&Request {
+        arg: slot,
+        value: &section,
+        ..Request::new(Opcode::SlotKeys)
+    })?;
+    let found = answer.reply();
+    let key = |key: &[u8]| vec![Field::Bytes(key.to_vec())];
+    Ok(Answer::Table {
+        name: "keys",
+        columns: &["key"],
+        rows: found.scanned().map(key).collect(),
+        more: None,
+    })
 }
 
 /// The keys as the items of a request.
