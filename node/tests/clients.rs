@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use common::{config, node};
+use common::{config, eventually, node};
 use jerboa::Node;
 use jerboa::config::Config as NodeConfig;
 use jerboa_wire::client::{
@@ -401,7 +401,11 @@ fn a_connection_that_the_node_closed_while_idle_costs_nothing() {
     for driver in DRIVERS {
         let client = connect(driver, &node);
         version(client.put_with("", "a", b"1", PutOptions::default()));
-        thread::sleep(Duration::from_millis(900));
+        // Until they are closed; a while more for the client to be told.
+        eventually("the node closes idle connections", || {
+            stats::number(&node.stats_text(), "node.connections") == Some(0)
+        });
+        thread::sleep(Duration::from_millis(300));
         version(client.put_with("", "a", b"2", PutOptions::default()));
         assert_eq!(client.get("", "a"), Ok(Some(b"2".to_vec())), "{driver:?}");
     }

@@ -178,7 +178,8 @@ fn those_in_line_are_served_in_order_whatever_port_they_came_through() {
             token = granted.version;
         }
         assert_eq!(unlock(&mut holder, &key, token), Status::Ok);
-        assert_eq!(waiting(&mut stats), 0);
+        // The owner tells its counts once a turn.
+        eventually("nobody stands in line", || waiting(&mut stats) == 0);
     }
 }
 
