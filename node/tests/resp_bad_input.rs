@@ -268,6 +268,95 @@ fn who_sends_millions_of_commands_and_reads_nothing_is_not_served_without_end() 
 }
 
 #[test]
+fn short_questions_do_not_become_gigabytes() {
+    let scene = Scene::set();
+    let mut client = scene.client();
+    let mut words: Vec<&[u8]> = vec![b"*"; 1_000_000];
+    for (question, refused) in [
+        (
+            [&b"COMMAND"[..], b"INFO"],
+            "-ERR at most 1024 names at a time\r\n",
+        ),
+        (
+            [b"COMMAND", b"DOCS"],
+            "-ERR at most 1024 names at a time\r\n",
+        ),
+        ([b"COMMAND", b"LIST"], "-ERR syntax error\r\n"),
+        (
+            [b"CONFIG", b"GET"],
+            "-ERR at most 128 settings at a time\r\n",
+        ),
+        (
+            [b"CONFIG", b"SET"],
+            "-ERR at most 128 settings at a time\r\n",
+        ),
+    ] {
+        words[..2].copy_from_slice(&question);
+        client.send(&command(&words)).unwrap();
+        let answer = client.receive();
+        assert_eq!(String::from_utf8_lossy(&answer), refused);
+    }
+    // As many as may be.
+    for (question, most, kind) in [
+        ([&b"COMMAND"[..], b"INFO"], 1024, b'*'),
+        ([b"CONFIG", b"GET"], 128, b'*'),
+    ] {
+        let mut words: Vec<&[u8]> = question.to_vec();
+        words.resize(2 + most, b"client");
+        client.send(&command(&words)).unwrap();
+        assert_eq!(client.receive()[0], kind);
+        words.push(b"client");
+        client.send(&command(&words)).unwrap();
+        assert_eq!(client.receive()[0], b'-');
+    }
+    drop(client);
+    scene.memory_is_bounded();
+    scene.strike("short questions");
+}
+
+#[test]
+fn what_clients_say_of_themselves_takes_no_memory_to_speak_of() {
+    let scene = Scene::set();
+    let (most, long) = ("n".repeat(1024), "n".repeat(1025));
+    let refused = "-ERR what a client says of itself has at most 1024 bytes\r\n";
+    let mut client = scene.client();
+    for before in [
+        &["CLIENT", "SETNAME"][..],
+        &["CLIENT", "SETINFO", "lib-name"],
+        &["CLIENT", "SETINFO", "lib-ver"],
+        &["HELLO", "2", "SETNAME"],
+    ] {
+        let answer = client.call(&[before, &[most.as_str()]].concat());
+        assert!(!answer.starts_with('-'), "{before:?}: {answer}");
+        let answer = client.call(&[before, &[long.as_str()]].concat());
+        assert_eq!(answer, refused, "{before:?}");
+    }
+    let huge = vec![b'n'; 60 << 20];
+    client
+        .send(&command(&[b"CLIENT", b"SETNAME", &huge]))
+        .unwrap();
+    assert_eq!(client.receive(), refused.as_bytes());
+    let name = client.call(&["CLIENT", "GETNAME"]);
+    assert_eq!(name, format!("$1024\r\n{most}\r\n"));
+    drop(client);
+    scene.memory_is_bounded();
+    scene.strike("long names");
+}
+
+#[test]
+fn who_wants_no_replies_gets_none_whatever_it_sends() {
+    let scene = Scene::set();
+    let mut client = scene.client();
+    client
+        .send(b"CLIENT REPLY OFF\r\nGET\r\nNOSUCH\r\n*abc\r\n")
+        .unwrap();
+    let all = client.until_closed();
+    assert_eq!(String::from_utf8_lossy(&all), "");
+    drop(client);
+    scene.strike("silence");
+}
+
+#[test]
 fn a_browser_is_shown_out_and_what_it_was_made_to_send_is_not_executed() {
     let scene = Scene::set();
     for request in [

@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use common::resp::RespRaw;
-use common::{PARTITIONS, eventually, key_of_core, node};
+use common::{PARTITIONS, config, eventually, key_of_core, node};
 use jerboa::Node;
+use jerboa::config::Config;
 use jerboa_wire::routing::{SLOTS, core_table, partition, slot};
 use jerboa_wire::stats;
 use redis::cluster::ClusterClient;
@@ -53,6 +54,39 @@ fn a_key_of_another_core_is_answered_with_that_core_and_nothing_is_done() {
     let mut any = RespRaw::connect(node.addresses().any_core);
     assert_eq!(any.call(&["GET", &key]), "$1\r\n1\r\n");
     eventually("the answers are counted", || total(&node, "moved") == 7);
+}
+
+#[test]
+fn over_ipv6_the_other_core_is_named_as_redis_names_it() {
+    let settings = Config {
+        bind: "::1".parse().unwrap(),
+        ..config(2)
+    };
+    let node = match Node::start(&settings) {
+        Ok(node) => node,
+        Err(error) => return eprintln!("SKIPPED: no IPv6 here: {error}"),
+    };
+    let cores = &node.addresses().cores;
+    let key = text_key(1, 2, 1);
+    let (slot, port) = (slot(key.as_bytes()), cores[1].port());
+    let mut wrong = RespRaw::connect(cores[0]);
+    let moved = format!("-MOVED {slot} ::1:{port}\r\n");
+    assert_eq!(wrong.call(&["GET", &key]), moved);
+}
+
+#[test]
+fn emptying_one_core_empties_the_whole_node() {
+    let node = node(2);
+    let mut any = RespRaw::connect(node.addresses().any_core);
+    for command in ["FLUSHALL", "FLUSHDB"] {
+        for core in 0..2 {
+            any.call(&["SET", &text_key(core, 2, 1), "1"]);
+        }
+        assert_eq!(any.call(&["DBSIZE"]), ":2\r\n");
+        let mut core = RespRaw::connect(node.addresses().cores[0]);
+        assert_eq!(core.call(&[command]), "+OK\r\n");
+        assert_eq!(any.call(&["DBSIZE"]), ":0\r\n", "after {command}");
+    }
 }
 
 #[test]
@@ -106,11 +140,9 @@ fn the_slot_map_is_that_by_which_the_node_routes() {
         .collect();
     assert_eq!(own.len(), 1, "{nodes}");
     assert!(own[0].starts_with(own_id.lines().nth(1).unwrap()));
-    assert!(
-        second
-            .call(&["CLUSTER", "INFO"])
-            .contains("cluster_state:ok\r\n")
-    );
+    let info = second.call(&["CLUSTER", "INFO"]);
+    let (_, info) = info.split_once("\r\n").unwrap();
+    assert!(info.starts_with("cluster_state:ok\r\n"), "{info}");
     let expected = format!(":{}\r\n", slot(b"{tag}key"));
     assert_eq!(second.call(&["CLUSTER", "KEYSLOT", "{tag}key"]), expected);
     let shards: Value = redis::cmd("CLUSTER")
@@ -189,8 +221,23 @@ fn the_keys_of_a_slot_are_counted_and_listed_from_any_port() {
     );
     assert_eq!(
         any.call(&["CLUSTER", "GETKEYSINSLOT", "1", "-1"]),
-        "-ERR Invalid number of keys\r\n"
+        "-ERR Invalid slot or number of keys\r\n"
     );
+    assert_eq!(
+        any.call(&["CLUSTER", "GETKEYSINSLOT", "16384", "1"]),
+        "-ERR Invalid slot or number of keys\r\n"
+    );
+    for command in [
+        &["CLUSTER", "COUNTKEYSINSLOT", "one"][..],
+        &["CLUSTER", "GETKEYSINSLOT", "one", "1"],
+        &["CLUSTER", "GETKEYSINSLOT", "1", "one"],
+    ] {
+        assert_eq!(
+            any.call(command),
+            "-ERR value is not an integer or out of range\r\n",
+            "{command:?}"
+        );
+    }
 }
 
 /// The client of Redis for Rust, alone.
@@ -287,6 +334,15 @@ fn settings_are_read_and_set_all_or_none_of_them() {
         events.ends_with("expired,evicted\r\n"),
         "nothing was set: {events}"
     );
+    assert_eq!(
+        client.call(&["CONFIG", "SET", "events", "none", "EVENTS", "none"]),
+        "-ERR CONFIG SET failed (possibly related to argument 'EVENTS') - duplicate parameter\r\n"
+    );
+    let events = client.call(&["CONFIG", "GET", "events"]);
+    assert!(
+        events.ends_with("expired,evicted\r\n"),
+        "nothing was set: {events}"
+    );
     let unknown = client.call(&["CONFIG", "SET", "nonsense", "1"]);
     assert!(unknown.starts_with("-ERR Unknown option"), "{unknown}");
 }
@@ -300,6 +356,44 @@ fn what_exporters_and_consoles_ask_for_is_answered() {
         (&["SLOWLOG", "GET"][..], "*0\r\n"),
         (&["SLOWLOG", "GET", "10"], "*0\r\n"),
         (&["SLOWLOG", "LEN"], ":0\r\n"),
+        (&["SLOWLOG", "GET", "-1"], "*0\r\n"),
+        (
+            &["SLOWLOG", "GET", "x"],
+            "-ERR count should be greater than or equal to -1\r\n",
+        ),
+        (
+            &["SLOWLOG", "GET", "-2"],
+            "-ERR count should be greater than or equal to -1\r\n",
+        ),
+        (
+            &["SLOWLOG", "GET", "1", "2"],
+            "-ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.\r\n",
+        ),
+        (&["COMMAND", "INFO", "nosuch"], "*1\r\n$-1\r\n"),
+        (
+            &["COMMAND", "GETKEYS", "MEMORY", "USAGE", "k"],
+            "*1\r\n$1\r\nk\r\n",
+        ),
+        (
+            &["COMMAND", "GETKEYS", "MEMORY", "NOSUCH", "k"],
+            "-ERR Invalid command specified\r\n",
+        ),
+        (
+            &["COMMAND", "GETKEYS", "MEMORY", "DOCTOR"],
+            "-ERR The command has no key arguments\r\n",
+        ),
+        (
+            &["COMMAND", "GETKEYS", "MEMORY", "USAGE"],
+            "-ERR Invalid number of arguments specified for command\r\n",
+        ),
+        (&["CLIENT", "GETREDIR"], ":-1\r\n"),
+        (&["CLIENT", "UNPAUSE"], "+OK\r\n"),
+        (&["CLIENT", "TRACKING", "OFF"], "+OK\r\n"),
+        (&["CLIENT", "TRACKING", "x"], "-ERR syntax error\r\n"),
+        (
+            &["CLIENT", "TRACKING", "ON"],
+            "-ERR this node does not tell clients which keys change\r\n",
+        ),
         (&["LATENCY", "LATEST"], "*0\r\n"),
         (&["LATENCY", "HISTOGRAM"], "*0\r\n"),
         (&["WAIT", "0", "10"], ":0\r\n"),
@@ -326,7 +420,9 @@ fn what_exporters_and_consoles_ask_for_is_answered() {
 fn consoles_find_help_and_figures_and_no_unknown_word_ends_the_connection() {
     let node = node(2);
     let mut client = RespRaw::connect(node.addresses().any_core);
-    for container in ["CONFIG", "SLOWLOG", "LATENCY", "MEMORY", "CLUSTER"] {
+    for container in [
+        "CONFIG", "SLOWLOG", "LATENCY", "MEMORY", "CLUSTER", "CLIENT", "COMMAND",
+    ] {
         let help = client.call(&[container, "HELP"]);
         assert!(
             help.starts_with('*') && help.len() > 40,
@@ -358,4 +454,9 @@ fn consoles_find_help_and_figures_and_no_unknown_word_ends_the_connection() {
         core.call(&["INFO", "cluster"])
             .contains("cluster_enabled:1")
     );
+    for (client, mode) in [(&mut core, "cluster"), (&mut client, "standalone")] {
+        let hello = client.call(&["HELLO"]);
+        let mode = format!("$4\r\nmode\r\n${}\r\n{mode}\r\n", mode.len());
+        assert!(hello.contains(&mode), "{hello}");
+    }
 }

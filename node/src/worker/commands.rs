@@ -38,6 +38,15 @@ pub(super) struct Scratch {
     answer: Vec<u8>,
 }
 
+impl Scratch {
+    /// Takes a buffer for the next section, unless a large one made it grow.
+    fn keep_section(&mut self, section: Vec<u8>) {
+        if section.capacity() <= POOLED_BUFFER_BYTES {
+            self.section = section;
+        }
+    }
+}
+
 /// How a command's execution leaves its session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Flow {
@@ -184,7 +193,7 @@ impl Executor<'_> {
         let flow = self.catch_up(place, turn);
         if flow == Flow::GoesOn {
             self.counts.errors += 1;
-            self.refuse_command(place.socket, error.reply());
+            self.refuse_unless_silent(place.socket, error.reply());
             turn.progress[place.index as usize].broken = true;
         }
         flow
@@ -245,12 +254,7 @@ impl Executor<'_> {
             value_bytes_max,
         };
         if client.only_listens() && !is_for_listeners(command) {
-            let refusal = Refusal::format(format_args!(
-                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
-                 RESET are allowed in this context",
-                command.name
-            ));
-            return self.refuse(place, &refusal, turn);
+            return self.refuse(place, &only_for_listeners(command), turn);
         }
         let translate = match command.run {
             Run::Request(translate) => translate,
@@ -271,7 +275,11 @@ impl Executor<'_> {
         self.scratch.section.clear();
         let asked = match translate(&call, &mut self.scratch.section) {
             Ok(asked) => asked,
-            Err(refusal) => return self.refuse(place, &refusal, turn),
+            Err(refusal) => {
+                let section = std::mem::take(&mut self.scratch.section);
+                self.scratch.keep_section(section);
+                return self.refuse(place, &refusal, turn);
+            }
         };
         if asked.composed {
             *work += work_of(&asked.request);
@@ -320,7 +328,7 @@ impl Executor<'_> {
             _ => None,
         };
         if let Some(moved) = moved {
-            self.scratch.section = section;
+            self.scratch.keep_section(section);
             return self.refuse(place, &moved, turn);
         }
         let render = self.render(place.socket, asked.form);
@@ -332,9 +340,7 @@ impl Executor<'_> {
             }
             _ => self.execute(place.socket, &task, render),
         }
-        if section.capacity() <= POOLED_BUFFER_BYTES {
-            self.scratch.section = section;
-        }
+        self.scratch.keep_section(section);
         Flow::GoesOn
     }
 
@@ -402,7 +408,9 @@ impl Executor<'_> {
         }
         let address = shared.slots.address(core, client.local)?;
         self.counts.moved += 1;
-        Some(Refusal::format(format_args!("MOVED {slot} {address}")))
+        // Clients split at the last colon: an IPv6 address stands without brackets.
+        let (ip, port) = (address.ip(), address.port());
+        Some(Refusal::format(format_args!("MOVED {slot} {ip}:{port}")))
     }
 
     /// How the reply to the command that comes now is written; asked once for each.
@@ -500,20 +508,18 @@ impl Executor<'_> {
             return flow;
         }
         self.counts.errors += 1;
-        if self
-            .client(place.socket)
-            .is_some_and(|client| !client.is_silent())
-        {
-            self.refuse_command(place.socket, refusal.as_bytes());
-        }
+        self.refuse_unless_silent(place.socket, refusal.as_bytes());
         turn.progress[place.index as usize].consumed = place.end as usize;
         Flow::GoesOn
     }
 
-    fn refuse_command(&mut self, socket: SocketId, text: impl AsRef<[u8]>) {
+    fn refuse_unless_silent(&mut self, socket: SocketId, text: impl AsRef<[u8]>) {
         let Some(client) = self.client(socket) else {
             return;
         };
+        if client.is_silent() {
+            return;
+        }
         let version = client.version;
         let mut out = Vec::new();
         Writer::new(&mut out, version).error(text);
@@ -564,6 +570,16 @@ fn is_for_listeners(command: &Command) -> bool {
         Run::Channels(channels) => channels != resp::Channels::ShardPublish,
         _ => matches!(command.name, "ping" | "quit" | "reset"),
     }
+}
+
+/// The refusal of all others.
+#[cold]
+fn only_for_listeners(command: &Command) -> Refusal {
+    Refusal::format(format_args!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+         allowed in this context",
+        command.name
+    ))
 }
 
 /// What a request weighs in its connection's share of a turn.

@@ -63,6 +63,10 @@ impl Walk {
 
     /// Takes what a scan found.
     fn take(&mut self, frame: &[u8], room: usize) -> Next {
+        if self.form == Form::Silent {
+            // Nobody sees the keys, nor that they are too many.
+            return Next::Done(Vec::new());
+        }
         let options = DecodeOptions {
             crc: CrcMode::Optional,
             value_bytes_max: limits::VALUE_BYTES_MAX_CEILING,
@@ -86,9 +90,6 @@ impl Walk {
         }
         if page.arg != 0 {
             return Next::Scan { cursor: page.arg };
-        }
-        if self.form == Form::Silent {
-            return Next::Done(Vec::new());
         }
         let mut reply = Vec::with_capacity(self.keys.len() + 16);
         Writer::new(&mut reply, self.version).array(self.count);
@@ -204,5 +205,32 @@ impl Worker {
             answer.reply = reply;
         }
         sent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a walk says to a page with a key in it, having room for nothing.
+    fn said(form: Form) -> Vec<u8> {
+        let mut page = Vec::new();
+        let reply = Reply {
+            count: 1,
+            value: b"\x03\x00key",
+            ..Reply::new(Opcode::Scan, Status::Ok, 0)
+        };
+        reply.encode(&mut page, Crc::Off).unwrap();
+        let mut walk = Walk::new(b"", form, Version::Two, RequestFlags::NONE);
+        match walk.take(&page, 0) {
+            Next::Done(reply) => reply,
+            Next::Scan { cursor } => panic!("goes on at {cursor}"),
+        }
+    }
+
+    #[test]
+    fn too_many_keys_are_told_to_those_who_want_replies_only() {
+        assert!(said(Form::AllKeys).starts_with(b"-ERR more keys"));
+        assert_eq!(said(Form::Silent), b"");
     }
 }

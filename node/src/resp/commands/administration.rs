@@ -49,7 +49,7 @@ pub(super) const COMMANDS: &[Command] = &[
 
 #[rustfmt::skip]
 const SLOWLOG: &[Command] = &[
-    here!("slowlog|get", -2, FLAGS, nothing, "The slow commands: none is kept."),
+    here!("slowlog|get", -2, FLAGS, slow_commands, "The slow commands: none is kept."),
     here!("slowlog|len", 2, FLAGS, zero, "How many are kept."),
     here!("slowlog|reset", 2, FLAGS, done, "Forgets them."),
     here!("slowlog|help", 2, FLAGS, help_slowlog, "The subcommands."),
@@ -81,6 +81,21 @@ fn done(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
 }
 
 fn nothing(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    out.array(0);
+    Ok(())
+}
+
+fn slow_commands(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
+    if call.len() > 3 {
+        return Err(Refusal::text(
+            "ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.",
+        ));
+    }
+    if call.len() == 3 && call.integer(2).map_or(true, |count| count < -1) {
+        return Err(Refusal::text(
+            "ERR count should be greater than or equal to -1",
+        ));
+    }
     out.array(0);
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! core's port, keys of other cores are answered `MOVED`, and keys of several slots in one command
 //! `CROSSSLOT`; both are decided where requests are made, not here.
 
-use jerboa_wire::resp::{Writer, parse_integer};
+use jerboa_wire::resp::Writer;
 use jerboa_wire::routing::{SLOTS, slot};
 use jerboa_wire::{Opcode, Request, ScanQuery, limits};
 
@@ -107,7 +107,7 @@ fn nodes(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answere
 fn info(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
     let cores = here.shared.slots.nodes.len();
     let epoch = here.shared.epoch;
-    let mut text = String::from("cluster_enabled:1\r\ncluster_state:ok\r\n");
+    let mut text = String::from("cluster_state:ok\r\n");
     for (name, number) in [
         ("slots_assigned", usize::from(SLOTS)),
         ("slots_ok", usize::from(SLOTS)),
@@ -176,28 +176,28 @@ fn help(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
 }
 
 fn count_keys<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Translated<'a> {
-    keys_of_slot(call, 1, Form::Number, section)
+    let slot = call.integer(2)?;
+    if !is_slot(slot) {
+        return Err(Refusal::text("ERR Invalid slot"));
+    }
+    Ok(keys_of_slot(slot, 1, Form::Number, section))
 }
 
 fn get_keys<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Translated<'a> {
-    let wanted = parse_integer(call.at(3)).filter(|count| *count >= 0);
-    let wanted = wanted.ok_or(Refusal::text("ERR Invalid number of keys"))?;
+    let (slot, wanted) = (call.integer(2)?, call.integer(3)?);
+    if !is_slot(slot) || wanted < 0 {
+        return Err(Refusal::text("ERR Invalid slot or number of keys"));
+    }
     let most = wanted.min(limits::MULTI_ITEMS_MAX.into()) as u32;
     let form = if most == 0 { Form::NoKeys } else { Form::Keys };
-    keys_of_slot(call, most.max(1), form, section)
+    Ok(keys_of_slot(slot, most.max(1), form, section))
 }
 
-fn keys_of_slot<'a>(
-    call: &Call<'_, 'a>,
-    count: u32,
-    form: Form,
-    section: &mut Vec<u8>,
-) -> Translated<'a> {
-    let slot =
-        parse_integer(call.at(2)).ok_or(Refusal::text("ERR Invalid or out of range slot"))?;
-    if !(0..i64::from(SLOTS)).contains(&slot) {
-        return Err(Refusal::text("ERR Invalid slot"));
-    }
+fn is_slot(number: i64) -> bool {
+    (0..i64::from(SLOTS)).contains(&number)
+}
+
+fn keys_of_slot<'a>(slot: i64, count: u32, form: Form, section: &mut Vec<u8>) -> Asked<'a> {
     ScanQuery {
         count,
         pattern: b"",
@@ -207,5 +207,5 @@ fn keys_of_slot<'a>(
         arg: slot.cast_unsigned(),
         ..Request::new(Opcode::SlotKeys)
     };
-    Ok(Asked::composed(request, form))
+    Asked::composed(request, form)
 }

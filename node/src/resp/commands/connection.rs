@@ -171,7 +171,12 @@ fn describe(here: &Here<'_>, out: &mut Writer<'_>, version: Version) {
     });
     out.bulk("id");
     out.integer(here.client.id.cast_signed());
-    for (name, value) in [("mode", "standalone"), ("role", "master")] {
+    let mode = if here.client.is_on_core_port {
+        "cluster"
+    } else {
+        "standalone"
+    };
+    for (name, value) in [("mode", mode), ("role", "master")] {
         out.bulk(name);
         out.bulk(value);
     }

@@ -23,6 +23,21 @@ macro_rules! here {
     };
 }
 
+/// Patterns, or pairs of a name and a value, that one command may have: more than there are
+/// settings.
+const ITEMS_MAX: usize = 128;
+/// Bytes of a name that an error quotes; no setting's name is as long.
+const QUOTED_BYTES_MAX: usize = 128;
+
+fn check_count(items: usize) -> Answered {
+    if items > ITEMS_MAX {
+        return Err(Refusal::format(format_args!(
+            "ERR at most {ITEMS_MAX} settings at a time"
+        )));
+    }
+    Ok(())
+}
+
 #[rustfmt::skip]
 pub(super) const SUBCOMMANDS: &[Command] = &[
     here!("config|get", -3, get, "Settings whose names match."),
@@ -70,20 +85,23 @@ fn settings(shared: &Shared) -> Vec<(String, String)> {
 }
 
 fn get(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    let patterns: Vec<Vec<u8>> = call
-        .arguments
-        .from(2)
-        .iter()
-        .map(<[u8]>::to_ascii_lowercase)
-        .collect();
-    let globs: Vec<Glob> = patterns
-        .iter()
-        .filter_map(|pattern| Glob::new(pattern).ok())
-        .collect();
-    let mut found = settings(here.shared);
-    found.retain(|(name, _)| globs.iter().any(|glob| glob.matches(name.as_bytes())));
-    out.map(found.len());
-    for (name, text) in found {
+    let patterns = call.arguments.from(2);
+    check_count(patterns.len())?;
+    let settings = settings(here.shared);
+    let mut matched = vec![false; settings.len()];
+    // One pattern after the other: each takes kilobytes once it is compiled.
+    for pattern in patterns.iter() {
+        let pattern = pattern.to_ascii_lowercase();
+        let Ok(glob) = Glob::new(&pattern) else {
+            continue;
+        };
+        for (matched, (name, _)) in matched.iter_mut().zip(&settings) {
+            *matched = *matched || glob.matches(name.as_bytes());
+        }
+    }
+    out.map(matched.iter().filter(|matched| **matched).count());
+    let found = settings.into_iter().zip(matched);
+    for ((name, text), _) in found.filter(|(_, matched)| *matched) {
         out.bulk(name);
         out.bulk(text);
     }
@@ -95,17 +113,30 @@ fn set(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answer
     if !pairs.len().is_multiple_of(2) {
         return Err(call.wrong_arity());
     }
+    check_count(pairs.len() / 2)?;
     // All or nothing: first whether every one can be set, then setting them.
     let known = settings(here.shared);
     let mut events = None;
+    let mut named: Vec<&str> = Vec::with_capacity(pairs.len() / 2);
     for index in (0..pairs.len()).step_by(2) {
-        let name = String::from_utf8_lossy(pairs.at(index)).to_ascii_lowercase();
-        let wanted = String::from_utf8_lossy(pairs.at(index + 1)).into_owned();
-        let Some((_, now)) = known.iter().find(|(known, _)| *known == name) else {
+        let given = pairs.at(index);
+        let wanted = String::from_utf8_lossy(pairs.at(index + 1));
+        let found = known
+            .iter()
+            .find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(given));
+        let given = String::from_utf8_lossy(&given[..given.len().min(QUOTED_BYTES_MAX)]);
+        let Some((name, now)) = found else {
             return Err(Refusal::format(format_args!(
-                "ERR Unknown option or number of arguments for CONFIG SET - '{name}'"
+                "ERR Unknown option or number of arguments for CONFIG SET - '{given}'"
             )));
         };
+        if named.contains(&name.as_str()) {
+            return Err(Refusal::format(format_args!(
+                "ERR CONFIG SET failed (possibly related to argument '{given}') - duplicate \
+                 parameter"
+            )));
+        }
+        named.push(name);
         if name == "events" {
             let kinds = event_kinds(&wanted).map_err(|error| {
                 Refusal::format(format_args!(

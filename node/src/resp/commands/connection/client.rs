@@ -5,6 +5,7 @@ use jerboa_wire::resp::Writer;
 use super::Result;
 use crate::resp::call::{Call, Here};
 use crate::resp::command::{Command, Flags, Group, Run};
+use crate::resp::commands::administration::help;
 use crate::resp::refusal::Refusal;
 use crate::resp::session::Replies;
 
@@ -23,6 +24,10 @@ macro_rules! command {
     };
 }
 
+/// Bytes of each text that a client says of itself: they are kept as long as it is connected, and
+/// counted nowhere.
+const TEXT_BYTES_MAX: usize = 1024;
+
 #[rustfmt::skip]
 pub(super) const SUBCOMMANDS: &[Command] = &[
     command!("client|id", 2, id, "The number of this connection."),
@@ -33,10 +38,25 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     command!("client|no-evict", 3, no_evict, "Whether this connection is spared when memory is short."),
     command!("client|no-touch", 3, no_touch, "Whether commands count as a use of their keys."),
     command!("client|info", 2, info, "This connection, in a line."),
+    command!("client|getredir", 2, get_redirection, "Who is told what changes for this connection: nobody."),
+    command!("client|tracking", -3, tracking, "Whether this connection is told which keys change: OFF alone."),
+    command!("client|unpause", 2, unpause, "Ends a pause of all clients: there is none."),
+    command!("client|help", 2, client_help, "The subcommands."),
 ];
+
+/// A text that may be kept.
+fn check_length(text: &[u8]) -> Result {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(Refusal::format(format_args!(
+            "ERR what a client says of itself has at most {TEXT_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(())
+}
 
 /// A name that can be shown in a line.
 pub(super) fn checked_name(name: &[u8]) -> std::result::Result<&[u8], Refusal> {
+    check_length(name)?;
     if name.iter().all(u8::is_ascii_graphic) {
         return Ok(name);
     }
@@ -77,6 +97,7 @@ fn set_info(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> R
         return Err(Refusal::bytes(text));
     };
     let value = call.at(3);
+    check_length(value)?;
     if !value.iter().all(u8::is_ascii_graphic) {
         let mut text = b"ERR ".to_vec();
         text.extend_from_slice(&call.at(2).to_ascii_lowercase());
@@ -130,4 +151,32 @@ fn info(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Resul
     line.push('\n');
     out.text(&line);
     Ok(())
+}
+
+fn get_redirection(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    out.integer(-1);
+    Ok(())
+}
+
+/// There is nothing to turn off; turned on it would have to tell.
+fn tracking(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    if switch(call, 2)? {
+        return Err(Refusal::text(
+            "ERR this node does not tell clients which keys change",
+        ));
+    }
+    if call.len() > 3 {
+        return Err(Refusal::SYNTAX);
+    }
+    out.simple("OK");
+    Ok(())
+}
+
+fn unpause(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    out.simple("OK");
+    Ok(())
+}
+
+fn client_help(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    help(SUBCOMMANDS, out)
 }

@@ -1,14 +1,19 @@
 //! COMMAND and its subcommands, answered from the table.
 
-use jerboa_wire::resp::Writer;
+use jerboa_wire::resp::{Arguments, Writer};
 
 use crate::resp::call::{Call, Here};
 use crate::resp::command::{self, Command, Flags, Group, Run};
+use crate::resp::commands::administration::help;
 use crate::resp::refusal::Refusal;
 
 type Result = std::result::Result<(), Refusal>;
 
 const FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
+
+/// Names that one command may ask about: the answer to each is far longer than the name, and
+/// clients ask about all that they know, a few hundred.
+const NAMES_MAX: usize = 1024;
 
 macro_rules! command {
     ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
@@ -30,6 +35,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     command!("command|docs", -2, docs, "What some commands do."),
     command!("command|list", -2, list, "The names of the commands."),
     command!("command|getkeys", -3, get_keys, "Which arguments of a command are keys."),
+    command!("command|help", 2, command_help, "The subcommands."),
 ];
 
 pub(super) fn all(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
@@ -47,15 +53,26 @@ fn info(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Resul
     if call.len() == 2 {
         return all(here, call, out);
     }
-    let names = call.arguments.from(2);
+    let names = names(call)?;
     out.array(names.len());
     for name in names.iter() {
         match named(name) {
             Some(command) => describe(command, out),
-            None => out.null_array(),
+            None => out.null(),
         }
     }
     Ok(())
+}
+
+/// The names that are asked about.
+fn names<'p, 'a>(call: &Call<'p, 'a>) -> std::result::Result<Arguments<'p, 'a>, Refusal> {
+    let names = call.arguments.from(2);
+    if names.len() > NAMES_MAX {
+        return Err(Refusal::format(format_args!(
+            "ERR at most {NAMES_MAX} names at a time"
+        )));
+    }
+    Ok(names)
 }
 
 /// A command by its name, or a subcommand by its container's and its own with `|` between.
@@ -147,7 +164,7 @@ fn docs(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
     let commands: Vec<&Command> = if call.len() == 2 {
         command::all().collect()
     } else {
-        call.arguments.from(2).iter().filter_map(named).collect()
+        names(call)?.iter().filter_map(named).collect()
     };
     write_docs(&commands, out);
     Ok(())
@@ -187,7 +204,14 @@ fn list(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
 
 fn get_keys(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
     let asked = call.arguments.from(2);
-    let Some(command) = command::find(asked.at(0)) else {
+    let mut found = command::find(asked.at(0));
+    if let Some(container) = found
+        && !container.subcommands.is_empty()
+        && asked.len() >= 2
+    {
+        found = container.subcommand(asked.at(1));
+    }
+    let Some(command) = found else {
         return Err(Refusal::text("ERR Invalid command specified"));
     };
     if command.keys.first == 0 {
@@ -202,4 +226,8 @@ fn get_keys(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Resu
     out.array(keys.len());
     keys.iter().for_each(|index| out.bulk(asked.at(*index)));
     Ok(())
+}
+
+fn command_help(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    help(SUBCOMMANDS, out)
 }
