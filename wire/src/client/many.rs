@@ -81,7 +81,7 @@ impl Split {
                     expiry,
                     ..PutOptions::default()
                 };
-                splitter.alone(place, Operation::put(map, key, value, options));
+                splitter.alone(place, key, Operation::put(map, key, value, options));
             } else {
                 splitter.add(place, key, bytes, |out| multi::push_entry(out, key, value));
             }
@@ -241,10 +241,7 @@ impl<'a> Splitter<'a> {
             self.split.refused.push((place, invalid.into()));
             return;
         }
-        // Without a table everything goes to one core, which asks the others.
-        let owner = self
-            .table
-            .map_or(Owner { member: 0, core: 0 }, |table| table.route(key).1);
+        let owner = self.owner(key);
         let requests = &mut self.split.requests;
         let open = self.open.get(&owner).copied().filter(|index| {
             requests.get(*index).is_some_and(|request| {
@@ -273,7 +270,16 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    fn alone(&mut self, place: usize, operation: Result<Operation, InvalidCall>) {
+    /// Who gets the requests with a key. Without a table everything goes to one core, which asks the
+    /// others.
+    fn owner(&self, key: &[u8]) -> Owner {
+        self.table
+            .map_or(Owner { member: 0, core: 0 }, |table| table.route(key).1)
+    }
+
+    fn alone(&mut self, place: usize, key: &[u8], operation: Result<Operation, InvalidCall>) {
+        // What comes later goes behind it: the same key may come again, and the last value stays.
+        self.open.remove(&self.owner(key));
         match operation {
             Ok(operation) => self.split.requests.push(Request {
                 operation,
@@ -387,6 +393,32 @@ mod tests {
         };
         let results = split.deleted(vec![Ok(short)]);
         assert_eq!(results, [Ok(false), Err(Error::UnexpectedReply)]);
+    }
+
+    #[test]
+    fn values_of_a_key_that_comes_twice_are_sent_in_their_order() {
+        let table = table();
+        let large = vec![1; SECTION_BYTES_MAX];
+        let mut names = (0..100).map(|n| format!("x{n}"));
+        let x = names
+            .find(|x| table.route(x.as_bytes()).1 == table.route(b"k").1)
+            .unwrap();
+        let entries = [
+            (&*x, vec![0]),
+            ("k", large.clone()),
+            ("k", vec![2]),
+            ("k", large),
+            ("k", vec![3]),
+        ];
+        for table in [Some(&table), None] {
+            let mut split = Split::entries(b"m", &entries, Expiry::Never, table);
+            let operations = split.operations();
+            let opcodes: Vec<_> = operations.iter().map(Operation::opcode).collect();
+            let (many, one) = (Opcode::MultiPut, Opcode::Put);
+            assert_eq!(opcodes, [many, one, many, one, many]);
+            let places: Vec<_> = split.requests.iter().map(|r| r.places.clone()).collect();
+            assert_eq!(places, [[0], [1], [2], [3], [4]]);
+        }
     }
 
     #[test]
