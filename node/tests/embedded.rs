@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use common::{PARTITIONS, eventually, key_of_core};
-use jerboa::client::{Error, Expiry, LockOptions, Outcome};
+use jerboa::client::{Error, Expiry, LockOptions, Operation, Outcome};
 use jerboa::node::Builder;
 use jerboa::{BlockingDMap, DMap, Node};
 use jerboa_wire::Status;
@@ -258,6 +258,32 @@ fn a_lock_given_to_a_caller_that_is_gone_comes_back() {
         let token = block_on(map.lock("l", wait)).unwrap();
         block_on(map.unlock("l", token.expect("free again"))).unwrap();
     }
+}
+
+#[test]
+fn locks_among_many_calls_come_back_when_all_are_dropped() {
+    let node = node(1);
+    let map = node.dmap("locks");
+    let wait = LockOptions {
+        wait: LONG,
+        ..LockOptions::default()
+    };
+    let held = block_on(map.lock("held", LockOptions::default())).unwrap();
+    let ask = |key: &[u8]| Operation::lock(b"locks", key, wait).unwrap();
+    let both = vec![ask(b"free"), ask(b"held")];
+    let mut calls = Box::pin(node.embedded().call_all(both));
+    let waker = Waker::noop();
+    let mut poll = || calls.as_mut().poll(&mut Context::from_waker(waker));
+    assert!(poll().is_pending());
+    // The core answers in order, so the first lock is given, and seen to be so when polled.
+    let other = block_on(map.lock("free", LockOptions::default())).unwrap();
+    assert_eq!(other, None);
+    assert!(poll().is_pending());
+    drop(calls);
+    let token = block_on(map.lock("free", wait)).unwrap();
+    assert!(token.is_some(), "it belongs to nobody any more");
+    block_on(map.unlock("held", held.unwrap())).unwrap();
+    assert!(block_on(map.lock("held", wait)).unwrap().is_some());
 }
 
 #[test]

@@ -190,9 +190,14 @@ impl Embedded {
     /// their order and travel together.
     pub async fn call_all(&self, operations: Vec<Operation>) -> Vec<Result<Response, Error>> {
         let mut batch = Batch::send(&self.node, operations);
+        let mut arrived = Vec::new();
         for sent in batch.take_sent() {
-            let (pending, marks) = sent.into_parts();
-            if let Some(finished) = pending.await {
+            let (mut pending, marks) = sent.into_parts();
+            arrived.extend(pending.arrive().await.map(|answer| (marks, answer)));
+        }
+        // Only now: a lock among the answers is given back if the future is dropped before.
+        for (marks, answer) in arrived {
+            if let Some(finished) = answer.take() {
                 batch.fill(&marks, &finished);
             }
         }

@@ -106,6 +106,29 @@ impl Drop for Finished {
     }
 }
 
+/// A job that is back and kept until others are back too. A lock in it is given back if nobody takes
+/// it before.
+#[derive(Debug)]
+pub(super) struct Arrived<'a> {
+    door: &'a Door,
+    finished: Option<Finished>,
+}
+
+impl Arrived<'_> {
+    /// The job, whose locks are the caller's from now on.
+    pub(super) fn take(mut self) -> Option<Finished> {
+        self.finished.take()
+    }
+}
+
+impl Drop for Arrived<'_> {
+    fn drop(&mut self) {
+        if let Some(job) = self.finished.as_ref().and_then(Finished::job) {
+            give_back(self.door, job);
+        }
+    }
+}
+
 /// The time to wait for a job is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimedOut;
@@ -154,6 +177,15 @@ impl<'a> Pending<'a> {
             job: Some(job),
             slot: self.slot.take(),
         }
+    }
+
+    /// Waits for the job, to be kept until others are back too.
+    pub(super) async fn arrive(&mut self) -> Option<Arrived<'a>> {
+        let finished = (&mut *self).await?;
+        Some(Arrived {
+            door: self.door,
+            finished: Some(finished),
+        })
     }
 
     /// Blocks the calling thread until the job is back.
