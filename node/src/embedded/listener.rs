@@ -137,6 +137,11 @@ impl Listener {
         wake(waker);
     }
 
+    /// Why nothing comes in any more, if so.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.state().ended
+    }
+
     /// The next message, or the end, if there is one; else `waker` is told when there is.
     pub(super) fn poll(&self, waker: Option<&Waker>) -> Poll<Result<Message, Ended>> {
         let mut state = self.state();

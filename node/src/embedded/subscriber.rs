@@ -75,7 +75,8 @@ macro_rules! subscribing {
         $(#[$doc])*
         ///
         /// # Errors
-        /// [`Error::Refused`] with `TooManySubscriptions`, then nothing is changed;
+        /// [`Error::Refused`] with `TooManySubscriptions`, then nothing is changed, or with
+        /// `SlowSubscriber` where it [ended](Ended::TooSlow) as too slow;
         /// [`Error::Invalid`] for names that are empty or too long; [`Error::Closed`].
         pub async fn $name<N: AsRef<[u8]>>(
             &self,

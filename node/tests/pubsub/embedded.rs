@@ -163,6 +163,24 @@ fn one_that_takes_nothing_is_cut_off_and_others_are_not() {
         );
     }
     assert_eq!(slow.try_next(), Err(Ended::TooSlow));
+    let refused = |asked: Result<u64, Error>| asked.unwrap_err().status();
+    assert_eq!(
+        refused(slow.subscribe_blocking(["news", "more"])),
+        Some(Status::SlowSubscriber),
+        "nothing would come of it"
+    );
+    assert_eq!(
+        refused(slow.subscribe_patterns_blocking(["*"])),
+        Some(Status::SlowSubscriber)
+    );
+    assert_eq!(node.embedded().subscribers("news"), 1);
+    assert_eq!(
+        (
+            node.embedded().subscribers("more"),
+            node.embedded().patterns()
+        ),
+        (0, 0)
+    );
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Subscribers in this process, and publishing from it.
 
+use std::collections::hash_map::Entry;
+use std::sync::atomic::Ordering;
+
 use jerboa_wire::{Opcode, Reply, Request, Status};
 
 use super::{PubSub, Subscriber, Topic};
@@ -33,10 +36,19 @@ impl Worker {
     }
 
     fn serve_subscriber(&mut self, request: &Request<'_>, id: u64) -> Result<u64, Status> {
-        if !self.pubsub.listeners.contains_key(&id) {
-            let listener = self.shared.listeners.take(id);
-            let listener = listener.ok_or(Status::ShuttingDown)?;
-            self.pubsub.listeners.insert(id, listener);
+        let listener = match self.pubsub.listeners.entry(id) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(vacant) => self.shared.listeners.take(id).map(|new| vacant.insert(new)),
+        };
+        match listener.map(|listener| listener.ended()) {
+            Some(None) => {}
+            Some(Some(Ended::Closed)) => return Err(Status::ShuttingDown),
+            Some(Some(Ended::TooSlow)) => return Err(Status::SlowSubscriber),
+            // At the end of the node all are forgotten, before it those that were too slow.
+            None if self.shared.stopping.load(Ordering::Acquire) => {
+                return Err(Status::ShuttingDown);
+            }
+            None => return Err(Status::SlowSubscriber),
         }
         let (who, directory) = (Subscriber::foreign(id), &self.shared.directory);
         let pubsub = &mut self.pubsub;
@@ -67,6 +79,8 @@ impl Worker {
     pub(super) fn cut_off_listener(&mut self, id: u64) {
         let directory = &self.shared.directory;
         self.pubsub.leave(Subscriber::foreign(id), directory);
+        // What it asks for from now on is refused: nothing would come of it.
+        self.pubsub.listeners.remove(&id);
         self.counts.closed_slow_subscriber += 1;
     }
 }
