@@ -9,6 +9,7 @@ const LOCKS: &str = "node/tests/locks.rs";
 const UPDATES: &str = "node/tests/updates.rs";
 const SCAN: &str = "node/tests/scan.rs";
 const MAPS: &str = "node/tests/maps.rs";
+const MAP_SETTINGS: &str = "node/tests/map_settings.rs";
 const SERVE: &str = "node/tests/serve.rs";
 const PUBSUB: &str = "node/tests/pubsub.rs";
 const LIMITS: &str = "node/tests/limits.rs";
@@ -332,6 +333,26 @@ pub(super) const COUNTERPARTS: &[Counterpart] = &[
         ],
     },
     Counterpart {
+        olric: "TestDMap_Config TestConfig_DMap",
+        here: &[(
+            MAP_SETTINGS,
+            "settings_are_inherited_one_by_one_and_read_back_on_every_port",
+        )],
+    },
+    Counterpart {
+        olric: "TestDMap_Eviction_Config_TTLDuration",
+        here: &[
+            (
+                MAP_SETTINGS,
+                "writes_that_do_not_say_get_the_ttl_of_their_map",
+            ),
+            (
+                MAP_SETTINGS,
+                "writes_that_say_and_locks_and_what_is_kept_do_not_get_the_ttl_of_their_map",
+            ),
+        ],
+    },
+    Counterpart {
         olric: "TestIntegration_DMap_Cache_Eviction_MaxIdleDuration \
                 TestDMap_Eviction_Config_MaxIdleDuration",
         here: &[(
@@ -362,7 +383,7 @@ pub(super) const COUNTERPARTS: &[Counterpart] = &[
     // Engine.
     Counterpart {
         olric: "TestDMap_Compaction TestDMap_Delete_Compaction TestRamBlock_Compaction \
-                TestRamBlock_Compaction_NoTable",
+                TestRamBlock_Compaction_NoTables",
         here: &[
             (
                 ENGINE_MEMORY,

@@ -64,10 +64,6 @@ pub(super) const LEFT_OUT: &[LeftOut] = &[
         why: "a pipeline is a value: to discard it is to drop it, and it is executed once by type",
     },
     LeftOut {
-        olric: "TestDMap_Config TestConfig_DMap TestDMap_Eviction_Config_TTLDuration",
-        why: "settings of a map are tested beside their own files, in whatever shape they have",
-    },
-    LeftOut {
         olric: "TestDMap_Fragment TestRamBlock_Stats_Length TestRamBlock_Range TestRamBlock_GetKey \
                 TestRamBlock_PutRawGetRaw TestRamBlock_GetLastAccess TestRamBlock_Fork \
                 TestRamBlock_StateChange TestRamBlock_NewEntry TestRamBlock_Name \
@@ -78,7 +74,9 @@ pub(super) const LEFT_OUT: &[LeftOut] = &[
                 TestRamBlock_GetLastAccess_KeyNotFound TestRamBlock_GetKey_KeyNotFound \
                 TestRamBlock_RangeHKey TestRamBlock_SetConfig TestRamBlock_Fork_CustomConfig \
                 TestRamBlock_MakeTable_RecycledTableReuse TestRamBlock_EvictTable_PutRawError \
-                TestRamBlock_Compaction_MaxIdleTableDuration TestEntryEncodeDecode \
+                TestRamBlock_Compaction_MaxIdleTableDuration \
+                TestRamBlock_IsCompactionOK_ExactThreshold TestTransferIterator_Drop_EmptyTables \
+                TestTransferIterator_Export_SkipsRecycledState TestEntryEncodeDecode \
                 TestEntry_Encode_EmptyKey TestEntry_Encode_EmptyValue TestEntry_Encode_MaxLengthKey \
                 TestEntry_Encode_KeyLengthOverflow TestTable_Pack_Decode_CorruptData \
                 TestTable_Pack_EncodeDecode_GarbageAndRecycledAt TestTable_Pack_EncodeDecode \
@@ -113,7 +111,8 @@ pub(super) const LEFT_OUT: &[LeftOut] = &[
     },
     LeftOut {
         olric: "TestBufPool TestCheckpoint TestEnvironment TestLockCounter TestLockerLock \
-                TestLockerUnlock TestLockerConcurrency TestRoundRobin \
+                TestLockerUnlock TestLockerConcurrency BenchmarkLocker BenchmarkLockerParallel \
+                BenchmarkLockerMoreKeys TestRoundRobin \
                 TestRoundRobin_Delete_NonExistent TestUint64Counter TestUint64Gauge TestMember_String",
         why: "is about helpers of its own code",
     },
