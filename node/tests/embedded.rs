@@ -14,6 +14,7 @@ use jerboa::client::{Error, Expiry, LockOptions, Operation, Outcome};
 use jerboa::node::Builder;
 use jerboa::{BlockingDMap, DMap, Node};
 use jerboa_wire::Status;
+use jerboa_wire::value::Serde;
 
 /// Nothing that is waited for here takes longer, unless it hangs.
 const LONG: Duration = Duration::from_secs(20);
@@ -91,6 +92,35 @@ fn a_value_put_by_one_thread_is_read_by_another_on_every_core() {
         }
     }
     assert_eq!(get(&node.dmap("others").blocking(), "0:0"), None);
+}
+
+#[test]
+fn a_struct_comes_back_through_embedded_maps_and_clients() {
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Order {
+        customer: String,
+        items: Vec<(u32, f64)>,
+        paid: Option<bool>,
+    }
+    let order = Order {
+        customer: "ada".to_owned(),
+        items: vec![(7, 1.5), (8, -2.0)],
+        paid: None,
+    };
+    let node = builder(2).port(0).start().unwrap();
+    let seed = node.addresses().any_core.to_string();
+    let client = jerboa::client::blocking::Client::connect([seed]).unwrap();
+    let (inside, outside) = (node.dmap("orders"), client.dmap("orders"));
+    for core in 0..2 {
+        let key = key_of_core(core, 2, 0);
+        let expected = Some(Serde(order.clone()));
+        block_on(inside.put(&key, Serde(order.clone()))).unwrap();
+        assert_eq!(outside.get::<Serde<Order>>(&key).unwrap(), expected);
+        outside.put("back", Serde(order.clone())).unwrap();
+        assert_eq!(block_on(inside.get("back")).unwrap(), expected);
+        let wrong = inside.blocking().get::<Serde<u64>>(&key);
+        assert!(matches!(wrong, Err(Error::WrongType(_))), "{wrong:?}");
+    }
 }
 
 #[test]
