@@ -105,11 +105,17 @@ impl Glob {
 
     /// Whether the whole text matches.
     pub(crate) fn matches(&self, text: &[u8]) -> bool {
+        self.matches_in_steps(text).0
+    }
+
+    /// Whether the whole text matches, and in how many steps that was found: the bytes that were
+    /// looked at times the words of the pattern, a few nanoseconds each.
+    pub(crate) fn matches_in_steps(&self, text: &[u8]) -> (bool, usize) {
         let words = self.words();
         let mut places = [0; WORDS_MAX];
         let places = &mut places[..words];
         places[0] = 1;
-        for byte in text {
+        for (number, byte) in text.iter().enumerate() {
             let steps = &self.steps[usize::from(*byte) * words..][..words];
             let mut carry = 0;
             let mut alive = 0;
@@ -120,10 +126,11 @@ impl Glob {
                 alive |= *place;
             }
             if alive == 0 {
-                return false;
+                return (false, (number + 1) * words);
             }
         }
-        places[self.end / WORD_BITS] >> (self.end % WORD_BITS) & 1 == 1
+        let whole = places[self.end / WORD_BITS] >> (self.end % WORD_BITS) & 1 == 1;
+        (whole, text.len() * words)
     }
 }
 

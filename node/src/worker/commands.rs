@@ -585,7 +585,7 @@ fn only_for_listeners(command: &Command) -> Refusal {
 /// What a request weighs in its connection's share of a turn.
 fn work_of(request: &Request<'_>) -> usize {
     match request.opcode {
-        Opcode::Scan | Opcode::SlotKeys => WORK_OF_SCAN,
+        Opcode::Scan | Opcode::SlotKeys | Opcode::Channels => WORK_OF_SCAN,
         _ => request.count as usize,
     }
 }

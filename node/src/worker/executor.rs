@@ -538,8 +538,9 @@ fn without_wait<'a>(request: &Request<'a>, session: &Session) -> Request<'a> {
 fn work_of(request: &Request<'_>) -> usize {
     match request.opcode {
         Opcode::Stats => WORK_OF_STATS,
-        Opcode::HotKeys | Opcode::MapStats => WORK_OF_TABLES,
-        Opcode::Scan | Opcode::SlotKeys => WORK_OF_SCAN,
+        Opcode::HotKeys | Opcode::MapStats | Opcode::SettingsSet => WORK_OF_TABLES,
+        // What publishes take is known when they are executed, and bounded there.
+        Opcode::Scan | Opcode::SlotKeys | Opcode::Channels => WORK_OF_SCAN,
         opcode if opcode.is_everywhere() => WORK_OF_SCAN,
         _ => (request.count as usize).max(1),
     }

@@ -41,6 +41,8 @@ pub(super) use registry::{Subscriber, Topic};
 const PUSHES_PER_TURN: usize = 3;
 /// Copies of messages after which a turn hands over no further publish.
 const MESSAGES_PER_TURN: u64 = 1024;
+/// Steps of matching patterns that take as long as a copy.
+const STEPS_PER_MESSAGE: usize = 64;
 
 /// How many subscriptions there may be.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +63,7 @@ pub(super) struct PubSub {
     slow: Vec<Subscriber>,
     /// Subscribers in this process, by id.
     listeners: HashMap<u64, Arc<Listener>>,
-    /// Copies handed over in this turn.
+    /// Copies handed over in this turn, and what else its publishes took, counted as copies.
     spent: u64,
 }
 
@@ -86,6 +88,12 @@ impl PubSub {
     /// Whether this turn may hand over one more publish.
     pub(super) fn may_publish(&self) -> bool {
         self.spent < MESSAGES_PER_TURN
+    }
+
+    /// Counts a publish: the copies that were handed over and the steps of matching patterns.
+    fn spend(&mut self, copies: u64, steps: usize) {
+        // One that nobody gets is work too.
+        self.spent += copies + 1 + (steps / STEPS_PER_MESSAGE) as u64;
     }
 
     /// Subscriptions of this core.
@@ -277,5 +285,43 @@ impl Worker {
         {
             self.pubsub.pushes.push_back(socket);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn patterns_that_take_long_to_match_leave_the_turn_to_others() {
+        let limits = SubscriptionLimits {
+            per_connection: 1024,
+            per_core: 1024,
+        };
+        let directory = Directory::new(1);
+        let mut pubsub = PubSub::new(0, limits);
+        let channel = [b'a'; 200];
+        let subscribe = |pubsub: &mut PubSub, tail: u8| {
+            for number in 0..512 {
+                let pattern = [&b"*a*"[..], &[tail; 100], format!("{number}").as_bytes()].concat();
+                let who = Subscriber::foreign(1);
+                pubsub
+                    .subscribe(who, Topic::Pattern, &pattern, &directory)
+                    .unwrap();
+            }
+        };
+        assert!(pubsub.may_publish());
+        pubsub.spend(0, 0);
+        assert!(pubsub.may_publish(), "one that nobody gets takes little");
+        subscribe(&mut pubsub, b'a');
+        let steps = Cell::new(0);
+        assert_eq!(pubsub.registry.matching(&channel, &steps).count(), 0);
+        pubsub.spend(0, steps.get());
+        assert!(!pubsub.may_publish(), "{} steps", steps.get());
+        let steps = Cell::new(0);
+        assert_eq!(pubsub.registry.matching(b"b", &steps).count(), 0);
+        assert!(steps.get() <= 512 * 4, "a short name takes little");
     }
 }

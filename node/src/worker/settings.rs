@@ -15,7 +15,7 @@ use jerboa_core_shard::{FullPolicy, MapLimits, Shard};
 use jerboa_wire::limits::MAP_NAME_BYTES_MAX;
 use jerboa_wire::settings::{EffectiveSettings, MapSettings, SettingError, WhenFull};
 use jerboa_wire::{Opcode, Request, Status};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::config::{self, MapsConfig, nearest_setting};
 
@@ -112,7 +112,7 @@ impl SettingsStore {
         self.check(&all)?;
         *current = Arc::new(all);
         self.changes.fetch_add(1, Ordering::Release);
-        info!(
+        debug!(
             map = %request.map.escape_ascii(),
             defaults = request.arg == OF_DEFAULTS,
             settings = %request.value.escape_ascii(),

@@ -25,6 +25,8 @@ use crate::glob::Glob;
 const BUCKETS: usize = 1024;
 /// Names that one page of channels looks at.
 const NAMES_PER_PAGE: usize = 1024;
+/// Steps of matching after which a page ends: some tenths of a millisecond.
+const STEPS_PER_PAGE: usize = 1 << 16;
 
 /// The subscriptions of a node, in outline.
 #[derive(Debug)]
@@ -182,9 +184,9 @@ impl Directory {
         self.names().patterns.len() as u64
     }
 
-    /// Names of channels with subscribers behind a cursor, at most `count` of them.
+    /// Names of channels with subscribers behind a cursor, at most `count` of them. It may end before
+    /// where matching takes long.
     pub(crate) fn page(&self, cursor: u64, glob: Option<&Glob>, count: usize) -> Page {
-        let names = self.names();
         let mut page = Page {
             names: Vec::new(),
             cursor,
@@ -192,21 +194,33 @@ impl Directory {
         let Some(start) = cursor.checked_add(1) else {
             return Page { cursor: 0, ..page };
         };
-        let mut rest = names.by_number.range(start..);
-        for _ in 0..NAMES_PER_PAGE {
-            let Some((number, name)) = rest.next() else {
-                page.cursor = 0;
-                break;
-            };
-            page.cursor = *number;
-            if glob.is_none_or(|glob| glob.matches(name)) {
-                page.names.push(Arc::clone(name));
-                if page.names.len() >= count {
-                    break;
-                }
+        let (looked_at, is_last) = self.names_from(start);
+        let last = looked_at.len();
+        let mut steps = 0;
+        for (place, (number, name)) in (1..).zip(looked_at) {
+            page.cursor = if is_last && place == last { 0 } else { number };
+            let (matches, more) = glob.map_or((true, 0), |glob| glob.matches_in_steps(&name));
+            if matches {
+                page.names.push(name);
+            }
+            steps += more;
+            if page.names.len() >= count || steps >= STEPS_PER_PAGE {
+                return page;
             }
         }
+        if is_last {
+            page.cursor = 0;
+        }
         page
+    }
+
+    /// The names of one page, and whether they are the last. They are matched without the lock.
+    fn names_from(&self, start: u64) -> (Vec<(u64, Arc<[u8]>)>, bool) {
+        let names = self.names();
+        let mut rest = names.by_number.range(start..);
+        let found = rest.by_ref().take(NAMES_PER_PAGE);
+        let found = found.map(|(number, name)| (*number, Arc::clone(name)));
+        (found.collect(), rest.next().is_none())
     }
 
     /// The page that a Channels request asks for; `None` where it is none.
@@ -249,6 +263,26 @@ mod tests {
         assert!(directory.other_cores(0, b"news").is_empty());
         assert_eq!(directory.subscribers(b"news"), 0);
         assert_eq!(directory.patterns(), 0);
+    }
+
+    #[test]
+    fn a_pattern_that_takes_long_to_match_ends_the_page_and_loses_no_name() {
+        let directory = Directory::new(1);
+        for number in 0..1000 {
+            let name = format!("{}{number}", "a".repeat(200));
+            directory.add_subscriber(0, name.as_bytes(), true);
+        }
+        let pattern = format!("*a*{}*", "a".repeat(150));
+        let glob = Glob::new(pattern.as_bytes()).unwrap();
+        let (mut cursor, mut found, mut pages) = (0, 0, 0);
+        while pages == 0 || cursor > 0 {
+            let page = directory.page(cursor, Some(&glob), 1000);
+            found += page.names.len();
+            cursor = page.cursor;
+            pages += 1;
+        }
+        assert_eq!(found, 1000);
+        assert!(pages >= 5, "{pages} pages of 600,000 steps");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! hold more than they may, only as much as a small buffer. A single message may be longer than the
 //! limit. Nobody waits for a slow subscriber, and memory stays within both limits.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use jerboa_wire::resp::{Version, Writer};
@@ -147,7 +148,8 @@ impl PubSub {
         }
         // No pattern matches a shard channel.
         let by_name_only = channel.starts_with(SHARD_PREFIX);
-        let matching = (!by_name_only).then(|| self.registry.matching(channel));
+        let steps = Cell::new(0);
+        let matching = (!by_name_only).then(|| self.registry.matching(channel, &steps));
         for (pattern, subscribers) in matching.into_iter().flatten() {
             let mut rendered = Rendered::new(Message {
                 channel,
@@ -161,8 +163,7 @@ impl PubSub {
         }
         desk.counts.published += 1;
         desk.counts.messages += handed;
-        // One that nobody gets is work too.
-        self.spent += handed + 1;
+        self.spend(handed, steps.get());
         handed
     }
 

@@ -9,6 +9,7 @@
 //! * R2 No name is without subscribers, no subscriber without names.
 //! * R3 `subscriptions` is the number of all pairs.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jerboa_wire::Status;
@@ -205,13 +206,20 @@ impl Registry {
     }
 
     /// Who is subscribed to a channel by patterns: each pattern that matches, with its subscribers.
+    /// The steps of matching are added to `steps` as it goes.
     pub(super) fn matching<'r>(
         &'r self,
         channel: &'r [u8],
+        steps: &'r Cell<usize>,
     ) -> impl Iterator<Item = (&'r [u8], impl Iterator<Item = Subscriber> + 'r)> {
         self.patterns
             .iter()
-            .filter(|(_, pattern)| pattern.glob.matches(channel))
+            .filter(|(_, pattern)| {
+                let (matches, more) = pattern.glob.matches_in_steps(channel);
+                // One that fails at its first byte is a step too.
+                steps.set(steps.get() + more.max(1));
+                matches
+            })
             .map(|(name, pattern)| (&**name, pattern.subscribers.iter().copied()))
     }
 }
@@ -321,7 +329,7 @@ mod tests {
                 let expected: Vec<_> = model.iter().filter(|own| !own.0 && own.1 == number)
                     .map(|own| own.2).collect();
                 prop_assert_eq!(found, expected);
-                let found: BTreeSet<_> = registry.matching(channel)
+                let found: BTreeSet<_> = registry.matching(channel, &Cell::new(0))
                     .flat_map(|(name, who)| who.map(move |who| (name.to_vec(), who)))
                     .collect();
                 let expected: BTreeSet<_> = model.iter()
