@@ -66,6 +66,9 @@ struct Channel {
     subscribers: u64,
 }
 
+/// A channel's number and name.
+type Numbered = (u64, Arc<[u8]>);
+
 /// A part of the list of channels.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Page {
@@ -215,7 +218,7 @@ impl Directory {
     }
 
     /// The names of one page, and whether they are the last. They are matched without the lock.
-    fn names_from(&self, start: u64) -> (Vec<(u64, Arc<[u8]>)>, bool) {
+    fn names_from(&self, start: u64) -> (Vec<Numbered>, bool) {
         let names = self.names();
         let mut rest = names.by_number.range(start..);
         let found = rest.by_ref().take(NAMES_PER_PAGE);
