@@ -45,7 +45,7 @@ fn main() {
     let quick = arguments.has("quick");
     let memory_bytes = arguments.number("memory", if quick { 96 } else { 384 }) << 20;
     let operations = arguments.number("ops", if quick { 1_200_000 } else { 12_000_000 });
-    let budget = arguments.number("budget", 256) as u32;
+    let budget = arguments.number("budget", 64) as u32;
     let runs = arguments.number("runs", if quick { 2 } else { 3 }).max(1);
     let seed = arguments.number("seed", 1);
     println!(
