@@ -28,6 +28,7 @@ use super::execute::{Answering, Execution, MapChoice, choose_map, encode, withou
 use super::locking::{Asked, Locks, asked_for_lock};
 use super::mailbox::{Outbox, ReturnAddress};
 use super::measure::Measures;
+use super::owned::execute_owned;
 use super::pubsub::PubSub;
 use super::scan::ScanPlace;
 use super::session::Session;
@@ -213,7 +214,7 @@ impl Executor<'_> {
     }
 
     /// A scan goes where its cursor stands.
-    fn scan_task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
+    fn scan_task<'a>(&self, request: Request<'a>) -> Task<'a> {
         match ScanPlace::of_scan(&request, self.config.core, self.shared) {
             Some(place) if place.core(self.shared) != self.config.core => Task::Elsewhere {
                 request,
@@ -222,18 +223,18 @@ impl Executor<'_> {
             // One that is no place is refused where it is.
             _ => Task::Other {
                 request,
-                map: choose_map(self.shard, &request),
+                map: MapChoice::Unknown,
             },
         }
     }
 
-    fn slot_task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
+    fn slot_task<'a>(&self, request: Request<'a>) -> Task<'a> {
         match self.shared.core_of_slot(request.arg) {
             Some(core) if core != self.config.core => Task::Elsewhere { request, core },
             // What is no slot is refused where it is.
             _ => Task::Other {
                 request,
-                map: choose_map(self.shard, &request),
+                map: MapChoice::Unknown,
             },
         }
     }
@@ -380,7 +381,7 @@ impl Executor<'_> {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
-        if request.opcode.is_everywhere() && request.flags.contains(RequestFlags::THIS_CORE) {
+        if is_of_this_core(request) {
             let map = choose_map(self.shard, request);
             self.measures.note(request.opcode, map.known(), self.since);
             let mut engine = Execution {
@@ -390,8 +391,9 @@ impl Executor<'_> {
                 answering: *answering,
                 room: self.room,
             };
+            let (locks, shared) = (&mut *self.locks, self.shared);
             return session.reply_as(render, &mut self.scratch.frame, |out| {
-                engine.everywhere(request, map, self.shared, out);
+                execute_owned(&mut engine, locks, shared, request, out);
             });
         }
         if request.opcode.is_everywhere() {
@@ -405,30 +407,6 @@ impl Executor<'_> {
             return self.execute_many(socket, request, map, answering, render);
         }
         self.measures.note(request.opcode, map.known(), self.since);
-        if request.opcode == Opcode::SlotKeys {
-            let mut engine = Execution {
-                own_core: self.config.core,
-                shard: self.shard,
-                now_ms: self.now_ms,
-                answering: *answering,
-                room: self.room,
-            };
-            return session.reply_as(render, &mut self.scratch.frame, |out| {
-                engine.slot_keys(request, map, self.shared.partition_count, out);
-            });
-        }
-        if request.opcode == Opcode::Scan {
-            let mut engine = Execution {
-                own_core: self.config.core,
-                shard: self.shard,
-                now_ms: self.now_ms,
-                answering: *answering,
-                room: self.room,
-            };
-            return session.reply_as(render, &mut self.scratch.frame, |out| {
-                engine.scan(request, map, self.shared, out);
-            });
-        }
         let mut around = Surroundings {
             shared: self.shared,
             config: self.config,
@@ -498,6 +476,15 @@ impl Executor<'_> {
             });
         }
         self.scatter(socket, request, owner, answering, render);
+    }
+}
+
+/// Whether a request without key concerns this core alone, which has found that it is meant.
+fn is_of_this_core(request: &Request<'_>) -> bool {
+    match request.opcode.shape().kind {
+        Kind::Scan | Kind::Slot => true,
+        Kind::Everywhere => request.flags.contains(RequestFlags::THIS_CORE),
+        _ => false,
     }
 }
 
