@@ -177,7 +177,7 @@ fn a_key_overwritten_without_end_uses_bounded_memory() {
     // W2b: overwrites of one key filled 13 tables on a replica.
     let mut store = Store::new(5 << 20, FullPolicy::Refuse);
     store.put("other", b"stays");
-    let rounds: u32 = if cfg!(miri) { 3_000 } else { 1_000_000 };
+    let rounds: u32 = if cfg!(miri) { 3_000 } else { 10_000_000 };
     for round in 0..rounds {
         store.put("hot", &[7; 300][..(round as usize * 31) % 300]);
     }

@@ -117,6 +117,29 @@ fn ready_means_that_every_address_answers() {
 }
 
 #[test]
+fn the_log_says_which_pages_each_core_got() {
+    let kinds = |setting| -> &[&str] {
+        match setting {
+            "off" => &["plain pages"],
+            _ => &[
+                "explicit huge pages",
+                "transparent huge pages",
+                "plain pages",
+            ],
+        }
+    };
+    for setting in ["off", "auto"] {
+        let node = Running::start(&Cage::default(), &arguments(&["--huge-pages", setting]));
+        node.signal(Signal::SIGTERM);
+        let log = node.finish().stderr;
+        let line = log.lines().find(|line| line.contains("core is ready"));
+        let line = line.unwrap_or_else(|| panic!("{setting}: {log}"));
+        let is_said = |kind: &&str| line.ends_with(&format!("pages={kind}"));
+        assert!(kinds(setting).iter().any(is_said), "{setting}: {line}");
+    }
+}
+
+#[test]
 fn both_signals_end_the_node_with_status_zero_even_with_clients_connected() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let node = Running::start(&Cage::default(), &arguments(&[]));
