@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Compares this node with Redis through redis-benchmark on this machine and prints a Markdown table:
-# throughput and server CPU per operation of GET, SET and INCR with 50 clients at -P 1, 16 and 64.
+# throughput and server CPU per operation of GET, SET and INCR with 50 clients at -P 1, 16 and 64,
+# over keys that are there; then what a second server core does to the CPU per operation when a
+# cluster client asks each core for its own keys.
 #
-#   scripts/compare-resp.sh            about four minutes
+#   scripts/compare-resp.sh            about five minutes
 #   scripts/compare-resp.sh --quick    a smoke of all of it; its figures mean nothing
 #
 # Each server in turn runs alone on SERVER_CPU with one core, redis-benchmark on CLIENT_CPU; rounds
@@ -15,7 +17,7 @@ cd "$(dirname "$0")/.."
 case "${1:-}" in
   '') rounds=3 seconds=3 ;;
   --quick) rounds=1 seconds=1 ;;
-  *) sed -n '2,11p' "$0"; exit 2 ;;
+  *) sed -n '2,13p' "$0"; exit 2 ;;
 esac
 ROUNDS=${ROUNDS:-$rounds}
 SECONDS_EACH=${SECONDS_EACH:-$seconds}
@@ -45,15 +47,16 @@ stop_server() {
 trap stop_server EXIT
 trap 'exit 130' INT TERM
 
-# start NAME: starts it pinned, sets `server` and `port`.
+# start NAME CPUS: starts it pinned, one core of a node for each CPU of the list; sets `server` and
+# `port`.
 start() {
   port=$((20000 + RANDOM % 10000))
   case "$1" in
     jerboa)
-      taskset -c "$SERVER_CPU" "$bin/jerboa" serve --port "$port" --cores "$SERVER_CPU," \
+      taskset -c "$2" "$bin/jerboa" serve --port "$port" --cores "$2," \
         --memory 512MiB >"$OUT/jerboa.out" 2>"$OUT/jerboa.log" & ;;
     redis)
-      taskset -c "$SERVER_CPU" redis-server --bind 127.0.0.1 --port "$port" --save '' \
+      taskset -c "$2" redis-server --bind 127.0.0.1 --port "$port" --save '' \
         --appendonly no >"$OUT/redis.log" 2>&1 & ;;
   esac
   server=$!
@@ -69,12 +72,18 @@ start() {
 # cpu_us: processor time of the server so far, in steps of the kernel's clock tick.
 cpu_us() { awk -v tick="$(getconf CLK_TCK)" '{ print int(($14 + $15) * 1000000 / tick) }' "/proc/$server/stat"; }
 
-# measure NAME TEST DEPTH: appends "op/s µs/op" to the file of that case. A first short run tells how
-# many requests fill the time.
+# fill: writes each key at least once in all likelihood, so that reads find something.
+fill() {
+  redis-benchmark -p "$port" -c "$CLIENTS" -P 16 -r "$KEYS" -d "$VALUE_BYTES" -t set,incr \
+    -n $((KEYS * 6)) --csv >/dev/null 2>&1
+}
+
+# measure NAME TEST DEPTH [REDIS-BENCHMARK-ARGUMENT...]: appends "op/s µs/op" to the file of that
+# case. A first short run tells how many requests fill the time.
 measure() {
   local name=$1 test=$2 depth=$3 count rate before after
-  local run=(taskset -c "$CLIENT_CPU" redis-benchmark -p "$port" -c "$CLIENTS" -P "$depth"
-    -r "$KEYS" -d "$VALUE_BYTES" -t "${test,,}" --csv)
+  local run=(taskset -c "$client_cpus" redis-benchmark -p "$port" -c "$CLIENTS" -P "$depth"
+    -r "$KEYS" -d "$VALUE_BYTES" -t "${test,,}" --csv "${@:4}")
   rate() { "${run[@]}" -n "$1" 2>/dev/null | tr -d '"' | awk -F, -v t="$test" '$1 == t { print $2 }'; }
   rate=$(rate 50000)
   count=$(awk -v r="$rate" -v s="$SECONDS_EACH" 'BEGIN { print int(r * s) }')
@@ -85,16 +94,34 @@ measure() {
     'BEGIN { printf "%.0f %.3f\n", r, us / c }' >>"$OUT/$name.$test.$depth"
 }
 
+client_cpus=$CLIENT_CPU
 for round in $(seq "$ROUNDS"); do
   names='jerboa redis'
   [ $((round % 2)) = 1 ] || names='redis jerboa'
   for name in $names; do
-    start "$name"
+    start "$name" "$SERVER_CPU"
+    fill
     for depth in $DEPTHS; do
       for test in $TESTS; do measure "$name" "$test" "$depth"; done
     done
     stop_server
   done
+done
+
+# One server core and two, the client free to run on both CPUs: on a machine with no CPU to spare the
+# client is the limit, and what the servers spend on an operation says how they would scale.
+# redis-benchmark takes no cluster of one node, so the one core is asked without --cluster.
+client_cpus=$SERVER_CPU,$CLIENT_CPU
+for _ in $(seq "$ROUNDS"); do
+  start jerboa "$SERVER_CPU"
+  fill
+  for test in $TESTS; do measure one "$test" 16; done
+  stop_server
+  start jerboa "$SERVER_CPU,$CLIENT_CPU"
+  fill
+  port=$((port + 1))
+  for test in $TESTS; do measure two "$test" 16 --cluster; done
+  stop_server
 done
 
 # median FILE COLUMN
@@ -110,5 +137,13 @@ for test in $TESTS; do
         printf "| %s | %d | %.0f k | %.0f k | %.2f x | %.2f | %.2f | %.2f x |\n",
           t, d, a / 1000, b / 1000, a / b, x, y, x / y }'
   done
+done
+
+echo
+echo '| command | -P | one core µs/op | two cores µs/op | two cores do, at the same CPU |'
+echo '|---|---:|---:|---:|---:|'
+for test in $TESTS; do
+  awk -v t="$test" -v x="$(median "$OUT/one.$test.16" 2)" -v y="$(median "$OUT/two.$test.16" 2)" \
+    'BEGIN { printf "| %s | 16 | %.2f | %.2f | %.2f x |\n", t, x, y, 2 * x / y }'
 done
 echo "reports: $OUT" >&2
