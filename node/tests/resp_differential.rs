@@ -10,65 +10,37 @@
 //! * MSETNX on keys of several cores is CROSSSLOT, as in a cluster; here they share a `{tag}`.
 //! * The empty key, keys above 65,535 bytes and values above the node's limit are refused.
 //! * INCRBYFLOAT counts in 64 bits instead of 80: sums that differ in the 17th digit.
-//! * What this project does not have is an unknown command; what Redis 7.0 does not have yet
-//!   (CLIENT SETINFO, SET … IFEQ) is not asked.
-//! * Bytes that are no command: where Redis waits for 64 KiB of a length that cannot be one any
-//!   more, the node answers the same at once; and where Redis does not look at the two bytes behind
-//!   an argument, the node refuses others than a line end.
+//! * What Redis 7.0 does not have yet (CLIENT SETINFO, SET … IFEQ) is not asked. What this project
+//!   does not have, Redis is started without: both call it unknown, in the same words.
+//! * Bytes that are no command. Where Redis waits for up to 64 KiB of a line that cannot become right
+//!   any more (a length of 64 digits, a zero byte within a line), the node answers at once; where
+//!   Redis does not look at the two bytes behind an argument, or at the line feed behind a length,
+//!   the node refuses others; and more than 1,048,576 arguments.
+//! * A connection that was told CLIENT REPLY OFF and then breaks, or quits: Redis leaves it open.
+//!
+//! Streams of bytes that went wrong are compared piece by piece: after each, the same replies have
+//! come, and both connections are open or both closed. `scripts/resp-differential.sh` compares as
+//! many as one has time for.
+#![expect(clippy::unwrap_used, reason = "test harness")]
 
+#[path = "resp_differential/beside.rs"]
+mod beside;
+#[path = "resp_differential/broken.rs"]
+mod broken;
 mod common;
+#[path = "resp_differential/redis.rs"]
+mod redis;
 #[path = "resp_differential/stream.rs"]
 mod stream;
 
-use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
 
+use beside::Beside;
+use broken::{Broken, agreed};
 use common::resp::{RespRaw, command};
 use common::{Random, node};
+use redis::Redis;
 use stream::{Args, Stream};
-
-/// A Redis server of our own, gone with the test.
-struct Redis {
-    process: Child,
-    address: SocketAddr,
-}
-
-#[expect(clippy::unwrap_used, reason = "test harness")]
-impl Redis {
-    /// `None`, with a notice, where it is not installed and need not be.
-    fn start() -> Option<Self> {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let started = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
-            .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let process = match started {
-            Ok(process) => process,
-            Err(error) => {
-                let required = std::env::var_os("JERBOA_REQUIRE_REDIS").is_some();
-                assert!(!required, "redis-server: {error}");
-                println!("NOT RUN: redis-server is not installed ({error})");
-                return None;
-            }
-        };
-        let redis = Self { process, address };
-        common::eventually("redis answers", || {
-            std::net::TcpStream::connect(address).is_ok()
-        });
-        Some(redis)
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn shown(arguments: &Args) -> String {
     let words: Vec<_> = arguments
@@ -78,16 +50,23 @@ fn shown(arguments: &Args) -> String {
     words.join(" ")
 }
 
+/// How many of something are compared: what the environment says, else `usual`.
+fn count(name: &str, usual: usize) -> usize {
+    let given = std::env::var(name).ok();
+    given.and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
 /// Commands in all; with `JERBOA_DIFFERENTIAL` as many as it says.
 fn commands() -> usize {
-    let given = std::env::var("JERBOA_DIFFERENTIAL").ok();
-    given.and_then(|text| text.parse().ok()).unwrap_or(20_000)
+    count("JERBOA_DIFFERENTIAL", 20_000)
 }
 
 #[test]
 fn the_same_stream_of_commands_is_answered_as_by_redis() {
-    let Some(redis) = Redis::start() else { return };
     let node = node(2);
+    let Some(redis) = Redis::beside(node.addresses().any_core) else {
+        return;
+    };
     let mut random = Random::seeded();
     for version in ["2", "3"] {
         let mut ours = RespRaw::connect(node.addresses().any_core);
@@ -149,8 +128,10 @@ fn answers(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn bytes_that_are_no_command_are_refused_in_the_same_words() {
-    let Some(redis) = Redis::start() else { return };
     let node = node(2);
+    let Some(redis) = Redis::beside(node.addresses().any_core) else {
+        return;
+    };
     let long_line = [b"GET ".to_vec(), vec![b'a'; 70_000]].concat();
     let cases: Vec<Vec<u8>> = [
         &b"*x\r\n"[..],
@@ -215,4 +196,47 @@ fn bytes_that_are_no_command_are_refused_in_the_same_words() {
             case[..case.len().min(100)].escape_ascii()
         );
     }
+}
+
+/// `JERBOA_DIFFERENTIAL_STREAMS` says how many; each begins with nothing stored, so that one alone
+/// shows what it showed in the row.
+#[test]
+fn streams_that_break_off_or_go_wrong_are_answered_and_closed_as_by_redis() {
+    let node = node(2);
+    let any_core = node.addresses().any_core;
+    let Some(redis) = Redis::beside(any_core) else {
+        return;
+    };
+    let mut beside = Beside::new(redis.address, any_core, &node.addresses().cores);
+    let mut random = Random::seeded();
+    let mut broken = Broken {
+        random: &mut random,
+    };
+    let streams = count("JERBOA_DIFFERENTIAL_STREAMS", 1_500);
+    let (mut cut, mut differences) = (0, Vec::new());
+    for _ in 0..streams {
+        let bytes = broken.stream();
+        let version = ["2", "3"][broken.random.below(2)];
+        let agreed = agreed(&bytes);
+        if agreed < bytes.len() {
+            cut += 1;
+            beside.node_survives(version, &bytes);
+        }
+        beside.empty();
+        let pieces = broken.pieces(&bytes[..agreed]);
+        if let Some(difference) = beside.exchange(version, &pieces) {
+            let shown: Vec<_> = pieces
+                .iter()
+                .map(|piece| piece.escape_ascii().to_string())
+                .collect();
+            differences.push(format!("RESP{version} {shown:#?}\n{difference}"));
+            if differences.len() >= 8 {
+                break;
+            }
+        }
+    }
+    println!("{streams} streams, {cut} of them compared up to where both may part");
+    assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+    // What is excepted stays an exception.
+    assert!(cut * 2 < streams, "{cut} of {streams} were cut");
 }

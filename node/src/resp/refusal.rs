@@ -69,30 +69,35 @@ pub(crate) fn status_text(opcode: Opcode, status: Status) -> Cow<'static, [u8]> 
 /// Bytes of what was sent that an error quotes.
 const QUOTED_BYTES_MAX: usize = 128;
 
+/// What an error quotes of some bytes: up to a zero byte, as Redis does, where text ends with one.
+fn quoted(bytes: &[u8], most: usize) -> &[u8] {
+    let most = &bytes[..bytes.len().min(most)];
+    most.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
 /// Nothing has this name.
 pub(crate) fn unknown_command(arguments: Arguments<'_, '_>) -> Refusal {
-    let cut = |bytes: &'_ [u8], most: usize| bytes[..bytes.len().min(most)].to_vec();
-    let mut quoted = Vec::new();
+    let mut words = Vec::new();
     for argument in arguments.from(1).iter() {
-        if quoted.len() >= QUOTED_BYTES_MAX {
+        if words.len() >= QUOTED_BYTES_MAX {
             break;
         }
-        let left = QUOTED_BYTES_MAX - quoted.len();
-        quoted.push(b'\'');
-        quoted.extend_from_slice(&cut(argument, left));
-        quoted.extend_from_slice(b"' ");
+        let left = QUOTED_BYTES_MAX - words.len();
+        words.push(b'\'');
+        words.extend_from_slice(quoted(argument, left));
+        words.extend_from_slice(b"' ");
     }
     let mut text = b"ERR unknown command '".to_vec();
-    text.extend_from_slice(&cut(arguments.at(0), QUOTED_BYTES_MAX));
+    text.extend_from_slice(quoted(arguments.at(0), QUOTED_BYTES_MAX));
     text.extend_from_slice(b"', with args beginning with: ");
-    text.extend_from_slice(&quoted);
+    text.extend_from_slice(&words);
     Refusal::bytes(text)
 }
 
 /// The container has nothing of this name.
 pub(crate) fn unknown_subcommand(container: &Command, name: &[u8]) -> Refusal {
     let mut text = b"ERR unknown subcommand '".to_vec();
-    text.extend_from_slice(&name[..name.len().min(QUOTED_BYTES_MAX)]);
+    text.extend_from_slice(quoted(name, QUOTED_BYTES_MAX));
     text.extend_from_slice(b"'. Try ");
     text.extend_from_slice(container.name.to_ascii_uppercase().as_bytes());
     text.extend_from_slice(b" HELP.");

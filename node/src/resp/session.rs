@@ -92,7 +92,9 @@ impl Client {
     /// Forgets everything that commands have set: RESET.
     pub(crate) fn reset(&mut self) {
         self.version = Version::Two;
-        self.replies = Replies::On;
+        if self.replies == Replies::Off {
+            self.replies = Replies::On;
+        }
         self.name.clear();
         self.read_only = false;
         self.no_evict = false;

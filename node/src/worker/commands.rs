@@ -180,10 +180,13 @@ impl Executor<'_> {
         Flow::GoesOn
     }
 
-    /// An empty command: nothing to do, nothing to answer.
+    /// An empty command: nothing to do, nothing to answer; but a command that may be skipped.
     fn pass(&mut self, place: Place, turn: &mut Turn<'_, '_>) -> Flow {
         let flow = self.catch_up(place, turn);
         if flow == Flow::GoesOn {
+            if let Some(client) = self.client(place.socket) {
+                client.is_silent();
+            }
             turn.progress[place.index as usize].consumed = place.end as usize;
         }
         flow

@@ -37,7 +37,7 @@ fn take_argument<'l>(mut rest: &'l [u8], text: &mut Vec<u8>) -> Option<&'l [u8]>
     loop {
         match rest {
             [] => return Some(rest),
-            [space, ..] if is_space(*space) => return Some(rest),
+            [space, ..] if is_separator(*space) => return Some(rest),
             [b'"', behind @ ..] => return take_double_quoted(behind, text),
             [b'\'', behind @ ..] => return take_single_quoted(behind, text),
             [byte, behind @ ..] => {
@@ -97,9 +97,14 @@ fn ends_argument(behind: &[u8]) -> bool {
     behind.first().is_none_or(|byte| is_space(*byte))
 }
 
-/// What separates arguments; a vertical tab does too.
+/// What is skipped before an argument, and may follow a closing quote.
 fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0B
+}
+
+/// What ends an argument without quotes: a form feed and a vertical tab do not.
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
 fn is_hex(byte: u8) -> bool {
@@ -132,7 +137,7 @@ mod tests {
         let cases: [(&[u8], &[&[u8]]); 9] = [
             (b"", &[]),
             (b"   \t \x0B\x0C", &[]),
-            (b"a\x0Bb", &[b"a", b"b"]),
+            (b"a\x0Bb\x0C \x0Bc", &[b"a\x0Bb\x0C", b"c"]),
             (b"GET key", &[b"GET", b"key"]),
             (b"  SET  a   b  ", &[b"SET", b"a", b"b"]),
             (b"ECHO \"a b\\n\\x41\\\"\"", &[b"ECHO", b"a b\nA\""]),

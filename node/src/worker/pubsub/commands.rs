@@ -124,9 +124,9 @@ impl Executor<'_> {
         let session = self.open_session(socket)?;
         let client = session.client.as_mut()?;
         session.subscribed = client.subscriptions > 0;
-        if !client.is_silent() {
-            session.reply(|reply| reply.extend_from_slice(&out));
-        }
+        // Confirmations are messages: who wants no replies gets them all the same.
+        client.is_silent();
+        session.reply(|reply| reply.extend_from_slice(&out));
         Some(Ok(()))
     }
 
