@@ -144,6 +144,55 @@ fn a_client_that_wants_no_replies_gets_none_and_stays_in_step() {
 }
 
 #[test]
+fn a_publish_that_waits_for_the_next_turn_does_not_use_up_what_was_to_be_skipped() {
+    const ROUNDS: usize = 60;
+    const PATTERNS: usize = 91;
+    let node = node(1);
+    // Every publish is handed over many times, so that few of them are a turn's share. Whatever
+    // that is, some turn ends between CLIENT REPLY SKIP and the publish behind it, because the
+    // number of publishes before it differs from round to round.
+    let heard = |round: usize| round * 7 % 11 % 4;
+    let mut listener = RespRaw::connect(node.addresses().any_core);
+    for number in 0..PATTERNS {
+        let pattern = format!("[c{number}]");
+        listener.call(&["PSUBSCRIBE", &pattern]);
+    }
+    let reader = std::thread::spawn(move || {
+        let publishes: usize = (0..ROUNDS).map(|round| heard(round) + 1).sum();
+        for _ in 0..publishes * PATTERNS {
+            listener.receive();
+        }
+    });
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let publish = command(&[b"PUBLISH", b"c", b"m"]);
+    let skip = command(&[b"CLIENT", b"REPLY", b"SKIP"]);
+    // At once: what comes in small pieces is a turn each.
+    let bytes: Vec<u8> = (0..ROUNDS)
+        .flat_map(|round| {
+            let echo = command(&[b"ECHO", round.to_string().as_bytes()]);
+            [&publish.repeat(heard(round)), &skip, &publish, &echo]
+                .map(Vec::as_slice)
+                .concat()
+        })
+        .collect();
+    let mut sender = client.stream.try_clone().unwrap();
+    let writer = std::thread::spawn(move || {
+        std::io::Write::write_all(&mut sender, &bytes).unwrap();
+    });
+    for round in 0..ROUNDS {
+        for _ in 0..heard(round) {
+            let count = format!(":{PATTERNS}\r\n");
+            assert_eq!(String::from_utf8(client.receive()).unwrap(), count);
+        }
+        let text = round.to_string();
+        let echo = format!("${}\r\n{text}\r\n", text.len());
+        assert_eq!(String::from_utf8(client.receive()).unwrap(), echo);
+    }
+    writer.join().unwrap();
+    reader.join().unwrap();
+}
+
+#[test]
 fn quit_is_answered_and_nothing_behind_it_is_executed() {
     let node = node(1);
     let mut client = RespRaw::connect(node.addresses().any_core);

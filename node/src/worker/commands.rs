@@ -294,7 +294,7 @@ impl Executor<'_> {
         {
             return self.refuse(place, &moved, turn);
         }
-        let render = self.render(place.socket, asked.form);
+        let render = self.render_aloud(place.socket, asked.form);
         turn.batch.push(Op {
             input: place.index,
             end: place.end,
@@ -416,18 +416,32 @@ impl Executor<'_> {
         Some(Refusal::format(format_args!("MOVED {slot} {ip}:{port}")))
     }
 
-    /// How the reply to the command that comes now is written; asked once for each.
+    /// How the reply to the command that is executed now is written; asked once for each.
     #[inline]
     pub(super) fn render(&mut self, socket: SocketId, form: Form) -> Render {
-        let Some(client) = self.client(socket) else {
-            return Render::Frame;
-        };
-        let form = if client.is_silent() {
-            Form::Silent
-        } else {
-            form
-        };
-        Render::Resp(form, client.version)
+        let render = self.render_aloud(socket, form);
+        self.unless_silent(socket, render)
+    }
+
+    /// The same for a command that goes into the batch: whether its reply is wanted is asked when
+    /// it is executed, because it may have to wait, and is found anew then.
+    #[inline]
+    fn render_aloud(&mut self, socket: SocketId, form: Form) -> Render {
+        self.client(socket)
+            .map_or(Render::Frame, |client| Render::Resp(form, client.version))
+    }
+
+    /// How a reply is written, if the client wants one; asked once for each command.
+    #[inline]
+    pub(super) fn unless_silent(&mut self, socket: SocketId, render: Render) -> Render {
+        match render {
+            Render::Frame => render,
+            Render::Resp(form, version) => {
+                let client = self.client(socket);
+                let is_silent = client.is_some_and(resp::Client::is_silent);
+                Render::Resp(if is_silent { Form::Silent } else { form }, version)
+            }
+        }
     }
 
     /// A command that is answered here and now.

@@ -277,7 +277,8 @@ impl Executor<'_> {
             progress.consumed = op.end as usize;
             progress.broken |= matches!(op.task, Task::Refused { fatal: true, .. });
             self.since = input.since;
-            self.execute(socket, &op.task, op.render);
+            let render = self.unless_silent(socket, op.render);
+            self.execute(socket, &op.task, render);
         }
         self.measures.finish();
         batch.clear();
