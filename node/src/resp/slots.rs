@@ -1,20 +1,25 @@
 //! The slot map as cluster clients read it: every core of the node is a cluster node of its own,
 //! with its own port, and serves the slots of its partitions.
 //!
-//! Long answers are rendered once: a node with 4096 partitions has up to as many ranges. Where the
-//! node listens on one address the rendering is made at the start; where it listens on all of
-//! them, a client is told the address that it connected to, and the first to use an address pays
-//! for its rendering.
+//! Long answers are rendered once, at the start: a node with 4096 partitions has up to as many
+//! ranges. Where the node listens on one address, that stands in them. Where it listens on all of
+//! them a client is told the address that it connected to, and the rendering has gaps for it:
+//!
+//! ```text
+//! "*3 :0 :12 *4 " ▢ ":7401 $40 id …" ▢ ":7402 …"        ▢ = the host, as a bulk string
+//! ```
+//!
+//! So every address costs the same, however many are used, and nothing is kept by address: a
+//! client can choose among more than could be kept (all of 127.0.0.0/8 is one host).
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use jerboa_wire::resp::{Version, Writer};
 use jerboa_wire::routing::{SLOTS, partition};
 
-/// Addresses that renderings are kept for.
-const KEPT_MAX: usize = 8;
+/// Stands for the host while an answer with gaps is rendered; nothing else in it is like this.
+const GAP: &str = "\0host\0";
 /// Clients expect a second port, that of the bus between nodes; there is none.
 const BUS_PORT_DISTANCE: u16 = 10_000;
 
@@ -28,13 +33,20 @@ pub(crate) struct CoreNode {
     ranges: Vec<(u16, u16)>,
 }
 
-/// Answers for clients that know the node by one address.
-#[derive(Debug)]
-pub(crate) struct Rendered {
-    slots: [Vec<u8>; 2],
-    shards: [Vec<u8>; 2],
-    /// The line of each core in CLUSTER NODES, around the place of `myself,`.
-    lines: Vec<(String, String)>,
+/// A rendering, with gaps where the host stands.
+#[derive(Debug, Default)]
+struct Rendering {
+    /// What stands between the gaps: one more than there are of them.
+    parts: Vec<Vec<u8>>,
+}
+
+/// Both long answers, in both versions, and the lines of CLUSTER NODES.
+#[derive(Debug, Default)]
+struct Rendered {
+    slots: [Rendering; 2],
+    shards: [Rendering; 2],
+    /// Of each core: its id, what stands behind the host, what stands behind `myself,`.
+    lines: Vec<(String, String, String)>,
 }
 
 /// Which core serves which slots, and where.
@@ -42,7 +54,7 @@ pub(crate) struct Rendered {
 pub(crate) struct SlotMaps {
     pub(crate) nodes: Vec<CoreNode>,
     epoch: u32,
-    rendered: Mutex<Vec<(IpAddr, Arc<Rendered>)>>,
+    rendered: Rendered,
 }
 
 impl SlotMaps {
@@ -72,17 +84,19 @@ impl SlotMaps {
                 _ => node.ranges.push((slot, slot)),
             }
         }
-        let maps = Self {
+        let mut maps = Self {
             nodes,
             epoch,
-            rendered: Mutex::default(),
+            rendered: Rendered::default(),
         };
-        if let Some(first) = maps.nodes.first().map(|node| node.address.ip())
-            && !first.is_unspecified()
-        {
-            maps.rendered(first);
-        }
+        maps.rendered = maps.render();
         maps
+    }
+
+    /// The one address that the node listens on, if it is one.
+    fn bound(&self) -> Option<IpAddr> {
+        let first = self.nodes.first().map(|node| node.address.ip());
+        first.filter(|ip| !ip.is_unspecified())
     }
 
     /// Where a core is reached by a client that is connected to `local`.
@@ -91,75 +105,79 @@ impl SlotMaps {
         Some(SocketAddr::new(self.announced(local), address.port()))
     }
 
-    /// The answers for a client that is connected to `local`.
-    pub(crate) fn for_client(&self, local: Option<SocketAddr>) -> Arc<Rendered> {
-        self.rendered(self.announced(local))
+    /// Writes the answer to CLUSTER SLOTS for a client that is connected to `local`.
+    pub(crate) fn write_slots(&self, local: Option<SocketAddr>, out: &mut Writer<'_>) {
+        let of_versions = &self.rendered.slots;
+        of_versions[index_of(out.version())].write(self.announced(local), out);
+    }
+
+    /// Writes the answer to CLUSTER SHARDS.
+    pub(crate) fn write_shards(&self, local: Option<SocketAddr>, out: &mut Writer<'_>) {
+        let of_versions = &self.rendered.shards;
+        of_versions[index_of(out.version())].write(self.announced(local), out);
+    }
+
+    /// The text of CLUSTER NODES, asked for on the port of the core `own`.
+    pub(crate) fn nodes_text(&self, local: Option<SocketAddr>, own: u16) -> String {
+        let host = self.announced(local).to_string();
+        let mut text = String::new();
+        for (core, (id, place, state)) in self.rendered.lines.iter().enumerate() {
+            text.push_str(id);
+            text.push_str(&host);
+            text.push_str(place);
+            if core == usize::from(own) {
+                text.push_str("myself,");
+            }
+            text.push_str(state);
+        }
+        text
     }
 
     /// The host that a client is told.
     fn announced(&self, local: Option<SocketAddr>) -> IpAddr {
-        let bound = self.nodes.first().map(|node| node.address.ip());
-        let specific = bound.filter(|ip| !ip.is_unspecified());
-        specific
+        self.bound()
             .or_else(|| local.map(|local| local.ip()))
             .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
 
-    fn rendered(&self, host: IpAddr) -> Arc<Rendered> {
-        let kept = || self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, found)) = kept().iter().find(|(of, _)| *of == host) {
-            return Arc::clone(found);
-        }
-        let made = Arc::new(self.render(host));
-        let mut kept = kept();
-        if kept.len() < KEPT_MAX {
-            kept.push((host, Arc::clone(&made)));
-        }
-        made
-    }
-
-    fn render(&self, host: IpAddr) -> Rendered {
+    fn render(&self) -> Rendered {
+        let bound = self.bound().map(|ip| ip.to_string());
+        let host = bound.as_deref().unwrap_or(GAP);
         let both = |render: &dyn Fn(&mut Writer<'_>)| {
             [Version::Two, Version::Three].map(|version| {
                 let mut bytes = Vec::new();
                 render(&mut Writer::new(&mut bytes, version));
-                bytes
+                Rendering::of(&bytes)
             })
         };
         Rendered {
             slots: both(&|out| self.render_slots(host, out)),
             shards: both(&|out| self.render_shards(host, out)),
-            lines: self
-                .nodes
-                .iter()
-                .map(|node| self.line(node, host))
-                .collect(),
+            lines: self.nodes.iter().map(|node| self.line(node)).collect(),
         }
     }
 
-    fn render_slots(&self, host: IpAddr, out: &mut Writer<'_>) {
+    fn render_slots(&self, host: &str, out: &mut Writer<'_>) {
         let mut ranges: Vec<_> = self
             .nodes
             .iter()
             .flat_map(|node| node.ranges.iter().map(move |range| (*range, node)))
             .collect();
         ranges.sort_unstable_by_key(|(range, _)| *range);
-        let host = host.to_string();
         out.array(ranges.len());
         for ((first, last), node) in ranges {
             out.array(3);
             out.integer(first.into());
             out.integer(last.into());
             out.array(4);
-            out.bulk(&host);
+            out.bulk(host);
             out.integer(node.address.port().into());
             out.bulk(&node.id);
             out.map(0);
         }
     }
 
-    fn render_shards(&self, host: IpAddr, out: &mut Writer<'_>) {
-        let host = host.to_string();
+    fn render_shards(&self, host: &str, out: &mut Writer<'_>) {
         out.array(self.nodes.len());
         for node in &self.nodes {
             out.map(2);
@@ -176,11 +194,7 @@ impl SlotMaps {
             out.bulk(&node.id);
             out.bulk("port");
             out.integer(node.address.port().into());
-            for (name, value) in [
-                ("ip", host.as_str()),
-                ("endpoint", &host),
-                ("role", "master"),
-            ] {
+            for (name, value) in [("ip", host), ("endpoint", host), ("role", "master")] {
                 out.bulk(name);
                 out.bulk(value);
             }
@@ -191,46 +205,53 @@ impl SlotMaps {
         }
     }
 
-    fn line(&self, node: &CoreNode, host: IpAddr) -> (String, String) {
+    fn line(&self, node: &CoreNode) -> (String, String, String) {
         let port = node.address.port();
         let bus = port.saturating_add(BUS_PORT_DISTANCE);
-        let head = format!("{} {host}:{port}@{bus} ", node.id);
-        let mut tail = format!("master - 0 0 {} connected", self.epoch);
+        let mut state = format!("master - 0 0 {} connected", self.epoch);
         for (first, last) in &node.ranges {
             let written = if first == last {
-                write!(tail, " {first}")
+                write!(state, " {first}")
             } else {
-                write!(tail, " {first}-{last}")
+                write!(state, " {first}-{last}")
             };
             debug_assert!(written.is_ok(), "a string takes everything");
         }
-        tail.push('\n');
-        (head, tail)
+        state.push('\n');
+        (format!("{} ", node.id), format!(":{port}@{bus} "), state)
     }
 }
 
-impl Rendered {
-    /// The answer to CLUSTER SLOTS.
-    pub(crate) fn slots(&self, version: Version) -> &[u8] {
-        &self.slots[usize::from(version == Version::Three)]
-    }
-
-    /// The answer to CLUSTER SHARDS.
-    pub(crate) fn shards(&self, version: Version) -> &[u8] {
-        &self.shards[usize::from(version == Version::Three)]
-    }
-
-    /// The text of CLUSTER NODES, asked for on the port of this core.
-    pub(crate) fn nodes(&self, own: u16) -> String {
-        let mut text = String::new();
-        for (core, (head, tail)) in self.lines.iter().enumerate() {
-            text.push_str(head);
-            if core == usize::from(own) {
-                text.push_str("myself,");
-            }
-            text.push_str(tail);
+impl Rendering {
+    /// Of bytes in which [`GAP`] stands wherever the host is to stand.
+    fn of(bytes: &[u8]) -> Self {
+        let gap = format!("${}\r\n{GAP}\r\n", GAP.len()).into_bytes();
+        let mut parts = Vec::new();
+        let mut rest = bytes;
+        while let Some(at) = rest.windows(gap.len()).position(|window| window == gap) {
+            parts.push(rest[..at].to_vec());
+            rest = &rest[at + gap.len()..];
         }
-        text
+        parts.push(rest.to_vec());
+        Self { parts }
+    }
+
+    fn write(&self, host: IpAddr, out: &mut Writer<'_>) {
+        let mut gap = Vec::new();
+        Writer::new(&mut gap, out.version()).bulk(host.to_string());
+        for (index, part) in self.parts.iter().enumerate() {
+            if index > 0 {
+                out.rendered(&gap);
+            }
+            out.rendered(part);
+        }
+    }
+}
+
+const fn index_of(version: Version) -> usize {
+    match version {
+        Version::Two => 0,
+        Version::Three => 1,
     }
 }
 
@@ -270,26 +291,41 @@ mod tests {
             maps.address(2, local),
             Some("10.0.0.9:7403".parse().unwrap())
         );
-        let text = maps.for_client(local).nodes(1);
+        let text = maps.nodes_text(local, 1);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         assert!(lines[0].contains(" 10.0.0.9:7401@17401 master - 0 0 3 connected 0-6399"));
         assert!(lines[1].contains(" myself,master "));
-        let slots = maps.for_client(local);
+        let mut slots = Vec::new();
+        maps.write_slots(local, &mut Writer::new(&mut slots, Version::Two));
         assert!(
-            slots.slots(Version::Two).starts_with(
+            slots.starts_with(
                 b"*3\r\n*3\r\n:0\r\n:6399\r\n*4\r\n$8\r\n10.0.0.9\r\n:7401\r\n$40\r\n"
             )
         );
     }
 
     #[test]
-    fn renderings_for_many_addresses_are_not_kept_without_end() {
-        let maps = maps("0.0.0.0");
-        for last in 0..100 {
-            let local = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)), 7401);
-            maps.for_client(Some(local));
+    fn what_is_announced_for_any_address_is_what_a_node_on_that_address_announces() {
+        let open = maps("0.0.0.0");
+        // Far more than could be kept, and the first once more: nobody pays for the others.
+        for last in (0..200).chain([0]) {
+            let host = format!("10.0.0.{last}");
+            let bound = maps(&host);
+            let local = Some(format!("{host}:7401").parse().unwrap());
+            for version in [Version::Two, Version::Three] {
+                let written = |maps: &SlotMaps| {
+                    let mut bytes = Vec::new();
+                    let mut out = Writer::new(&mut bytes, version);
+                    maps.write_slots(local, &mut out);
+                    maps.write_shards(local, &mut out);
+                    String::from_utf8(bytes).unwrap()
+                };
+                assert_eq!(written(&open), written(&bound));
+            }
+            assert_eq!(open.nodes_text(local, 2), bound.nodes_text(local, 2));
         }
-        assert_eq!(maps.rendered.lock().unwrap().len(), KEPT_MAX);
+        let parts = |maps: &SlotMaps| maps.rendered.slots[0].parts.len();
+        assert_eq!((parts(&open), parts(&maps("10.0.0.1"))), (4, 1));
     }
 }

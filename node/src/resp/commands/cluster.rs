@@ -87,20 +87,18 @@ fn read_write(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) ->
 }
 
 fn slots(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    let maps = here.shared.slots.for_client(here.client.local);
-    out.rendered(maps.slots(out.version()));
+    here.shared.slots.write_slots(here.client.local, out);
     Ok(())
 }
 
 fn shards(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    let maps = here.shared.slots.for_client(here.client.local);
-    out.rendered(maps.shards(out.version()));
+    here.shared.slots.write_shards(here.client.local, out);
     Ok(())
 }
 
 fn nodes(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    let maps = here.shared.slots.for_client(here.client.local);
-    out.text(&maps.nodes(here.client.core));
+    let maps = &here.shared.slots;
+    out.text(&maps.nodes_text(here.client.local, here.client.core));
     Ok(())
 }
 
