@@ -40,6 +40,9 @@ pub struct Counters {
 pub struct Usage {
     /// Live entries, those included that have expired but are not yet swept.
     pub entries: u64,
+    /// Of these, the ones that expire. One that was made to last where it lay is counted until its
+    /// neighbours expire and it is moved.
+    pub expiring: u64,
     /// Bytes of live entries, headers included.
     pub live_bytes: u64,
     /// Bytes of the whole arena.

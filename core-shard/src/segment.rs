@@ -188,6 +188,8 @@ pub(crate) struct Segments {
     coarseness: u8,
     open_expiring: u32,
     opened: u64,
+    /// Live entries of segments whose class expires.
+    expiring_entries: u64,
     pub(crate) blocks: Blocks,
     /// Completed cleaning passes over the index.
     passes: u32,
@@ -211,6 +213,7 @@ impl Segments {
             coarseness: 0,
             open_expiring: 0,
             opened: 0,
+            expiring_entries: 0,
             blocks: Blocks::new(shift),
             passes: 0,
         }
@@ -223,6 +226,11 @@ impl Segments {
 
     pub(crate) fn count(&self) -> usize {
         self.table.len()
+    }
+
+    /// Live entries of segments whose class expires.
+    pub(crate) fn expiring_entries(&self) -> u64 {
+        self.expiring_entries
     }
 
     pub(crate) fn free_count(&self) -> usize {
@@ -359,6 +367,9 @@ impl Segments {
         self.sub_held(segment, books.held_bytes);
         let live = &mut self.groups[usize::from(books.group)].pool_live[books.pool as usize];
         *live -= u64::from(books.live_bytes);
+        if books.class != NEVER {
+            self.expiring_entries -= u64::from(books.live_entries);
+        }
         self.sub_pool(segment);
         if self.must_wait(segment) {
             self.reset(segment, State::Quarantined);

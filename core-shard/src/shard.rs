@@ -207,6 +207,7 @@ impl Shard {
             + self.index.partitions.len() * size_of::<Partition>();
         Usage {
             entries: self.records - self.tombstones,
+            expiring: self.segments.expiring_entries(),
             live_bytes: self.live_bytes,
             arena_bytes: u64::from(segments) * segment_bytes,
             index_bytes: self.index.chunks.buckets_in_use * BUCKET_BYTES as u64,

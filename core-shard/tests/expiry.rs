@@ -493,3 +493,46 @@ fn w20_a_clock_that_steps_back_hides_no_write_and_revives_nothing() {
     assert!(!alive(&mut shard, "brief", earlier));
     settle(&mut shard, START_MS + DAY_MS);
 }
+
+#[test]
+fn entries_that_expire_are_counted_as_they_come_and_go() {
+    let mut shard = shard();
+    for number in 0..100 {
+        put(
+            &mut shard,
+            &format!("lasts:{number}"),
+            Expiry::None,
+            START_MS,
+        );
+        let at_ms = START_MS + 1000 + number % 3 * DAY_MS;
+        put(
+            &mut shard,
+            &format!("ends:{number}"),
+            Expiry::At(at_ms),
+            START_MS,
+        );
+    }
+    assert_eq!(shard.usage().expiring, 100);
+    // What lasts begins to expire, and what expires is written anew.
+    let address = at(&shard, "lasts:0");
+    let set = shard.set_expiry(address, b"lasts:0", Some(START_MS + DAY_MS), START_MS);
+    assert!(matches!(set, ExpiryOutcome::Updated { .. }), "{set:?}");
+    put(
+        &mut shard,
+        "ends:1",
+        Expiry::At(START_MS + DAY_MS),
+        START_MS,
+    );
+    assert_eq!(shard.usage().expiring, 101);
+    let address = at(&shard, "ends:2");
+    assert!(shard.delete(address, b"ends:2", START_MS));
+    assert_eq!(shard.usage().expiring, 100);
+    // One that was made to last is counted until its neighbours are due, and then no more.
+    let address = at(&shard, "ends:4");
+    let set = shard.set_expiry(address, b"ends:4", None, START_MS);
+    assert!(matches!(set, ExpiryOutcome::Updated { .. }), "{set:?}");
+    settle(&mut shard, START_MS + 5 * DAY_MS);
+    assert_eq!(shard.usage().expiring, 0);
+    assert!(alive(&mut shard, "ends:4", START_MS + 5 * DAY_MS));
+    assert_eq!(shard.usage().entries, 100);
+}

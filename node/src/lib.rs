@@ -4,6 +4,7 @@ pub mod config;
 pub mod embedded;
 mod glob;
 pub mod host;
+mod introspection;
 pub mod net;
 pub mod node;
 mod resp;

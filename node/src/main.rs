@@ -11,6 +11,7 @@ mod signals;
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use jerboa::Node;
@@ -34,15 +35,18 @@ fn main() -> ExitCode {
         },
         Some(Command::Cli(cli)) => cli.run(),
         Some(Command::Top(top)) => top.run(),
-        Some(Command::Serve(serve)) => serve.load().map_or_else(|error| refuse(&error), run),
-        None => run(Config::default()),
+        Some(Command::Serve(serve)) => serve.load().map_or_else(
+            |error| refuse(&error),
+            |config| run(config, serve.file().unwrap_or_default()),
+        ),
+        None => run(Config::default(), PathBuf::new()),
     }
 }
 
 /// Serves until told to stop. Errors from here on go through the log, whatever its format.
-fn run(config: Config) -> ExitCode {
+fn run(config: Config, file: PathBuf) -> ExitCode {
     logging::start(&config);
-    match serve(&config) {
+    match serve(config, file) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("cannot serve: {error}");
@@ -51,9 +55,10 @@ fn run(config: Config) -> ExitCode {
     }
 }
 
-fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
+fn serve(config: Config, file: PathBuf) -> Result<(), Box<dyn Error>> {
     let signals = signals::block()?;
-    let node = Node::start(config)?;
+    let builder = Node::builder().config(config).config_file(file);
+    let node = builder.listen().start()?;
     let stopper = node.stopper();
     signals.watch(move || stopper.stop())?;
     let addresses = node.addresses();

@@ -20,6 +20,7 @@ use jerboa_wire::stats::{
 };
 use tracing::{error, info};
 
+use builder::Beside;
 pub use builder::Builder;
 pub use error::{NodeError, StartError};
 use shutdown::Joining;
@@ -29,6 +30,7 @@ use crate::embedded::{
     DMap, Door, Embedded, Inlet, Listening, Subscriber, is_core_thread, mark_core_thread,
 };
 use crate::host::{self, HostError, Plan};
+use crate::introspection::Introspection;
 use crate::net::{self, Waker};
 use crate::resp::SlotMaps;
 use crate::worker::events::EventMask;
@@ -104,10 +106,10 @@ impl Node {
     /// # Errors
     /// Names the cause and, where there is one, the remedy. Nothing is left running.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        Self::start_as(config, true)
+        Self::start_as(config, true, &Beside::default())
     }
 
-    fn start_as(config: &Config, listens: bool) -> Result<Self, StartError> {
+    fn start_as(config: &Config, listens: bool, beside: &Beside) -> Result<Self, StartError> {
         config.validate()?;
         let (plan, addresses, listeners) = if listens {
             find_room(config)?
@@ -122,7 +124,7 @@ impl Node {
         };
         let cores = plan.cpus.len();
         let topology = describe(config, &plan, &addresses)?;
-        let shared = Arc::new(share(config, &plan, &topology, &addresses));
+        let shared = Arc::new(share(config, &plan, &topology, &addresses, beside));
         let wakers: Result<Arc<[Waker]>, _> = (0..cores).map(|_| Waker::new()).collect();
         let wakers = wakers.map_err(StartError::Wake)?;
         let door = |waker: &Waker| Door::new(config.mailbox_capacity, waker.clone());
@@ -457,7 +459,13 @@ fn describe(config: &Config, plan: &Plan, addresses: &Addresses) -> Result<Topol
     Topology::single(FIRST_EPOCH, config.partitions, member).map_err(StartError::Topology)
 }
 
-fn share(config: &Config, plan: &Plan, topology: &Topology, addresses: &Addresses) -> Shared {
+fn share(
+    config: &Config,
+    plan: &Plan,
+    topology: &Topology,
+    addresses: &Addresses,
+    beside: &Beside,
+) -> Shared {
     let cores = plan.cpus.len() as u16;
     let mut encoded = Vec::new();
     topology.encode(&mut encoded);
@@ -476,6 +484,7 @@ fn share(config: &Config, plan: &Plan, topology: &Topology, addresses: &Addresse
         subscriber_bytes_max: config.subscriber_bytes_max,
         events: EventMask::new(config.events),
         settings: SettingsStore::new(&config.maps, config.when_full, cores),
+        introspection: Introspection::new(&beside.config_file, beside.debug_commands),
         configuration: config.settings(),
         memory_bytes: plan.memory_bytes,
         value_bytes_max: config.value_bytes_max,

@@ -23,6 +23,7 @@ mod mailbox;
 pub(crate) mod measure;
 mod owned;
 pub(crate) mod pubsub;
+mod rates;
 mod replies;
 mod scan;
 mod session;
@@ -55,6 +56,7 @@ pub(crate) use mailbox::mailboxes;
 use mailbox::{Inbox, Mailbox, Message, Outbox};
 use measure::Measures;
 use pubsub::{PubSub, SubscriptionLimits};
+use rates::Rates;
 pub(crate) use scan::core_of_cursor;
 use session::Session;
 use settings::SettingsView;
@@ -110,6 +112,7 @@ pub(crate) struct Worker {
     pool: Pool,
     counts: Counts,
     measures: Measures,
+    rates: Rates,
     /// When this turn's bytes were taken from the kernel.
     arrived: Instant,
     completions: Vec<Completion>,
@@ -185,6 +188,7 @@ impl Worker {
             pool: Pool::default(),
             counts: Counts::default(),
             measures: Measures::default(),
+            rates: Rates::default(),
             arrived: Instant::now(),
             completions: Vec::with_capacity(COMPLETIONS_PER_TURN),
             inputs: Inputs::default(),

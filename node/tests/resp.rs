@@ -4,6 +4,8 @@
 //! `resp_differential.rs`; here is what has to hold about connections.
 
 mod common;
+#[path = "resp/introspection.rs"]
+mod introspection;
 
 use common::resp::{RespRaw, command};
 use common::{Raw, key_of_core, node};

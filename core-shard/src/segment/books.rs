@@ -2,6 +2,7 @@
 //! emptiest sealed segment is found at once.
 
 use super::{FILLS, List, Segments, State};
+use crate::ttl_class::NEVER;
 
 impl Segments {
     /// Books a new live entry.
@@ -12,6 +13,7 @@ impl Segments {
         }
         books.mixed |= books.map != map;
         books.live_entries += 1;
+        self.expiring_entries += u64::from(books.class != NEVER);
         books.live_bytes += size as u32;
         books.changes = books.changes.wrapping_add(1);
         self.groups[usize::from(books.group)].pool_live[books.pool as usize] += size as u64;
@@ -24,6 +26,7 @@ impl Segments {
     pub(crate) fn sub_live(&mut self, segment: u32, size: usize, held_bytes: u64) {
         let books = &mut self.table[segment as usize];
         books.live_entries -= 1;
+        self.expiring_entries -= u64::from(books.class != NEVER);
         books.live_bytes -= size as u32;
         books.changes = books.changes.wrapping_add(1);
         self.groups[usize::from(books.group)].pool_live[books.pool as usize] -= size as u64;

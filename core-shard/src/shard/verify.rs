@@ -262,10 +262,13 @@ impl Shard {
     /// Checks the sums over all segments and maps, which needs no look at entries.
     pub(super) fn check_totals(&self) -> Result<(), Corruption> {
         let (mut records, mut live_bytes, mut free, mut sealed) = (0, 0, 0, 0);
-        let (mut draining, mut blocks, mut held_bytes) = (0, 0, 0);
+        let (mut draining, mut blocks, mut held_bytes, mut expiring) = (0, 0, 0, 0);
         for segment in 0..self.segments.count() as u32 {
             let books = self.segments.at(segment);
             records += u64::from(books.live_entries);
+            if books.class != crate::ttl_class::NEVER {
+                expiring += u64::from(books.live_entries);
+            }
             live_bytes += u64::from(books.live_bytes) + books.held_bytes;
             free += u64::from(books.state == State::Free);
             sealed += u64::from(books.state == State::Sealed);
@@ -276,6 +279,12 @@ impl Shard {
         let block_bytes = self.segments.blocks.bytes_each() as u64;
         equal("blocks in use", 0, blocks * block_bytes, held_bytes)?;
         equal("records", 0, records, self.records)?;
+        equal(
+            "expiring entries",
+            0,
+            expiring,
+            self.segments.expiring_entries(),
+        )?;
         equal("live bytes", 0, live_bytes, self.live_bytes)?;
         equal("free segments", 0, free, self.segments.free_count() as u64)?;
         equal("queued segments", 0, self.segments.queued(), sealed)?;

@@ -105,6 +105,11 @@ impl Serve {
         Ok(config)
     }
 
+    /// The file that the settings are read from, if from one.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.config.clone()
+    }
+
     /// The settings given as flags, by key.
     fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
         // Taken apart by name: a flag that is not passed on does not compile.

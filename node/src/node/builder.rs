@@ -3,6 +3,7 @@
 //! Invariant: every field of [`Config`] has its setter here; one that has none does not compile.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use jerboa_wire::event::EventKinds;
 use jerboa_wire::settings::MapSettings;
@@ -17,6 +18,16 @@ use crate::config::{
 pub struct Builder {
     config: Config,
     listens: bool,
+    beside: Beside,
+}
+
+/// What a node is told at start that is no setting.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Beside {
+    /// Where the settings come from; empty where not from a file.
+    pub(super) config_file: PathBuf,
+    /// Whether commands are allowed that stop a core.
+    pub(super) debug_commands: bool,
 }
 
 /// The setters, and a function that does not compile if a field of [`Config`] has none.
@@ -142,12 +153,28 @@ impl Builder {
         self
     }
 
+    /// The file that the settings were read from, for who asks the node; it is not read here.
+    #[must_use]
+    pub fn config_file(mut self, path: PathBuf) -> Self {
+        self.beside.config_file = path;
+        self
+    }
+
+    /// Allows `DEBUG SLEEP` through RESP, which freezes the core that executes it: for tests of
+    /// what others do meanwhile.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn debug_commands(mut self, allowed: bool) -> Self {
+        self.beside.debug_commands = allowed;
+        self
+    }
+
     /// Starts the node and returns when it serves.
     ///
     /// # Errors
     /// Names the cause and, where there is one, the remedy. Nothing is left running.
     pub fn start(self) -> Result<Node, StartError> {
-        Node::start_as(&self.config, self.listens)
+        Node::start_as(&self.config, self.listens, &self.beside)
     }
 }
 

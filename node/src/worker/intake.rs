@@ -36,6 +36,7 @@ impl Worker {
             Completion::Tick => {
                 self.ring.arm_tick(Duration::from_millis(TICK_MS));
                 self.measures.tick(Duration::from_millis(TICK_MS));
+                self.rates.tick(&mut self.counts, self.arrived);
                 self.tick(now_ms);
             }
         }

@@ -75,6 +75,14 @@ impl SettingsStore {
         Arc::clone(&self.all.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// What a write to a map does when there is no room.
+    pub(crate) fn when_full_of(&self, map: &[u8]) -> WhenFull {
+        let all = self.all();
+        let own = all.named.get(map).copied().unwrap_or_default();
+        let holds = own.over(&all.defaults);
+        holds.when_full.unwrap_or(self.when_full)
+    }
+
     /// Executes SettingsGet or SettingsSet: the status and the text of the reply.
     pub(super) fn execute(&self, request: &Request<'_>) -> (Status, String) {
         if request.arg == OF_DEFAULTS && !request.map.is_empty() {

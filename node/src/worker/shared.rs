@@ -10,12 +10,14 @@ use std::time::Instant;
 use super::events::EventMask;
 use super::pubsub::directory::Directory;
 use crate::embedded::Listening;
+use crate::introspection::Introspection;
 use jerboa_wire::routing::{SLOTS, partition};
+use jerboa_wire::settings::WhenFull;
 use jerboa_wire::stats::{HotKey, MAP_STATS_FROM, MAP_STATS_ITEMS_MAX, MAP_STATS_ONE, push_map};
 
 use super::measure::MapRow;
 use super::settings::SettingsStore;
-use super::stats::{self, CoreStats};
+use super::stats::{self, CoreStats, Counts};
 use crate::resp::SlotMaps;
 
 /// The node as its cores see it.
@@ -43,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) events: EventMask,
     /// Settings of maps.
     pub(crate) settings: SettingsStore,
+    /// What it knows of itself, and is asked through RESP.
+    pub(crate) introspection: Introspection,
     /// The configuration, key by key.
     pub(crate) configuration: Vec<(String, String)>,
     /// What the entries and their index may take, over all cores.
@@ -90,6 +94,23 @@ impl Shared {
     /// Gives a connection back.
     pub(crate) fn release(&self) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// What all cores counted, together.
+    pub(crate) fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        for core in &self.stats {
+            total.add(&core.read());
+        }
+        total
+    }
+
+    /// What Redis would call that which happens when the memory is full.
+    pub(crate) fn eviction_policy(&self) -> &'static str {
+        match self.settings.when_full_of(b"") {
+            WhenFull::Evict => "allkeys-lru",
+            WhenFull::Refuse => "noeviction",
+        }
     }
 
     /// The Stats text: the counters for 0, the latencies of core N for N + 1. `None` where there is

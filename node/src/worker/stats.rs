@@ -22,6 +22,20 @@ macro_rules! core_stats {
             $($(#[$doc])* pub(crate) $name: u64,)+
         }
 
+        impl Counts {
+            /// Adds what another core counted.
+            pub(crate) fn add(&mut self, other: &Self) {
+                $(self.$name = self.$name.saturating_add(other.$name);)+
+            }
+
+            /// What was counted since `then`.
+            pub(crate) fn since(&self, then: &Self) -> Self {
+                Self {
+                    $($name: self.$name.saturating_sub(then.$name),)+
+                }
+            }
+        }
+
         /// Counts of one core, for the others.
         #[derive(Debug, Default)]
         #[repr(align(128))]
@@ -40,6 +54,13 @@ macro_rules! core_stats {
                 $(self.$name.store(counts.$name, Ordering::Relaxed);)+
                 for (shared, count) in self.operations.0.iter().zip(operations.0) {
                     shared.store(count, Ordering::Relaxed);
+                }
+            }
+
+            /// The counts as they were last published.
+            pub(crate) fn read(&self) -> Counts {
+                Counts {
+                    $($name: self.$name.load(Ordering::Relaxed),)+
                 }
             }
 
@@ -137,6 +158,19 @@ core_stats! {
     arena_bytes,
     /// Segments not in use.
     segments_free,
+    /// Live entries that expire.
+    expiring,
+    /// Bytes of the engine's memory that are in use, and the most that were.
+    used_bytes,
+    used_bytes_peak,
+    /// Of these, bytes of the index.
+    index_bytes,
+    /// Requests executed in a second, over the last ones.
+    ops_per_s,
+    /// Bytes received in a second, over the last ones.
+    bytes_in_per_s,
+    /// Bytes sent in a second, over the last ones.
+    bytes_out_per_s,
 }
 
 impl Counts {
@@ -154,6 +188,11 @@ impl Counts {
         self.live_bytes = usage.live_bytes;
         self.arena_bytes = usage.arena_bytes;
         self.segments_free = u64::from(usage.segments_free);
+        self.expiring = usage.expiring.min(usage.entries);
+        let free = u64::from(usage.segments_free) * usage.segment_bytes;
+        self.used_bytes = usage.arena_bytes.saturating_sub(free) + usage.table_bytes;
+        self.used_bytes_peak = self.used_bytes_peak.max(self.used_bytes);
+        self.index_bytes = usage.index_bytes;
     }
 }
 
@@ -252,9 +291,8 @@ pub(crate) fn text(cores: &[CoreStats], uptime_ms: u64, epoch: u32) -> String {
         "node.cpu_us",
         cores.iter().map(|core| core.cpu_us()).sum::<u64>(),
     );
-    if let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) {
-        let us = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-        push_line(&mut out, "process.cpu_us", us);
+    if let Some(cpu) = ProcessorTime::of_process() {
+        push_line(&mut out, "process.cpu_us", cpu.user_us + cpu.system_us);
     }
     if let Some(bytes) = resident_bytes() {
         push_line(&mut out, "process.resident_bytes", bytes);
@@ -269,7 +307,25 @@ pub(crate) fn text(cores: &[CoreStats], uptime_ms: u64, epoch: u32) -> String {
     out
 }
 
-fn resident_bytes() -> Option<u64> {
+/// Processor time of the process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ProcessorTime {
+    pub(crate) user_us: u64,
+    pub(crate) system_us: u64,
+}
+
+impl ProcessorTime {
+    pub(crate) fn of_process() -> Option<Self> {
+        let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+        Some(Self {
+            user_us: usage.user_time().num_microseconds().unsigned_abs(),
+            system_us: usage.system_time().num_microseconds().unsigned_abs(),
+        })
+    }
+}
+
+/// Resident memory of the process.
+pub(crate) fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

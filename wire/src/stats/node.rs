@@ -151,6 +151,21 @@ core_stats! {
     arena_bytes,
     /// Segments of that memory not in use now.
     segments_free,
+    /// Live entries that expire, now. One that was made to last where it lay is counted until its
+    /// neighbours expire.
+    expiring,
+    /// Bytes of the engine's memory in use now, index included.
+    used_bytes,
+    /// The most that were.
+    used_bytes_peak,
+    /// Bytes of the index now.
+    index_bytes,
+    /// Requests taken up in a second, over the last 1.6 seconds.
+    ops_per_s,
+    /// Bytes received in a second, over the last 1.6 seconds.
+    bytes_in_per_s,
+    /// Bytes sent in a second, over the last 1.6 seconds.
+    bytes_out_per_s,
 }
 
 impl CoreStats {

@@ -5,15 +5,15 @@
 //! that exporters and consoles work; see the README for the list.
 
 mod config;
+mod debug;
+mod memory;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jerboa_wire::Opcode;
 use jerboa_wire::resp::Writer;
 
-use crate::resp::call::{Asked, Call, Here};
-use crate::resp::command::{Command, Flags, Group, Keys, Run};
-use crate::resp::form::Form;
+use crate::resp::call::{Call, Here};
+use crate::resp::command::{Command, Flags, Group, Run};
 use crate::resp::refusal::Refusal;
 
 type Answered = Result<(), Refusal>;
@@ -39,8 +39,8 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::container("config", Group::Server, config::SUBCOMMANDS, "About the settings."),
     Command::container("slowlog", Group::Server, SLOWLOG, "About slow commands."),
     Command::container("latency", Group::Server, LATENCY, "About pauses."),
-    Command::container("memory", Group::Server, MEMORY, "About memory."),
-    here!("debug", -2, FLAGS, debug, "Refused: for tests of servers only."),
+    Command::container("memory", Group::Server, memory::SUBCOMMANDS, "About memory."),
+    here!("debug", -2, FLAGS, debug::debug, "For tests of servers only: refused unless the node was started for them."),
     here!("wait", 3, FLAGS, wait, "How many copies have all writes: there are none."),
     here!("time", 1, FAST, time, "The node's clock: seconds and microseconds."),
     here!("role", 1, FAST, role, "The part that the node has among copies."),
@@ -63,16 +63,6 @@ const LATENCY: &[Command] = &[
     here!("latency|histogram", -2, FLAGS, no_pairs, "Histograms by command: see STATS."),
     here!("latency|doctor", 2, FLAGS, latency_doctor, "An explanation of the pauses."),
     here!("latency|help", 2, FLAGS, help_latency, "The subcommands."),
-];
-
-#[rustfmt::skip]
-const MEMORY: &[Command] = &[
-    Command::new("memory|usage", -3, Flags::READ, Group::Server, Run::Request(usage), "Bytes that a key takes.")
-        .keys(Keys::new(2, 2, 1)),
-    here!("memory|stats", 2, FLAGS, memory_stats, "Where the memory is."),
-    here!("memory|doctor", 2, FLAGS, memory_doctor, "An explanation of the memory."),
-    here!("memory|purge", 2, FLAGS, done, "Gives memory back: it stays with the node."),
-    here!("memory|help", 2, FLAGS, help_memory, "The subcommands."),
 ];
 
 fn done(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
@@ -115,21 +105,12 @@ fn latency_doctor(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> A
     Ok(())
 }
 
-fn memory_doctor(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    out.text("The memory was reserved when the node started; it neither grows nor fragments.");
-    Ok(())
-}
-
 fn help_slowlog(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
     help(SLOWLOG, out)
 }
 
 fn help_latency(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
     help(LATENCY, out)
-}
-
-fn help_memory(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    help(MEMORY, out)
 }
 
 /// The subcommands of a container, with what they do.
@@ -140,10 +121,6 @@ pub(super) fn help(commands: &[Command], out: &mut Writer<'_>) -> Answered {
         out.simple(&format!("    {}", command.summary));
     }
     Ok(())
-}
-
-fn debug(_: &mut Here<'_>, _: &Call<'_, '_>, _: &mut Writer<'_>) -> Answered {
-    Err(Refusal::text("ERR DEBUG command not allowed."))
 }
 
 fn wait(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
@@ -178,44 +155,5 @@ fn role(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
 
 fn last_save(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
     out.integer(0);
-    Ok(())
-}
-
-/// The value's bytes, which the entry's answer tells, and what an entry takes beside them.
-fn usage<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<Asked<'a>, Refusal> {
-    if call.len() > 3 {
-        let samples = call.len() == 5 && call.is(3, "samples");
-        if !samples || call.integer(4)? < 0 {
-            return Err(Refusal::SYNTAX);
-        }
-    }
-    let key = call.key(2)?;
-    let request = jerboa_wire::Request {
-        key,
-        ..jerboa_wire::Request::new(Opcode::Exists)
-    };
-    Ok(Asked::plain(request, Form::EntryBytes(key.len() as u16)))
-}
-
-fn memory_stats(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    let text = here.shared.stats_text(0).unwrap_or_default();
-    let number = |name: &str| jerboa_wire::stats::number(&text, name).unwrap_or(0);
-    let entries = number("node.entries");
-    let live_bytes = number("node.live_bytes");
-    let figures = [
-        ("total.allocated", number("process.resident_bytes")),
-        ("startup.allocated", here.shared.memory_bytes),
-        ("keys.count", entries),
-        (
-            "keys.bytes-per-key",
-            live_bytes.checked_div(entries).unwrap_or(0),
-        ),
-        ("dataset.bytes", live_bytes),
-    ];
-    out.map(figures.len());
-    for (name, figure) in figures {
-        out.bulk(name);
-        out.integer(figure.cast_signed());
-    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The server's account of itself: its commands and its figures.
 
 mod command;
-mod info;
+pub(super) mod info;
 
 use crate::resp::command::{Command, Flags, Group, Run};
 

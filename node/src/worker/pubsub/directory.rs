@@ -182,6 +182,11 @@ impl Directory {
             .map_or(0, |channel| channel.subscribers)
     }
 
+    /// Channels that have subscribers by their names, shard channels included.
+    pub(crate) fn channels(&self) -> u64 {
+        self.names().channels.len() as u64
+    }
+
     /// Different patterns of all cores.
     pub(crate) fn patterns(&self) -> u64 {
         self.names().patterns.len() as u64

@@ -1,49 +1,97 @@
 //! INFO: the figures that exporters and clients read, under the names that they know.
+//!
+//! Each section is a function of [`Facts`], which are read once for all sections of an answer.
+//! Fields of Redis that have no meaning here are left out, unless tools fail without them.
 
+mod counts;
+pub(in crate::resp::commands) mod memory;
+mod node;
+
+use std::fmt::Display;
 use std::fmt::Write;
+use std::net::SocketAddr;
 
 use jerboa_wire::resp::Writer;
-use jerboa_wire::stats;
 
 use crate::resp::call::{Call, Here};
-use crate::resp::commands::connection::COMPATIBLE_VERSION;
 use crate::resp::refusal::Refusal;
+use crate::worker::shared::Shared;
+use crate::worker::stats::{Counts, ProcessorTime, resident_bytes};
 
-/// A section's name and what writes it.
-type Section = (&'static str, fn(&Facts, &mut String));
-
-const SECTIONS: [Section; 10] = [
-    ("server", server),
-    ("clients", clients),
-    ("memory", memory),
-    ("persistence", persistence),
-    ("stats", counts),
-    ("replication", replication),
-    ("cpu", cpu),
-    ("cluster", cluster),
-    ("keyspace", keyspace),
-    ("jerboa", own),
-];
-
-/// What the sections are written from.
-struct Facts {
-    stats: String,
-    cores: usize,
-    is_cluster_node: bool,
-    memory_bytes_max: u64,
-    connections_max: u32,
+/// A section: its name and title, whether it is told where nothing was asked for, what writes it.
+struct Section {
+    name: &'static str,
+    title: &'static str,
+    by_default: bool,
+    write: fn(&Facts<'_>, &mut String),
 }
 
-impl Facts {
-    fn number(&self, name: &str) -> u64 {
-        stats::number(&self.stats, name).unwrap_or(0)
+const fn section(
+    name: &'static str,
+    title: &'static str,
+    write: fn(&Facts<'_>, &mut String),
+) -> Section {
+    let by_default = true;
+    Section {
+        name,
+        title,
+        by_default,
+        write,
     }
+}
 
-    /// A core's count, over all cores.
-    fn sum(&self, name: &str) -> u64 {
-        (0..self.cores)
-            .map(|core| self.number(&format!("core.{core}.{name}")))
-            .sum()
+impl Section {
+    /// Told only by name, or with everything.
+    const fn if_asked(mut self) -> Self {
+        self.by_default = false;
+        self
+    }
+}
+
+const SECTIONS: &[Section] = &[
+    section("server", "Server", node::server),
+    section("clients", "Clients", node::clients),
+    section("memory", "Memory", memory::write),
+    section("persistence", "Persistence", node::persistence),
+    section("stats", "Stats", counts::write),
+    section("replication", "Replication", node::replication),
+    section("cpu", "CPU", node::cpu),
+    section("modules", "Modules", |_, _| {}),
+    section("cluster", "Cluster", node::cluster),
+    section("keyspace", "Keyspace", node::keyspace),
+    section("jerboa", "Jerboa", node::own).if_asked(),
+];
+
+/// Words that ask for sections without naming one.
+const DEFAULT: &[u8] = b"default";
+const ALL: [&[u8]; 2] = [b"all", b"everything"];
+
+/// What the sections are written from.
+pub(in crate::resp::commands) struct Facts<'f> {
+    pub(in crate::resp::commands) shared: &'f Shared,
+    /// All cores together, since the start.
+    pub(in crate::resp::commands) total: Counts,
+    /// The same since CONFIG RESETSTAT.
+    since_reset: Counts,
+    is_cluster_node: bool,
+    local: Option<SocketAddr>,
+    pub(in crate::resp::commands) resident_bytes: u64,
+    processor: ProcessorTime,
+}
+
+impl<'f> Facts<'f> {
+    pub(in crate::resp::commands) fn read(here: &Here<'f>) -> Self {
+        let shared = here.shared;
+        let total = shared.total();
+        Self {
+            shared,
+            since_reset: total.since(&shared.introspection.forgotten()),
+            total,
+            is_cluster_node: here.client.is_on_core_port,
+            local: here.client.local,
+            resident_bytes: resident_bytes().unwrap_or(0),
+            processor: ProcessorTime::of_process().unwrap_or_default(),
+        }
     }
 }
 
@@ -53,135 +101,26 @@ pub(super) fn info(
     out: &mut Writer<'_>,
 ) -> Result<(), Refusal> {
     let wanted = call.arguments.from(1);
-    // Our own counters are long, and asked for by name or with everything.
-    let everything = ["all", "everything"];
-    let is_default = wanted
-        .iter()
-        .any(|word| word.eq_ignore_ascii_case(b"default"));
-    let is_wanted = |section: &str| {
-        (section != "jerboa" && (wanted.is_empty() || is_default))
-            || wanted.iter().any(|word| {
-                word.eq_ignore_ascii_case(section.as_bytes())
-                    || everything
-                        .iter()
-                        .any(|all| word.eq_ignore_ascii_case(all.as_bytes()))
-            })
-    };
-    let facts = Facts {
-        stats: here.shared.stats_text(0).unwrap_or_default(),
-        cores: here.shared.stats.len(),
-        is_cluster_node: here.client.is_on_core_port,
-        memory_bytes_max: here.shared.memory_bytes,
-        connections_max: here.shared.connections_max,
-    };
+    let is_named = |name: &[u8]| wanted.iter().any(|word| word.eq_ignore_ascii_case(name));
+    let all = ALL.iter().any(|word| is_named(word));
+    let default = wanted.is_empty() || is_named(DEFAULT);
+    let facts = Facts::read(here);
     let mut text = String::new();
-    for (name, write) in SECTIONS {
-        if is_wanted(name) {
+    for section in SECTIONS {
+        let is_wanted = all || (default && section.by_default);
+        if is_wanted || is_named(section.name.as_bytes()) {
             if !text.is_empty() {
                 text.push_str("\r\n");
             }
-            let mut title = name.to_owned();
-            title[..1].make_ascii_uppercase();
-            let _ = write!(text, "# {title}\r\n");
-            write(&facts, &mut text);
+            let _ = write!(text, "# {}\r\n", section.title);
+            (section.write)(&facts, &mut text);
         }
     }
     out.text(&text);
     Ok(())
 }
 
-fn line(out: &mut String, name: &str, value: impl std::fmt::Display) {
+fn line(out: &mut String, name: &str, value: impl Display) {
     // Writing to a string does not fail.
     let _ = write!(out, "{name}:{value}\r\n");
-}
-
-fn server(facts: &Facts, out: &mut String) {
-    line(out, "redis_version", COMPATIBLE_VERSION);
-    line(out, "jerboa_version", env!("CARGO_PKG_VERSION"));
-    let mode = if facts.is_cluster_node {
-        "cluster"
-    } else {
-        "standalone"
-    };
-    line(out, "redis_mode", mode);
-    line(out, "os", std::env::consts::OS);
-    line(out, "arch_bits", usize::BITS);
-    line(out, "process_id", std::process::id());
-    let seconds = facts.number("node.uptime_ms") / 1000;
-    line(out, "uptime_in_seconds", seconds);
-    line(out, "uptime_in_days", seconds / 86_400);
-    line(out, "io_threads_active", facts.cores);
-}
-
-fn clients(facts: &Facts, out: &mut String) {
-    line(out, "connected_clients", facts.number("node.connections"));
-    line(out, "maxclients", facts.connections_max);
-    line(out, "blocked_clients", facts.sum("lock_waiters"));
-}
-
-fn memory(facts: &Facts, out: &mut String) {
-    line(out, "used_memory", facts.sum("arena_bytes"));
-    line(
-        out,
-        "used_memory_rss",
-        facts.number("process.resident_bytes"),
-    );
-    line(out, "used_memory_dataset", facts.number("node.live_bytes"));
-    line(out, "maxmemory", facts.memory_bytes_max);
-}
-
-/// Nothing is on disk, so nothing is being read from it.
-fn persistence(_: &Facts, out: &mut String) {
-    line(out, "loading", 0);
-    line(out, "rdb_bgsave_in_progress", 0);
-    line(out, "aof_enabled", 0);
-}
-
-fn counts(facts: &Facts, out: &mut String) {
-    line(out, "total_connections_received", facts.sum("accepted"));
-    line(out, "total_commands_processed", facts.number("node.ops"));
-    line(out, "total_net_input_bytes", facts.sum("bytes_in"));
-    line(out, "total_net_output_bytes", facts.sum("bytes_out"));
-    line(out, "rejected_connections", facts.sum("refused"));
-    line(out, "expired_keys", facts.sum("expired"));
-    line(out, "evicted_keys", facts.sum("evicted"));
-    let hits = facts.number("node.hits");
-    line(out, "keyspace_hits", hits);
-    let misses = facts.number("node.gets").saturating_sub(hits);
-    line(out, "keyspace_misses", misses);
-}
-
-fn replication(_: &Facts, out: &mut String) {
-    line(out, "role", "master");
-    line(out, "connected_slaves", 0);
-    line(out, "master_repl_offset", 0);
-}
-
-fn cpu(facts: &Facts, out: &mut String) {
-    let seconds = facts.number("process.cpu_us") as f64 / 1e6;
-    line(out, "used_cpu_sys", "0.000000");
-    line(out, "used_cpu_user", format_args!("{seconds:.6}"));
-}
-
-/// On a core's own port the client is at one node of a cluster.
-fn cluster(facts: &Facts, out: &mut String) {
-    line(out, "cluster_enabled", u8::from(facts.is_cluster_node));
-}
-
-/// Every counter of the node under its own name.
-fn own(facts: &Facts, out: &mut String) {
-    for (name, value) in stats::lines(&facts.stats) {
-        line(out, name, value);
-    }
-}
-
-fn keyspace(facts: &Facts, out: &mut String) {
-    let entries = facts.number("node.entries");
-    if entries > 0 {
-        line(
-            out,
-            "db0",
-            format_args!("keys={entries},expires=0,avg_ttl=0"),
-        );
-    }
 }

@@ -1,0 +1,312 @@
+//! Fear: a tool that watches or tunes Redis finds nothing here, or something that is not so.
+
+use jerboa::Node;
+
+use crate::common::resp::RespRaw;
+use crate::common::{config, eventually, key_of_core, node};
+
+/// The value of a field of INFO.
+fn field(client: &mut RespRaw, section: &str, name: &str) -> String {
+    let info = client.call(&["INFO", section]);
+    let found = info
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    found
+        .unwrap_or_else(|| panic!("no {name} in {info}"))
+        .to_owned()
+}
+
+fn number(client: &mut RespRaw, section: &str, name: &str) -> f64 {
+    let text = field(client, section, name);
+    text.trim_end_matches('%')
+        .parse()
+        .unwrap_or_else(|_| panic!("{name}: {text}"))
+}
+
+#[test]
+fn settings_are_read_and_set_all_or_none_of_them() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let maxmemory = client.call(&["CONFIG", "GET", "maxmemory"]);
+    assert!(maxmemory.contains("$8\r\n67108864\r\n"), "{maxmemory}");
+    let all = client.call(&["CONFIG", "GET", "*"]);
+    for name in [
+        "maxclients",
+        "spin_us",
+        "mailbox_capacity",
+        "save",
+        "appendonly",
+    ] {
+        assert!(all.contains(&format!("\r\n{name}\r\n")), "{name} in {all}");
+    }
+    assert_eq!(
+        client.call(&["CONFIG", "SET", "events", "expired,evicted"]),
+        "+OK\r\n"
+    );
+    let events = client.call(&["CONFIG", "GET", "events"]);
+    assert!(events.ends_with("expired,evicted\r\n"), "{events}");
+    assert_eq!(
+        client.call(&["CONFIG", "SET", "appendonly", "no"]),
+        "+OK\r\n"
+    );
+    let refused = client.call(&["CONFIG", "SET", "events", "none", "maxmemory", "1"]);
+    assert!(refused.contains("can't set immutable config"), "{refused}");
+    let events = client.call(&["CONFIG", "GET", "events"]);
+    assert!(
+        events.ends_with("expired,evicted\r\n"),
+        "nothing was set: {events}"
+    );
+    assert_eq!(
+        client.call(&["CONFIG", "SET", "events", "none", "EVENTS", "none"]),
+        "-ERR CONFIG SET failed (possibly related to argument 'EVENTS') - duplicate parameter\r\n"
+    );
+    let events = client.call(&["CONFIG", "GET", "events"]);
+    assert!(
+        events.ends_with("expired,evicted\r\n"),
+        "nothing was set: {events}"
+    );
+    let unknown = client.call(&["CONFIG", "SET", "nonsense", "1"]);
+    assert!(unknown.starts_with("-ERR Unknown option"), "{unknown}");
+}
+
+#[test]
+fn what_exporters_and_consoles_ask_for_is_answered() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    client.call(&["SET", "key", "value"]);
+    for (command, expected) in [
+        (&["SLOWLOG", "GET"][..], "*0\r\n"),
+        (&["SLOWLOG", "GET", "10"], "*0\r\n"),
+        (&["SLOWLOG", "LEN"], ":0\r\n"),
+        (&["SLOWLOG", "GET", "-1"], "*0\r\n"),
+        (
+            &["SLOWLOG", "GET", "x"],
+            "-ERR count should be greater than or equal to -1\r\n",
+        ),
+        (
+            &["SLOWLOG", "GET", "-2"],
+            "-ERR count should be greater than or equal to -1\r\n",
+        ),
+        (
+            &["SLOWLOG", "GET", "1", "2"],
+            "-ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.\r\n",
+        ),
+        (&["COMMAND", "INFO", "nosuch"], "*1\r\n$-1\r\n"),
+        (
+            &["COMMAND", "GETKEYS", "MEMORY", "USAGE", "k"],
+            "*1\r\n$1\r\nk\r\n",
+        ),
+        (
+            &["COMMAND", "GETKEYS", "MEMORY", "NOSUCH", "k"],
+            "-ERR Invalid command specified\r\n",
+        ),
+        (
+            &["COMMAND", "GETKEYS", "MEMORY", "DOCTOR"],
+            "-ERR The command has no key arguments\r\n",
+        ),
+        (
+            &["COMMAND", "GETKEYS", "MEMORY", "USAGE"],
+            "-ERR Invalid number of arguments specified for command\r\n",
+        ),
+        (&["CLIENT", "GETREDIR"], ":-1\r\n"),
+        (&["CLIENT", "UNPAUSE"], "+OK\r\n"),
+        (&["CLIENT", "TRACKING", "OFF"], "+OK\r\n"),
+        (&["CLIENT", "TRACKING", "x"], "-ERR syntax error\r\n"),
+        (
+            &["CLIENT", "TRACKING", "ON"],
+            "-ERR this node does not tell clients which keys change\r\n",
+        ),
+        (&["LATENCY", "LATEST"], "*0\r\n"),
+        (&["LATENCY", "HISTOGRAM"], "*0\r\n"),
+        (&["WAIT", "0", "10"], ":0\r\n"),
+        (&["WAIT", "1", "-1"], "-ERR timeout is negative\r\n"),
+        (
+            &["DEBUG", "SLEEP", "1"],
+            "-ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", \
+             you can run it from a local connection, otherwise you need to set this option in the \
+             configuration file, and then restart the server.\r\n",
+        ),
+        (&["ROLE"], "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"),
+        (&["MEMORY", "USAGE", "absent"], "$-1\r\n"),
+        (&["READONLY"], "+OK\r\n"),
+        (&["ASKING"], "+OK\r\n"),
+    ] {
+        assert_eq!(client.call(command), expected, "{command:?}");
+    }
+    let usage: i64 = client.call(&["MEMORY", "USAGE", "key"])[1..]
+        .trim()
+        .parse()
+        .unwrap();
+    assert!((40..60).contains(&usage), "{usage}");
+}
+
+#[test]
+fn consoles_find_help_and_figures_and_no_unknown_word_ends_the_connection() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    for container in [
+        "CONFIG", "SLOWLOG", "LATENCY", "MEMORY", "CLUSTER", "CLIENT", "COMMAND",
+    ] {
+        let help = client.call(&[container, "HELP"]);
+        assert!(
+            help.starts_with('*') && help.len() > 40,
+            "{container}: {help}"
+        );
+        let unknown = client.call(&[container, "NOSUCH"]);
+        assert!(unknown.starts_with("-ERR unknown subcommand"), "{unknown}");
+    }
+    let info = client.call(&["INFO"]);
+    for field in [
+        "cluster_enabled:0",
+        "loading:0",
+        "maxmemory:67108864",
+        "used_cpu_user:",
+    ] {
+        assert!(info.contains(field), "{field} in {info}");
+    }
+    assert!(
+        !info.contains("core.0.ops"),
+        "our own counters only if asked for"
+    );
+    assert!(
+        client
+            .call(&["INFO", "jerboa"])
+            .contains("core.1.moved:0\r\n")
+    );
+    let mut core = RespRaw::connect(node.addresses().cores[0]);
+    assert!(
+        core.call(&["INFO", "cluster"])
+            .contains("cluster_enabled:1")
+    );
+    for (client, mode) in [(&mut core, "cluster"), (&mut client, "standalone")] {
+        let hello = client.call(&["HELLO"]);
+        let mode = format!("$4\r\nmode\r\n${}\r\n{mode}\r\n", mode.len());
+        assert!(hello.contains(&mode), "{hello}");
+    }
+}
+
+#[test]
+fn figures_agree_with_what_was_done_and_can_be_counted_from_now_on() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    for number in 0..20 {
+        client.call(&["SET", &format!("key:{number}"), "value"]);
+        client.call(&["GET", &format!("key:{number}")]);
+        client.call(&["GET", &format!("none:{number}")]);
+    }
+    client.call(&["SET", "ends", "value", "EX", "1000"]);
+    client.call(&["NOSUCH"]);
+    eventually("the cores have told what they did", || {
+        client
+            .call(&["INFO", "keyspace"])
+            .contains("db0:keys=21,expires=1,")
+    });
+    assert_eq!(number(&mut client, "stats", "keyspace_hits"), 20.0);
+    assert_eq!(number(&mut client, "stats", "keyspace_misses"), 20.0);
+    assert!(number(&mut client, "stats", "total_commands_processed") >= 62.0);
+    assert!(number(&mut client, "stats", "total_error_replies") >= 1.0);
+    assert!(number(&mut client, "cpu", "used_cpu_user") > 0.0);
+    let used = number(&mut client, "memory", "used_memory");
+    assert!(used > 0.0 && used < 67_108_864.0, "{used}");
+    assert!(number(&mut client, "memory", "used_memory_peak") >= used);
+    assert!(number(&mut client, "memory", "used_memory_dataset") > 21.0 * 9.0);
+    assert!(number(&mut client, "memory", "total_system_memory") > used);
+    assert_eq!(
+        field(&mut client, "memory", "maxmemory_policy"),
+        "allkeys-lru"
+    );
+    let port = node.addresses().any_core.port();
+    assert_eq!(field(&mut client, "server", "tcp_port"), port.to_string());
+    assert_eq!(field(&mut client, "server", "run_id").len(), 40);
+    assert_eq!(
+        client.call(&["SUBSCRIBE", "news"]),
+        "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"
+    );
+    let mut other = RespRaw::connect(node.addresses().cores[0]);
+    assert_eq!(number(&mut other, "stats", "pubsub_channels"), 1.0);
+    assert_eq!(number(&mut other, "clients", "connected_clients"), 2.0);
+    let core_port = node.addresses().cores[0].port();
+    assert_eq!(
+        field(&mut other, "server", "tcp_port"),
+        core_port.to_string()
+    );
+
+    assert_eq!(other.call(&["CONFIG", "RESETSTAT"]), "+OK\r\n");
+    assert_eq!(number(&mut other, "stats", "keyspace_hits"), 0.0);
+    assert!(number(&mut other, "stats", "total_commands_processed") < 20.0);
+    assert!(
+        other
+            .call(&["INFO", "keyspace"])
+            .contains("keys=21,expires=1,")
+    );
+    other.call(&["GET", &String::from_utf8_lossy(&key_of_core(0, 2, 1))]);
+    eventually("a miss is counted anew", || {
+        number(&mut other, "stats", "keyspace_misses") == 1.0
+    });
+    assert!(
+        node.stats().total().hits == 20,
+        "the node's own counters only grow"
+    );
+}
+
+#[test]
+fn sections_are_told_by_name_and_by_the_words_for_many() {
+    let node = node(1);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let mut titles = |words: &[&str]| {
+        let words: Vec<&str> = ["INFO"].iter().chain(words).copied().collect();
+        let info = client.call(&words);
+        let titles = info.lines().filter_map(|line| line.strip_prefix("# "));
+        titles.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(titles(&["CPU", "server"]), ["Server", "CPU"]);
+    assert!(titles(&["nosuch"]).is_empty());
+    let default = titles(&[]);
+    assert_eq!(titles(&["default"]), default);
+    assert!(
+        default.len() >= 9 && !default.contains(&"Jerboa".to_owned()),
+        "{default:?}"
+    );
+    let all = titles(&["everything"]);
+    assert!(default.iter().all(|title| all.contains(title)) && all.contains(&"Jerboa".to_owned()));
+    assert_eq!(titles(&["all"]), all);
+    let mut more = titles(&["default", "jerboa"]);
+    more.retain(|title| title != "Jerboa");
+    assert_eq!(more, default);
+}
+
+#[test]
+fn a_core_that_a_test_freezes_stops_no_other_core() {
+    let builder = Node::builder().config(config(2)).listen();
+    let node = builder.debug_commands(true).start().unwrap();
+    let cores = &node.addresses().cores;
+    let (mut frozen, mut other) = (RespRaw::connect(cores[0]), RespRaw::connect(cores[1]));
+    let key = String::from_utf8(key_of_core(1, 2, 1)).unwrap();
+    assert_eq!(other.call(&["SET", &key, "1"]), "+OK\r\n");
+    assert_eq!(
+        frozen.call(&["DEBUG", "SLEEP", "x"]),
+        "-ERR value is not a valid float\r\n"
+    );
+    assert_eq!(frozen.call(&["DEBUG", "sleep", "0"]), "+OK\r\n");
+    assert_eq!(
+        frozen.call(&["DEBUG", "SEGFAULT"]),
+        "-ERR unknown subcommand 'SEGFAULT'. Try DEBUG HELP.\r\n"
+    );
+    let sleep = crate::common::resp::command(&[b"DEBUG", b"SLEEP", b"2"]);
+    frozen.send(&sleep).unwrap();
+    frozen.send(b"PING\r\n").unwrap();
+    // Answers come while there is none of the core that sleeps.
+    frozen.stream.set_nonblocking(true).unwrap();
+    let mut answered = 0;
+    let ended = loop {
+        assert_eq!(other.call(&["GET", &key]), "$1\r\n1\r\n");
+        match frozen.try_receive() {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => answered += 1,
+            ended => break ended,
+        }
+    };
+    assert!(answered > 0, "the other core waited too");
+    assert_eq!(ended.unwrap(), b"+OK\r\n");
+    frozen.stream.set_nonblocking(false).unwrap();
+    assert_eq!(frozen.receive(), b"+PONG\r\n");
+}
