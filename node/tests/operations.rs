@@ -14,6 +14,8 @@ mod door;
 mod expect;
 #[path = "operations/listening.rs"]
 mod listening;
+#[path = "operations/pairs.rs"]
+mod pairs;
 #[path = "operations/raw.rs"]
 mod raw;
 #[path = "operations/table.rs"]
@@ -83,10 +85,20 @@ fn run(row: &Row, door: &mut dyn Door, map: &str, key: &[u8]) {
 
 #[test]
 fn every_operation_comes_to_the_same_through_every_door() {
+    through_every_door(&table());
+}
+
+#[test]
+fn every_pair_of_options_comes_to_the_same_through_every_door() {
+    let rows = pairs::pairs();
+    assert!(rows.len() > 150, "{} rows", rows.len());
+    through_every_door(&rows);
+}
+
+fn through_every_door(table: &[Row]) {
     let node = node(2);
-    let table = table();
     for (door_number, mut door) in (0u32..).zip(doors(&node)) {
-        for (row_number, row) in (0u32..).zip(&table) {
+        for (row_number, row) in (0u32..).zip(table) {
             for core in 0..2 {
                 let key = key_of_core(core, 2, door_number * 1000 + row_number);
                 let map = format!("{door_number} {row_number} {core}");

@@ -1,7 +1,12 @@
 //! Fear: what the protocol's document says that an operation does to an entry is not what it does.
 //! The table is read from the document, and every operation in it is tried on every port.
+#![expect(clippy::unwrap_used, reason = "test harness")]
 
 mod common;
+#[path = "semantics/options.rs"]
+mod options;
+#[path = "semantics/resp_options.rs"]
+mod resp_options;
 
 use std::collections::BTreeMap;
 

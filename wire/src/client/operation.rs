@@ -636,6 +636,12 @@ mod tests {
         assert_eq!(map, InvalidCall::MapNameTooLarge(256));
         let keep = Operation::expire(b"", b"k", Expiry::Keep).unwrap_err();
         assert_eq!(keep, InvalidCall::Expiry);
+        let keep = Operation::get_and_expire(b"", b"k", Expiry::Keep).unwrap_err();
+        assert_eq!(keep, InvalidCall::Expiry);
+        for no_time in [Expiry::Keep, Expiry::Never] {
+            let refused = Operation::expire_if(b"", b"k", no_time, ExpireCondition::IfSome);
+            assert_eq!(refused.unwrap_err(), InvalidCall::Expiry);
+        }
     }
 
     #[test]

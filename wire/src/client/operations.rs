@@ -96,7 +96,8 @@ macro_rules! operations {
             fn exists(key: impl AsRef<[u8]>) -> bool;
 
             /// Sets when a key expires; false where it is absent. A time that has passed removes
-            /// the key. Value and version stay.
+            /// the key, [`Expiry::Never`] lets it never expire. The value stays, the version is
+            /// new.
             fn expire(key: impl AsRef<[u8]>, when: Expiry) -> bool;
 
             /// As `expire`, where a condition on the expiry that is there holds.

@@ -81,6 +81,8 @@ pub(super) const COMMANDS: &[Command] = &[
 
 /// What Olric's clients know as an argument that makes no sense.
 const INVALID: Refusal = Refusal::text("INVALIDARGUMENT invalid argument");
+/// Olric drops one of them without a word.
+const EXCLUSIVE: Refusal = Refusal::text("INVALIDARGUMENT two of the options exclude each other");
 const KEY_TOO_LARGE: Refusal = Refusal::text("KEYTOOLARGE key too large");
 const VALUE_TOO_LARGE: Refusal = Refusal::text("ENTRYTOOLARGE entry too large");
 const NO_COPIES: Refusal = Refusal::text("INVALIDARGUMENT no replica copies are kept here");
@@ -134,10 +136,10 @@ fn seconds_as_ms(call: &Call<'_, '_>, index: usize) -> std::result::Result<i64, 
     Ok(if ms == 0 && seconds > 0.0 { 1 } else { ms })
 }
 
-/// The expiry that a command's options name. Of several the first of these counts: EX, PX, EXAT,
-/// PXAT; one of 0 is none.
+/// The expiry that a command's options name, in one form: Olric takes the first of several without a
+/// word. One of 0 is none.
 #[derive(Default)]
-struct Times([i64; 4]);
+struct Times(Option<(Unit, i64)>);
 
 impl Times {
     /// Takes an option and its argument; false where it is another option.
@@ -148,24 +150,24 @@ impl Times {
         if index + 1 >= call.len() {
             return Err(Refusal::SYNTAX);
         }
-        let (place, ms) = match unit {
-            Unit::Seconds => (0, seconds_as_ms(call, index + 1)?),
-            Unit::Milliseconds => (1, call.integer(index + 1)?),
-            Unit::AtSeconds => (2, seconds_as_ms(call, index + 1)?),
-            Unit::AtMilliseconds => (3, call.integer(index + 1)?),
+        if self.0.is_some_and(|(other, _)| other != unit) {
+            return Err(EXCLUSIVE);
+        }
+        let ms = if unit.in_seconds() {
+            seconds_as_ms(call, index + 1)?
+        } else {
+            call.integer(index + 1)?
         };
-        self.0[place] = ms;
+        self.0 = Some((unit, ms));
         Ok(true)
     }
 
     /// The flag and the `arg` of a request; none, where it does not expire. A time before now makes
     /// an entry that is gone at once.
     fn expiry(&self) -> Option<(RequestFlags, u64)> {
-        let (place, ms) = self.0.iter().enumerate().find(|(_, ms)| **ms != 0)?;
-        let is_relative = place < 2;
-        Some(match u64::try_from(*ms) {
-            Ok(ms) if is_relative => (RequestFlags::TTL_RELATIVE, ms.min(limits::EXPIRY_MS_MAX)),
-            Ok(ms) => (RequestFlags::TTL_ABSOLUTE, ms.min(limits::EXPIRY_MS_MAX)),
+        let (unit, ms) = self.0.filter(|(_, ms)| *ms != 0)?;
+        Some(match u64::try_from(ms) {
+            Ok(ms) => (unit.flag(), ms.min(limits::EXPIRY_MS_MAX)),
             Err(_) => (RequestFlags::TTL_ABSOLUTE, 1),
         })
     }

@@ -4,14 +4,13 @@ use jerboa_wire::resp::parse_float;
 use jerboa_wire::{Comparison, Opcode, Request, RequestFlags, limits, multi};
 
 use super::{
-    INVALID, KEY_TOO_LARGE, MapForm, NO_COPIES, Result, Times, VALUE_TOO_LARGE, form, key, on_key,
-    on_map, seconds_as_ms, value,
+    EXCLUSIVE, INVALID, KEY_TOO_LARGE, MapForm, NO_COPIES, Result, Times, VALUE_TOO_LARGE, form,
+    key, on_key, on_map, seconds_as_ms, value,
 };
 use crate::resp::call::{Asked, Call};
 use crate::resp::form::Form;
 use crate::resp::refusal::Refusal;
 
-/// NX counts where XX is given too.
 pub(super) fn put<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<'a> {
     let mut request = Request {
         value: value(call, 3)?,
@@ -32,6 +31,9 @@ pub(super) fn put<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<'a> {
         index += 1;
     }
     request = times.applied(request);
+    if if_absent && if_present {
+        return Err(EXCLUSIVE);
+    }
     if if_absent {
         request.flags = request.flags | RequestFlags::IF_ABSENT;
     } else if if_present {
