@@ -1,12 +1,20 @@
 #!/usr/bin/env bash
-# Real Redis clients against a release node with two cores: redis-cli, redis-benchmark, redis-py
-# and node-redis and ioredis, each alone and as a cluster client. After each cluster client the
-# node's own counters must show that at least 99.9 % of its commands arrived at the owning core.
+# Real Redis clients against a release node with two cores: redis-cli, redis-benchmark, redis-py,
+# valkey-py, Valkey GLIDE, coredis, node-redis, ioredis and iovalkey, each alone and as a cluster
+# client, and in Go go-redis (with what Olric's client sends) and redigo's cluster client. After each
+# cluster client the node's own counters must show that at least 99.9 % of its commands arrived at
+# the owning core. (redis-rs and its cluster client are in node/tests/clients.rs.)
 #
 #   scripts/resp-clients.sh            needs `cargo build --release --workspace` first
 #
-# Clients that are missing are installed: redis-tools from Debian, the libraries into a folder that
-# is removed afterwards. Only processes started here are ended, by their ids.
+# Clients that are missing are installed: redis-tools, Go and its clients from Debian, the libraries
+# of Python and JavaScript into a folder that is removed afterwards. Only processes started here are
+# ended, by their ids.
+#
+# memtier_benchmark and valkey-benchmark are packaged by none of Debian 12, PyPI, npm and crates.io;
+# resp-benchmark from PyPI, whose load generator is written in Rust, stands in for them. The go-redis
+# that Debian 12 packages is version 5: its cluster client knows COMMAND as it was before Redis 6 and
+# finds no owner on later ones, so that redigo's is used there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=${CARGO_TARGET_DIR:-target}/release
@@ -18,17 +26,31 @@ stop() { [ -z "$node" ] || kill -KILL "$node" 2>/dev/null || true; rm -rf "$work
 trap stop EXIT
 fail() { echo "resp-clients: $1"; cat "$work/log" >&2 || true; exit 1; }
 
-if ! command -v redis-cli >/dev/null || ! command -v redis-benchmark >/dev/null; then
-  sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
-  { $sudo apt-get install -y --no-install-recommends redis-tools || {
-      $sudo apt-get update && $sudo apt-get install -y --no-install-recommends redis-tools; }; } \
+install() {
+  local sudo=
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  { $sudo apt-get install -y --no-install-recommends "$@" || {
+      $sudo apt-get update && $sudo apt-get install -y --no-install-recommends "$@"; }; } \
     >"$work/apt.log" 2>&1 || { cat "$work/apt.log"; exit 1; }
+}
+if ! command -v redis-cli >/dev/null || ! command -v redis-benchmark >/dev/null; then
+  install redis-tools
 fi
-python3 -m venv "$work/venv" && "$work/venv/bin/pip" install -q redis==8.1.0 >"$work/pip.log" 2>&1 ||
+if ! command -v go >/dev/null || ! [ -d /usr/share/gocode/src/gopkg.in/redis.v5 ] ||
+  ! [ -d /usr/share/gocode/src/github.com/mna/redisc ]; then
+  install golang-go golang-gopkg-redis.v5-dev golang-github-mna-redisc-dev
+fi
+python3 -m venv "$work/venv" && "$work/venv/bin/pip" install -q redis==8.1.0 valkey==6.2.0 \
+  valkey-glide-sync==2.5.3 coredis==6.9.0 resp-benchmark==0.2.5 >"$work/pip.log" 2>&1 ||
   { cat "$work/pip.log"; exit 1; }
 cp "$programs"/*.mjs "$work/"
-(cd "$work" && npm init -y && npm install --silent redis@6.3.1 ioredis@6.0.0) >"$work/npm.log" 2>&1 ||
-  { cat "$work/npm.log"; exit 1; }
+(cd "$work" && npm init -y && npm install --silent redis@6.3.1 ioredis@6.0.0 iovalkey@0.4.0) \
+  >"$work/npm.log" 2>&1 || { cat "$work/npm.log"; exit 1; }
+for program in olric redisc; do
+  GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$work/gocache" GOFLAGS='' \
+    go build -o "$work/$program" "$programs/$program.go" >"$work/go.log" 2>&1 ||
+    { cat "$work/go.log"; exit 1; }
+done
 
 "$bin/jerboa" serve --port 0 --cores 2 --memory 256MiB >"$work/out" 2>"$work/log" &
 node=$!
@@ -76,17 +98,33 @@ echo 'redis-cli ok'
 redis-benchmark -h "$host" -p "$port" -q -n 20000 -c 20 -P 8 -t ping,set,get,incr,mset \
   >"$work/benchmark" 2>&1 || { cat "$work/benchmark"; fail 'redis-benchmark'; }
 ! grep -qi error "$work/benchmark" || { cat "$work/benchmark"; fail 'redis-benchmark'; }
-redis-benchmark -h "$host" -p "$core_port" --cluster -q -n 20000 -c 20 -t set,get \
-  >"$work/benchmark" 2>&1 || { cat "$work/benchmark"; fail 'redis-benchmark --cluster'; }
-! grep -qi error "$work/benchmark" || { cat "$work/benchmark"; fail 'redis-benchmark --cluster'; }
 echo 'redis-benchmark ok'
+# quietly COMMAND...: its output is shown only if it fails or speaks of an error.
+quietly() {
+  "$@" >"$work/benchmark" 2>&1 && ! grep -qi error "$work/benchmark" || { cat "$work/benchmark"; return 1; }
+}
+all_owned 'redis-benchmark --cluster' quietly redis-benchmark -h "$host" -p "$core_port" --cluster \
+  -q -n 20000 -c 20 -r 100000 -t set,get,incr
+all_owned 'resp-benchmark --cluster' quietly "$work/venv/bin/resp-benchmark" -h "$host" \
+  -p "$core_port" --cluster -c 20 -n 20000 'SET {key uniform 100000} {value 64}'
 
-"$work/venv/bin/python" "$programs/redis_py.py" "$host" "$port" || fail redis-py
-all_owned 'redis-py cluster' "$work/venv/bin/python" "$programs/redis_py_cluster.py" "$host" "$core_port"
+python() { "$work/venv/bin/python" "$programs/$1.py" "${@:2}"; }
+for name in redis valkey; do
+  python redis_py "$host" "$port" "$name" || fail "$name-py"
+  all_owned "$name-py cluster" python redis_py_cluster "$host" "$core_port" "$name"
+done
+for name in glide coredis_client; do
+  python "$name" "$host" "$port" 2>"$work/python.log" || { cat "$work/python.log"; fail "$name"; }
+  all_owned "$name cluster" python "$name" cluster "$host" "$core_port"
+done
+"$work/olric" "$address" || fail 'go-redis'
+all_owned 'redigo cluster' "$work/redisc" "$core"
 (cd "$work" && node node_redis.mjs "$host" "$port") || fail node-redis
 all_owned 'node-redis cluster' node "$work/node_redis.mjs" cluster "$host" "$core_port"
-(cd "$work" && node ioredis.mjs "$host" "$port") || fail ioredis
-all_owned 'ioredis cluster' node "$work/ioredis.mjs" cluster "$host" "$core_port"
+for name in ioredis iovalkey; do
+  (cd "$work" && node ioredis.mjs "$host" "$port" "$name") || fail "$name"
+  all_owned "$name cluster" node "$work/ioredis.mjs" cluster "$host" "$core_port" "$name"
+done
 
 kill -TERM "$node"
 wait "$node" || fail "exit status $? after SIGTERM"

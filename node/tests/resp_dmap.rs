@@ -275,7 +275,9 @@ fn a_lock_has_one_holder_and_its_token_opens_it() {
             taken
         );
         let no_such = "-NOSUCHLOCK no such lock\r\n";
-        assert_eq!(client.call(&["DM.UNLOCK", "locks", &key, "0123"]), no_such);
+        for other in ["0123", "0", "0000000000000000"] {
+            assert_eq!(client.call(&["DM.UNLOCK", "locks", &key, other]), no_such);
+        }
         let lease = ["DM.LOCKLEASE", "locks", &key, &token, "100.5"];
         assert_eq!(client.call(&lease), "+OK\r\n");
         assert_eq!(

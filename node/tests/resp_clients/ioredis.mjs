@@ -1,10 +1,10 @@
 // What a service in JavaScript does with ioredis: node ioredis.mjs HOST PORT; as a cluster client:
-// node ioredis.mjs cluster HOST CORE_PORT
-import { Redis, Cluster } from 'ioredis';
+// node ioredis.mjs cluster HOST CORE_PORT. Behind the port, `iovalkey`: the same with iovalkey.
 import assert from 'node:assert/strict';
 
 const isCluster = process.argv[2] === 'cluster';
-const [host, port] = process.argv.slice(isCluster ? 3 : 2);
+const [host, port, name = 'ioredis'] = process.argv.slice(isCluster ? 3 : 2);
+const { Redis, Cluster } = await import(name);
 
 async function alone() {
   const client = new Redis({ host, port: Number(port), connectionName: 'ioredis-test', maxRetriesPerRequest: 1 });
@@ -45,4 +45,4 @@ async function asCluster() {
   await cluster.quit();
 }
 await (isCluster ? asCluster() : alone());
-console.log(`ioredis ${isCluster ? 'cluster ' : ''}ok`);
+console.log(`${name} ${isCluster ? 'cluster ' : ''}ok`);

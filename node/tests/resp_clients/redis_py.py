@@ -1,12 +1,15 @@
-"""What a service in Python does with redis-py, against one address: python redis_py.py HOST PORT"""
+"""What a service in Python does with redis-py, against one address: python redis_py.py HOST PORT
 
+With a third argument, `valkey`, the same with valkey-py.
+"""
+
+import importlib
 import sys
 import threading
 import time
 
-import redis
-
 host, port = sys.argv[1], int(sys.argv[2])
+redis = importlib.import_module((sys.argv + ["redis"])[3])
 
 
 def check(what, got, wanted):
@@ -130,4 +133,4 @@ for protocol in (2, 3):
     for part in (strings, pipelines, scans, pubsub, introspection, concurrently):
         part(client)
     client.close()
-print("redis-py", redis.__version__, "ok")
+print(redis.__name__, redis.__version__, "ok")

@@ -1,11 +1,14 @@
 """redis-py's cluster client from any core's port: python redis_py_cluster.py HOST PORT"""
 
+import importlib
 import sys
 
-import redis
-from redis.cluster import ClusterNode, RedisCluster
-
 host, port = sys.argv[1], int(sys.argv[2])
+name = (sys.argv + ["redis"])[3]
+redis = importlib.import_module(name)
+cluster = importlib.import_module(f"{name}.cluster")
+ClusterNode = cluster.ClusterNode
+RedisCluster = getattr(cluster, f"{name.capitalize()}Cluster")
 
 
 def check(what, got, wanted):
@@ -29,4 +32,4 @@ check("MGET over slots", r.mget_nonatomic("pyc:1", "pyc:2"), [b"1", b"2"])
 check("DEL", r.delete("{pyc}1", "{pyc}2"), 2)
 check("scan over all nodes", len(set(r.scan_iter(match="pyc:*", count=500))), KEYS)
 check("INCR", [r.incr("pyc:n") for _ in range(3)], [1, 2, 3])
-print("redis-py cluster", redis.__version__, "ok:", len(r.get_primaries()), "nodes")
+print(name, "cluster", redis.__version__, "ok:", len(r.get_primaries()), "nodes")

@@ -70,5 +70,7 @@ fn token(call: &Call<'_, '_>) -> std::result::Result<u64, Refusal> {
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
     text.filter(|_| is_number)
         .and_then(|text| u64::from_str_radix(text, 16).ok())
+        // No lock was ever taken under it.
+        .filter(|token| *token != 0)
         .ok_or(NO_SUCH_LOCK)
 }
