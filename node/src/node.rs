@@ -480,6 +480,7 @@ fn share(
         topology: encoded,
         stats: (0..cores).map(|_| CoreStats::default()).collect(),
         directory: Directory::new(cores),
+        commands_reset: Default::default(),
         listeners: Listening::default(),
         subscriber_bytes_max: config.subscriber_bytes_max,
         events: EventMask::new(config.events),

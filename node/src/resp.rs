@@ -23,7 +23,9 @@ mod session;
 mod slots;
 
 pub(crate) use call::{Asked, Call, Here, wrong_arity};
-pub(crate) use command::{Answer, Channels, Command, Flags, Run, find};
+pub(crate) use command::{
+    Answer, Channels, Command, CommandNumber, Flags, Run, find_numbered, numbered,
+};
 pub(crate) use commands::pubsub::{SHARD_PREFIX, checked_channel, checked_message};
 pub(crate) use form::{Form, Render};
 pub(crate) use refusal::{Refusal, status_text, unknown_command, unknown_subcommand};

@@ -3,6 +3,8 @@
 //! What the replies to single commands are, byte by byte, is compared with Redis itself in
 //! `resp_differential.rs`; here is what has to hold about connections.
 
+#[path = "resp/commandstats.rs"]
+mod commandstats;
 mod common;
 #[path = "resp/introspection.rs"]
 mod introspection;

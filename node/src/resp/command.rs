@@ -240,9 +240,50 @@ impl Command {
 
     /// The subcommand of this name, in whatever case.
     pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Self> {
-        let mut all = self.subcommands.iter();
-        all.find(|command| command.last_name().as_bytes().eq_ignore_ascii_case(name))
+        let place = self.place_of_subcommand(name)?;
+        self.subcommands.get(place)
     }
+
+    fn place_of_subcommand(&self, name: &[u8]) -> Option<usize> {
+        let mut all = self.subcommands.iter();
+        all.position(|command| command.last_name().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// The same with its number, where the container's is known.
+    pub(crate) fn numbered_subcommand(
+        &self,
+        name: &[u8],
+        own: CommandNumber,
+    ) -> Option<(&'static Self, CommandNumber)> {
+        let place = self.place_of_subcommand(name)?;
+        let number = CommandNumber(own.0 + 1 + place as u16);
+        Some((self.subcommands.get(place)?, number))
+    }
+}
+
+/// The number under which a command is counted: its place in [`numbered`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CommandNumber(u16);
+
+impl CommandNumber {
+    /// That of what is no command.
+    pub(crate) const NONE: Self = Self(u16::MAX);
+
+    /// Where it stands in a table of all commands; beyond the end for what is none.
+    #[inline]
+    pub(crate) const fn place(self) -> usize {
+        self.0 as usize
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn of_place(place: usize) -> Self {
+        Self(place as u16)
+    }
+}
+
+/// Every command in the order of its number; the subcommands behind their container.
+pub(crate) fn numbered() -> impl Iterator<Item = &'static Command> + Clone {
+    all().flat_map(|command| std::iter::once(command).chain(command.subcommands))
 }
 
 /// Every command, family by family.
@@ -254,14 +295,16 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Command> + Clone {
 const INDEX_PLACES: usize = 1024;
 
 /// Commands by the hash of their names, the next free place being taken where two meet.
-static INDEX: LazyLock<Vec<Option<&'static Command>>> = LazyLock::new(|| {
+static INDEX: LazyLock<Vec<Option<(&'static Command, CommandNumber)>>> = LazyLock::new(|| {
     let mut places = vec![None; INDEX_PLACES];
+    let mut number = 0;
     for command in all() {
         let mut place = place_of(command.name.as_bytes());
         while places[place].is_some() {
             place = (place + 1) % INDEX_PLACES;
         }
-        places[place] = Some(command);
+        places[place] = Some((command, CommandNumber(number)));
+        number += 1 + command.subcommands.len() as u16;
     }
     places
 });
@@ -280,10 +323,16 @@ fn place_of(name: &[u8]) -> usize {
 /// The command of this name, in whatever case.
 #[inline]
 pub(crate) fn find(name: &[u8]) -> Option<&'static Command> {
+    find_numbered(name).map(|(command, _)| command)
+}
+
+/// The same with its number.
+#[inline]
+pub(crate) fn find_numbered(name: &[u8]) -> Option<(&'static Command, CommandNumber)> {
     let mut place = place_of(name);
-    while let Some(command) = INDEX[place] {
+    while let Some((command, number)) = INDEX[place] {
         if command.name.as_bytes().eq_ignore_ascii_case(name) {
-            return Some(command);
+            return Some((command, number));
         }
         place = (place + 1) % INDEX_PLACES;
     }
@@ -309,6 +358,19 @@ mod tests {
         assert!(find(b"").is_none());
         assert!(find(b"getx").is_none());
         assert!(find(&[b'g'; 1000]).is_none());
+    }
+
+    #[test]
+    fn the_number_of_a_command_is_its_own_place_in_the_table() {
+        for (place, command) in numbered().enumerate() {
+            let mut words = command.name.split('|').map(str::as_bytes);
+            let (mut found, mut number) = find_numbered(words.next().unwrap()).unwrap();
+            if let Some(word) = words.next() {
+                (found, number) = found.numbered_subcommand(word, number).unwrap();
+            }
+            assert_eq!((found.name, number.place()), (command.name, place));
+        }
+        assert!(CommandNumber::NONE.place() >= numbered().count());
     }
 
     #[test]

@@ -16,9 +16,10 @@ use jerboa_wire::{Opcode, Request, RequestFlags, limits};
 
 use super::budget::{POOLED_BUFFER_BYTES, WORK_OF_SCAN, WORK_OF_STATS, WORK_PER_CONNECTION};
 use super::executor::{Batch, Executor, Op, Task};
+use super::measure::{ErrorWord, Failed};
 use super::turn::{Input, Progress};
 use crate::net::SocketId;
-use crate::resp::{self, Asked, Call, Command, Form, Here, Refusal, Render, Run};
+use crate::resp::{self, Asked, Call, Command, CommandNumber, Form, Here, Refusal, Render, Run};
 
 /// Most arguments of one command: half as many keys and values, or as many keys.
 const ARGUMENTS_MAX: u32 = 1 << 20;
@@ -60,6 +61,17 @@ pub(super) struct Turn<'t, 'a> {
     pub(super) batch: &'t mut Batch<'a>,
     pub(super) entries: &'t [Input],
     pub(super) progress: &'t mut [Progress],
+}
+
+/// What a command that is refused counts as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Refused {
+    /// None: bytes that are no command.
+    Nothing,
+    /// One that was not executed.
+    Rejected(CommandNumber),
+    /// One that was executed in vain.
+    Failed(CommandNumber),
 }
 
 /// Where a command stands: its input, and the offset behind it.
@@ -195,7 +207,7 @@ impl Executor<'_> {
     fn broken(&mut self, place: Place, error: ProtocolError, turn: &mut Turn<'_, '_>) -> Flow {
         let flow = self.catch_up(place, turn);
         if flow == Flow::GoesOn {
-            self.counts.errors += 1;
+            self.count_refusal(Refused::Nothing, error.reply().as_ref());
             self.refuse_unless_silent(place.socket, error.reply());
             turn.progress[place.index as usize].broken = true;
         }
@@ -240,10 +252,13 @@ impl Executor<'_> {
         work: &mut usize,
         turn: &mut Turn<'_, 'a>,
     ) -> Flow {
-        let command = match resolve(arguments) {
-            Ok(command) => command,
-            Err(refusal) => return self.refuse(place, &refusal, turn),
+        let (command, number) = match resolve(arguments) {
+            Ok(resolved) => resolved,
+            Err((refusal, number)) => {
+                return self.refuse(place, &refusal, Refused::Rejected(number), turn);
+            }
         };
+        let rejected = Refused::Rejected(number);
         let (now_ms, value_bytes_max) = (self.now_ms, self.config.value_bytes_max);
         let Some(client) = self.client(place.socket) else {
             return Flow::Blocked;
@@ -257,22 +272,22 @@ impl Executor<'_> {
             value_bytes_max,
         };
         if client.only_listens() && !is_for_listeners(command) {
-            return self.refuse(place, &only_for_listeners(command), turn);
+            return self.refuse(place, &only_for_listeners(command), rejected, turn);
         }
         let translate = match command.run {
             Run::Request(translate) => translate,
             Run::Here(answer) => {
                 let is_fast = command.flags.contains(resp::Flags::FAST);
                 *work += if is_fast { 0 } else { WORK_OF_STATS / 4 };
-                return self.answer(place, &call, answer, turn);
+                return self.answer(place, &call, number, answer, turn);
             }
             Run::Channels(channels) => {
                 *work += call.len();
-                return self.channels(place, &call, channels, turn);
+                return self.channels(place, &call, number, channels, turn);
             }
             Run::Container => {
                 let refusal = resp::wrong_arity(command.name);
-                return self.refuse(place, &refusal, turn);
+                return self.refuse(place, &refusal, rejected, turn);
             }
         };
         self.scratch.section.clear();
@@ -281,30 +296,40 @@ impl Executor<'_> {
             Err(refusal) => {
                 let section = std::mem::take(&mut self.scratch.section);
                 self.scratch.keep_section(section);
-                return self.refuse(place, &refusal, turn);
+                return self.refuse(place, &refusal, Refused::Failed(number), turn);
             }
         };
         if asked.composed {
             *work += work_of(&asked.request);
-            return self.composed(place, &asked, turn);
+            return self.composed(place, &asked, number, turn);
         }
         let task = self.command_task(place.socket, asked.request);
         if let Task::Elsewhere { request, core } = &task
             && let Some(moved) = self.moved(place.socket, request, *core)
         {
-            return self.refuse(place, &moved, turn);
+            return self.refuse(place, &moved, rejected, turn);
         }
         let render = self.render_aloud(place.socket, asked.form);
-        turn.batch.push(Op {
-            input: place.index,
-            end: place.end,
-            render,
-            task,
-        });
+        self.put_into_batch(
+            Op {
+                input: place.index,
+                end: place.end,
+                render,
+                command: number,
+                task,
+            },
+            turn,
+        )
+    }
+
+    #[inline]
+    fn put_into_batch<'a>(&mut self, op: Op<'a>, turn: &mut Turn<'_, 'a>) -> Flow {
+        let index = op.input as usize;
+        turn.batch.push(op);
         if turn.batch.is_full() {
             self.run(turn.batch, turn.entries, turn.progress);
         }
-        let progress = &turn.progress[place.index as usize];
+        let progress = &turn.progress[index];
         if progress.blocked || progress.deferred {
             return Flow::Blocked;
         }
@@ -312,7 +337,13 @@ impl Executor<'_> {
     }
 
     /// A request whose value section lies in the scratch buffer: executed by itself.
-    fn composed(&mut self, place: Place, asked: &Asked<'_>, turn: &mut Turn<'_, '_>) -> Flow {
+    fn composed(
+        &mut self,
+        place: Place,
+        asked: &Asked<'_>,
+        number: CommandNumber,
+        turn: &mut Turn<'_, '_>,
+    ) -> Flow {
         let flow = self.catch_up(place, turn);
         if flow == Flow::Blocked {
             return flow;
@@ -332,10 +363,11 @@ impl Executor<'_> {
         };
         if let Some(moved) = moved {
             self.scratch.keep_section(section);
-            return self.refuse(place, &moved, turn);
+            return self.refuse(place, &moved, Refused::Rejected(number), turn);
         }
         let render = self.render(place.socket, asked.form);
         turn.progress[place.index as usize].consumed = place.end as usize;
+        self.begin_command(place, number, turn);
         match (asked.form, render) {
             (Form::AllKeys, Render::Resp(form, version)) => {
                 self.counts.ops += 1;
@@ -343,6 +375,7 @@ impl Executor<'_> {
             }
             _ => self.execute(place.socket, &task, render),
         }
+        self.count_failure(place.socket, number);
         self.scratch.keep_section(section);
         Flow::GoesOn
     }
@@ -449,6 +482,7 @@ impl Executor<'_> {
         &mut self,
         place: Place,
         call: &Call<'_, '_>,
+        number: CommandNumber,
         answer: resp::Answer,
         turn: &mut Turn<'_, '_>,
     ) -> Flow {
@@ -457,6 +491,14 @@ impl Executor<'_> {
             return flow;
         }
         self.counts.ops += 1;
+        let is_fast = call.command.flags.contains(resp::Flags::FAST);
+        if !is_fast {
+            // Its time is its own, and it may be about what was counted before it.
+            self.measures.commands.finish();
+            let stats = &self.shared.stats[usize::from(self.config.core)];
+            self.measures.commands.publish(&stats.measured.commands);
+        }
+        self.begin_command(place, number, turn);
         let mut out = std::mem::take(&mut self.scratch.answer);
         out.clear();
         let shared = self.shared;
@@ -476,6 +518,13 @@ impl Executor<'_> {
             out.clear();
             Writer::new(&mut out, version).error(refusal.as_bytes());
             self.counts.errors += 1;
+        }
+        if let Some(word) = ErrorWord::of_reply(&out) {
+            let command = number;
+            self.measures.commands.fail(Failed { command, word });
+        }
+        if !is_fast {
+            self.measures.commands.finish();
         }
         if unsubscribes {
             self.leave_channels(place.socket);
@@ -497,6 +546,7 @@ impl Executor<'_> {
         &mut self,
         place: Place,
         call: &Call<'_, '_>,
+        number: CommandNumber,
         channels: resp::Channels,
         turn: &mut Turn<'_, '_>,
     ) -> Flow {
@@ -504,30 +554,66 @@ impl Executor<'_> {
         if flow == Flow::Blocked {
             return flow;
         }
-        let progress = &mut turn.progress[place.index as usize];
+        if let Some(session) = self.sessions[place.socket.0 as usize].as_mut() {
+            session.replies.asked_by(number);
+        }
         match self.channels_command(place.socket, channels, call) {
             None => {
-                progress.deferred = true;
+                turn.progress[place.index as usize].deferred = true;
                 Flow::Blocked
             }
             Some(Ok(())) => {
-                progress.consumed = place.end as usize;
+                turn.progress[place.index as usize].consumed = place.end as usize;
+                self.begin_command(place, number, turn);
+                self.count_failure(place.socket, number);
                 Flow::GoesOn
             }
-            Some(Err(refusal)) => self.refuse(place, &refusal, turn),
+            Some(Err(refusal)) => self.refuse(place, &refusal, Refused::Failed(number), turn),
         }
     }
 
+    /// A command is executed outside of a batch.
+    fn begin_command(&mut self, place: Place, number: CommandNumber, turn: &Turn<'_, '_>) {
+        if let Some(session) = self.sessions[place.socket.0 as usize].as_mut() {
+            session.replies.asked_by(number);
+        }
+        let since = turn.entries[place.index as usize].since;
+        self.measures.commands.begin(number, since);
+    }
+
     /// Answers a command with an error.
-    fn refuse(&mut self, place: Place, refusal: &Refusal, turn: &mut Turn<'_, '_>) -> Flow {
+    fn refuse(
+        &mut self,
+        place: Place,
+        refusal: &Refusal,
+        counted_as: Refused,
+        turn: &mut Turn<'_, '_>,
+    ) -> Flow {
         let flow = self.catch_up(place, turn);
         if flow == Flow::Blocked {
             return flow;
         }
-        self.counts.errors += 1;
+        if let Refused::Failed(number) = counted_as {
+            self.begin_command(place, number, turn);
+        }
+        self.count_refusal(counted_as, refusal.as_bytes());
         self.refuse_unless_silent(place.socket, refusal.as_bytes());
         turn.progress[place.index as usize].consumed = place.end as usize;
         Flow::GoesOn
+    }
+
+    fn count_refusal(&mut self, counted_as: Refused, text: &[u8]) {
+        self.counts.errors += 1;
+        let word = ErrorWord::of(text);
+        let commands = &mut self.measures.commands;
+        match counted_as {
+            Refused::Failed(command) => commands.fail(Failed { command, word }),
+            Refused::Rejected(command) => commands.reject(Failed { command, word }),
+            Refused::Nothing => {
+                let command = CommandNumber::NONE;
+                commands.reject(Failed { command, word });
+            }
+        }
     }
 
     fn refuse_unless_silent(&mut self, socket: SocketId, text: impl AsRef<[u8]>) {
@@ -559,19 +645,24 @@ impl Executor<'_> {
 
 /// The command or subcommand that is meant, if its arguments are as many as it takes.
 #[inline]
-fn resolve(arguments: Arguments<'_, '_>) -> Result<&'static Command, Refusal> {
-    let Some(mut command) = resp::find(arguments.at(0)) else {
-        return Err(resp::unknown_command(arguments));
+fn resolve(
+    arguments: Arguments<'_, '_>,
+) -> Result<(&'static Command, CommandNumber), (Refusal, CommandNumber)> {
+    let Some((mut command, mut number)) = resp::find_numbered(arguments.at(0)) else {
+        return Err((resp::unknown_command(arguments), CommandNumber::NONE));
     };
     if !command.subcommands.is_empty() && arguments.len() >= 2 {
-        command = command
-            .subcommand(arguments.at(1))
-            .ok_or_else(|| resp::unknown_subcommand(command, arguments.at(1)))?;
+        (command, number) = command
+            .numbered_subcommand(arguments.at(1), number)
+            .ok_or_else(|| {
+                let refusal = resp::unknown_subcommand(command, arguments.at(1));
+                (refusal, CommandNumber::NONE)
+            })?;
     }
     if command.takes(arguments.len()) {
-        Ok(command)
+        Ok((command, number))
     } else {
-        Err(resp::wrong_arity(command.name))
+        Err((resp::wrong_arity(command.name), number))
     }
 }
 

@@ -27,7 +27,7 @@ use super::connection::{Surroundings, execute_connection};
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode, without_map};
 use super::locking::{Asked, Locks, asked_for_lock};
 use super::mailbox::{Outbox, ReturnAddress};
-use super::measure::Measures;
+use super::measure::{Failed, Measures};
 use super::owned::execute_owned;
 use super::pubsub::PubSub;
 use super::scan::ScanPlace;
@@ -38,7 +38,7 @@ use super::stats::Counts;
 use super::turn::{Input, Progress};
 use super::verification::Verification;
 use crate::net::SocketId;
-use crate::resp::Render;
+use crate::resp::{CommandNumber, Render};
 
 /// What is to be done for a decoded frame.
 pub(super) enum Task<'a> {
@@ -62,6 +62,8 @@ pub(super) struct Op<'a> {
     pub(super) end: u32,
     /// How the reply is written.
     pub(super) render: Render,
+    /// The command that it is, if it is one.
+    pub(super) command: CommandNumber,
     pub(super) task: Task<'a>,
 }
 
@@ -155,6 +157,7 @@ impl Executor<'_> {
                 input: index,
                 end: at as u32,
                 render: Render::Frame,
+                command: CommandNumber::NONE,
                 task,
             });
             // What a hello agrees on holds from the very next frame on.
@@ -267,18 +270,22 @@ impl Executor<'_> {
             }
             let input = &entries[op.input as usize];
             let socket = input.socket;
-            if self.sessions[socket.0 as usize]
-                .as_ref()
-                .is_none_or(|session| session.blocked(self.output_limit))
-            {
+            let session = self.sessions[socket.0 as usize].as_mut();
+            let Some(session) = session.filter(|session| !session.blocked(self.output_limit))
+            else {
                 progress.blocked = true;
                 continue;
-            }
+            };
+            session.replies.asked_by(op.command);
             progress.consumed = op.end as usize;
             progress.broken |= matches!(op.task, Task::Refused { fatal: true, .. });
             self.since = input.since;
+            self.measures.commands.begin(op.command, input.since);
             let render = self.unless_silent(socket, op.render);
             self.execute(socket, &op.task, render);
+            if op.command != CommandNumber::NONE {
+                self.count_failure(socket, op.command);
+            }
         }
         self.measures.finish();
         batch.clear();
@@ -295,6 +302,15 @@ impl Executor<'_> {
             self.dirty.push(socket);
         }
         Some(session)
+    }
+
+    /// A command was executed: counts it where the reply was an error.
+    #[inline]
+    pub(super) fn count_failure(&mut self, socket: SocketId, command: CommandNumber) {
+        let session = self.sessions[socket.0 as usize].as_mut();
+        if let Some(word) = session.and_then(|session| session.failed.take()) {
+            self.measures.commands.fail(Failed { command, word });
+        }
     }
 
     #[inline]
@@ -502,7 +518,7 @@ impl Session {
     ) {
         match render {
             Render::Frame => self.reply(|out| engine.key(request, at, out)),
-            Render::Resp(form, version) => self.reply(|out| {
+            Render::Resp(form, version) => self.reply_in_resp(|out| {
                 let mut writer = Writer::new(out, version);
                 engine.key_as_resp(request, at, form, &mut writer, frame);
             }),

@@ -102,6 +102,7 @@ impl Worker {
         let turned_down = session.turn_down(&mut answer);
         session.grants.extend(answer.grant.map(|grant| *grant));
         let mut output = std::mem::take(&mut session.output);
+        let mut failed = None;
         match answer.order {
             // A client that tells replies apart by their order has kept the place.
             Order::Parked if session.client.is_some() => session.parked += 1,
@@ -112,13 +113,16 @@ impl Worker {
             order => {
                 session.parked += usize::from(order == Order::Parked);
                 session.parked -= usize::from(order == Order::Late).min(session.parked);
-                session
+                failed = session
                     .replies
                     .fill(to.number, to.part, answer.reply, &mut output);
             }
         }
         session.output = output;
         session.received_ms = session.received_ms.max(now_ms);
+        if let Some(failed) = failed {
+            self.measures.commands.fail(failed);
+        }
         self.mark_dirty(to.socket);
         self.account(to.socket);
         if let Some(grant) = turned_down {

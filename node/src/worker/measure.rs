@@ -10,6 +10,7 @@
 //! others can read it ([`Published`]), behind locks that the core only ever tries: a reader may make
 //! the numbers a tick older, never the core wait.
 
+mod commands;
 mod hot;
 mod latency;
 mod maps;
@@ -23,6 +24,9 @@ use jerboa_wire::{Opcode, Request};
 
 use super::budget::BATCH;
 use super::execute::MapChoice;
+use commands::Commands;
+pub(crate) use commands::{CommandRow, CommandTotals};
+pub(super) use commands::{ErrorWord, Failed};
 use hot::HotKeys;
 use latency::Latencies;
 use maps::MapOperations;
@@ -70,6 +74,8 @@ pub(super) struct Measures {
     /// Reads of maps that the engine does not know, because nobody wrote to them on this core:
     /// the engine cannot count them.
     pub(super) missed: u64,
+    /// RESP commands.
+    pub(super) commands: Commands,
 }
 
 /// Requests by operation.
@@ -88,6 +94,7 @@ pub(crate) struct Published {
     pub(crate) latencies: latency::Shared,
     pub(crate) maps: MapRows,
     pub(crate) hot: hot::Shared,
+    pub(crate) commands: commands::Shared,
 }
 
 impl Measures {
@@ -170,6 +177,7 @@ impl Measures {
             return;
         }
         let now = Instant::now();
+        self.commands.finish_at(now);
         for run in self.runs.drain(..) {
             let place = place_of(run.operation);
             let requests = u64::from(run.requests);
@@ -194,6 +202,7 @@ impl Measures {
         self.latencies.publish_slice(&to.latencies);
         self.maps.publish_slice(shard, &to.maps);
         self.hot.publish(&to.hot);
+        self.commands.publish(&to.commands);
     }
 }
 

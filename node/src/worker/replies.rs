@@ -14,20 +14,21 @@ use std::collections::VecDeque;
 use super::budget::LARGE_REPLY_BYTES;
 use super::execute::resp;
 use super::gather::Gather;
+use super::measure::{ErrorWord, Failed};
 use super::walk::Walk;
-use crate::resp::Render;
+use crate::resp::{CommandNumber, Render};
 
 /// One place in the order.
 #[derive(Debug)]
 enum Slot {
     /// Replies that are only waiting for their turn.
     Ready(Vec<u8>),
-    /// A request that another core executes, and how its reply is written.
-    Waiting(Render),
+    /// A request that another core executes, how its reply is written, and whose it is.
+    Waiting(Render, CommandNumber),
     /// A multi-key request whose parts several cores execute.
-    Gather(Box<Gather>, Render),
+    Gather(Box<Gather>, Render, CommandNumber),
     /// A request that is answered step by step.
-    Walk(Box<Walk>),
+    Walk(Box<Walk>, CommandNumber),
 }
 
 /// The queue of one session.
@@ -43,6 +44,8 @@ pub(super) struct ReplyQueue {
     walks: usize,
     /// The place of a lock that nothing behind it may overtake.
     lock: Option<u64>,
+    /// The command that is being executed.
+    command: CommandNumber,
     /// Keys that the slots to be filled ask for.
     waiting_keys: usize,
     /// Bytes of an answer per key, lately: the most, slowly forgotten.
@@ -57,6 +60,7 @@ impl Default for ReplyQueue {
             waiting: 0,
             walks: 0,
             lock: None,
+            command: CommandNumber::NONE,
             ready_bytes: 0,
             // Nothing is known yet: few requests at first, many once their answers prove small.
             waiting_keys: 0,
@@ -81,7 +85,7 @@ impl ReplyQueue {
             return self.ready_bytes;
         }
         let walked = self.slots.iter().map(|slot| match slot {
-            Slot::Walk(walk) => walk.held_bytes(),
+            Slot::Walk(walk, _) => walk.held_bytes(),
             _ => 0,
         });
         self.ready_bytes + walked.sum::<usize>()
@@ -99,29 +103,35 @@ impl ReplyQueue {
             .checked_sub(self.first)
             .and_then(|index| self.slots.get(index as usize));
         let keys = match slot {
-            Some(Slot::Gather(gather, _)) => gather.items() / gather.parts(),
+            Some(Slot::Gather(gather, ..)) => gather.items() / gather.parts(),
             _ => 1,
         };
         let faded = self.key_bytes - self.key_bytes.div_ceil(8);
         self.key_bytes = faded.max(bytes / keys.max(1));
     }
 
+    /// The command that places are reserved for from now on.
+    #[inline]
+    pub(super) fn asked_by(&mut self, command: CommandNumber) {
+        self.command = command;
+    }
+
     /// Reserves the next place for an answer from elsewhere; returns its number.
     pub(super) fn wait(&mut self, render: Render) -> u64 {
         self.waiting_keys += 1;
-        self.push(Slot::Waiting(render))
+        self.push(Slot::Waiting(render, self.command))
     }
 
     /// Reserves the next place for an answer in parts.
     pub(super) fn gather(&mut self, gather: Gather, render: Render) -> u64 {
         self.waiting_keys += gather.items();
-        self.push(Slot::Gather(Box::new(gather), render))
+        self.push(Slot::Gather(Box::new(gather), render, self.command))
     }
 
     /// Reserves the next place for an answer that takes several steps.
     pub(super) fn walk(&mut self, walk: Walk) -> u64 {
         self.walks += 1;
-        self.push(Slot::Walk(Box::new(walk)))
+        self.push(Slot::Walk(Box::new(walk), self.command))
     }
 
     /// Reserves the next place for a lock that is asked for. Nothing behind it is executed until
@@ -152,7 +162,7 @@ impl ReplyQueue {
     pub(super) fn walk_at(&mut self, number: u64) -> Option<&mut Walk> {
         let index = number.checked_sub(self.first)?;
         match self.slots.get_mut(index as usize)? {
-            Slot::Walk(walk) => Some(walk),
+            Slot::Walk(walk, _) => Some(walk),
             _ => None,
         }
     }
@@ -178,31 +188,38 @@ impl ReplyQueue {
 
     /// Puts an answer into its place; `part` names the part of a gathered request.
     ///
-    /// Moves everything that has its turn now to `output`.
-    pub(super) fn fill(&mut self, number: u64, part: u16, reply: Vec<u8>, output: &mut Vec<u8>) {
-        let Some(index) = number.checked_sub(self.first) else {
-            return;
-        };
-        let Some(slot) = self.slots.get_mut(index as usize) else {
-            return;
-        };
+    /// Moves everything that has its turn now to `output`. Tells of the command that is answered
+    /// with an error now, if one is.
+    pub(super) fn fill(
+        &mut self,
+        number: u64,
+        part: u16,
+        reply: Vec<u8>,
+        output: &mut Vec<u8>,
+    ) -> Option<Failed> {
+        let index = number.checked_sub(self.first)?;
+        let slot = self.slots.get_mut(index as usize)?;
+        let asked_by;
         let done = match slot {
-            Slot::Ready(_) => return,
-            Slot::Waiting(render) => {
+            Slot::Ready(_) => return None,
+            Slot::Waiting(render, command) => {
+                asked_by = *command;
                 self.lock.take_if(|lock| *lock == number);
                 self.waiting_keys -= 1;
                 rendered(reply, *render)
             }
-            Slot::Walk(_) => {
+            Slot::Walk(_, command) => {
+                asked_by = *command;
                 self.walks -= 1;
                 reply
             }
-            Slot::Gather(gather, render) => {
+            Slot::Gather(gather, render, command) => {
+                asked_by = *command;
                 self.ready_bytes -= gather.held_bytes();
                 gather.fill(part, reply);
                 let Some(whole) = gather.finish(*render) else {
                     self.ready_bytes += gather.held_bytes();
-                    return;
+                    return None;
                 };
                 self.waiting_keys -= gather.items();
                 whole
@@ -210,8 +227,14 @@ impl ReplyQueue {
         };
         self.ready_bytes += done.len();
         self.waiting -= 1;
+        let command = Some(asked_by).filter(|command| *command != CommandNumber::NONE);
+        let failed = command.and_then(|command| {
+            let word = ErrorWord::of_reply(&done)?;
+            Some(Failed { command, word })
+        });
         *slot = Slot::Ready(done);
         self.release(output);
+        failed
     }
 
     fn release(&mut self, output: &mut Vec<u8>) {
@@ -255,7 +278,7 @@ mod tests {
         assert_eq!(queue.expected_bytes(), 200);
         queue.learn(one, 1 << 20);
         assert_eq!(queue.expected_bytes(), 2 << 20);
-        queue.fill(one, 0, Vec::new(), &mut Vec::new());
+        assert!(queue.fill(one, 0, Vec::new(), &mut Vec::new()).is_none());
         assert_eq!(queue.expected_bytes(), 1 << 20);
     }
 
@@ -271,11 +294,11 @@ mod tests {
         queue.append(|out| out.extend_from_slice(b"f"));
         assert_eq!((queue.waiting(), queue.ready_bytes()), (3, 3));
 
-        queue.fill(third, 0, b"e".to_vec(), &mut output);
+        assert!(queue.fill(third, 0, b"e".to_vec(), &mut output).is_none());
         assert!(output.is_empty(), "the first request is not answered yet");
-        queue.fill(first, 0, b"a".to_vec(), &mut output);
+        assert!(queue.fill(first, 0, b"a".to_vec(), &mut output).is_none());
         assert_eq!(output, b"abc");
-        queue.fill(second, 0, b"d".to_vec(), &mut output);
+        assert!(queue.fill(second, 0, b"d".to_vec(), &mut output).is_none());
         assert_eq!(output, b"abcdef");
         assert!(queue.is_empty());
         assert_eq!((queue.waiting(), queue.ready_bytes()), (0, 0));
@@ -286,16 +309,20 @@ mod tests {
             Gather::new(head, Crc::On, 1 << 20, vec![0, 1], 2),
             Render::Frame,
         );
-        queue.fill(gathered, 0, vec![0; 500], &mut output);
+        assert!(queue.fill(gathered, 0, vec![0; 500], &mut output).is_none());
         assert_eq!(queue.ready_bytes(), 500);
-        queue.fill(gathered, 1, vec![0; 100], &mut output);
+        assert!(queue.fill(gathered, 1, vec![0; 100], &mut output).is_none());
         assert_eq!(queue.ready_bytes(), 0);
         output.truncate(6);
 
         // Numbers go on after the queue was empty.
         let fourth = queue.wait(Render::Frame);
-        queue.fill(second, 0, b"stale".to_vec(), &mut output);
-        queue.fill(fourth, 0, b"g".to_vec(), &mut output);
+        assert!(
+            queue
+                .fill(second, 0, b"stale".to_vec(), &mut output)
+                .is_none()
+        );
+        assert!(queue.fill(fourth, 0, b"g".to_vec(), &mut output).is_none());
         assert_eq!(output, b"abcdefg");
     }
 }

@@ -18,6 +18,7 @@ use super::budget::{POOLED_BUFFER_BYTES, WAITING_PER_CONNECTION};
 use super::buffer::InputBuffer;
 use super::execute::resp;
 use super::mailbox::Grant;
+use super::measure::ErrorWord;
 use super::replies::ReplyQueue;
 use crate::resp::{Client, Form, Render};
 
@@ -91,6 +92,8 @@ pub(super) struct Session {
     pub(super) asked_for_locks: bool,
     /// Locks that were given to the peer, which may not have learned of it.
     pub(super) grants: Vec<Grant>,
+    /// What the command that is being executed was answered with, if that is an error.
+    pub(super) failed: Option<ErrorWord>,
 }
 
 impl Session {
@@ -125,6 +128,7 @@ impl Session {
             parked: 0,
             asked_for_locks: false,
             grants: Vec::new(),
+            failed: None,
         }
     }
 
@@ -176,9 +180,23 @@ impl Session {
         };
         frame.clear();
         write(frame);
-        self.reply(|out| resp::write_frame(frame, form, &mut Writer::new(out, version)));
+        self.reply_in_resp(|out| resp::write_frame(frame, form, &mut Writer::new(out, version)));
         if frame.capacity() > POOLED_BUFFER_BYTES {
             *frame = Vec::new();
+        }
+    }
+
+    /// Lets `write` append a reply in RESP in its place, and notices where it is an error.
+    #[inline]
+    pub(super) fn reply_in_resp(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut failed = None;
+        self.reply(|out| {
+            let before = out.len();
+            write(out);
+            failed = ErrorWord::of_reply(out.get(before..).unwrap_or_default());
+        });
+        if failed.is_some() {
+            self.failed = failed;
         }
     }
 

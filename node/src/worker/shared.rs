@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::events::EventMask;
@@ -16,6 +17,7 @@ use jerboa_wire::settings::WhenFull;
 use jerboa_wire::stats::{HotKey, MAP_STATS_FROM, MAP_STATS_ITEMS_MAX, MAP_STATS_ONE, push_map};
 
 use super::measure::MapRow;
+pub(crate) use super::measure::{CommandRow, CommandTotals};
 use super::settings::SettingsStore;
 use super::stats::{self, CoreStats, Counts};
 use crate::resp::SlotMaps;
@@ -35,6 +37,8 @@ pub(crate) struct Shared {
     /// The reply to a Topology request.
     pub(crate) topology: Vec<u8>,
     pub(crate) stats: Vec<CoreStats>,
+    /// What the cores had counted of RESP commands when that was reset last.
+    pub(crate) commands_reset: Mutex<CommandTotals>,
     /// Who is subscribed where.
     pub(crate) directory: Directory,
     /// Subscribers in this process that no core knows of yet.
@@ -123,6 +127,29 @@ impl Shared {
         let core = usize::try_from(core).ok()?;
         let stats = self.stats.get(core)?;
         Some(stats::latency_text(core, stats))
+    }
+
+    /// What all cores count of RESP commands since the last reset.
+    pub(crate) fn command_totals(&self) -> CommandTotals {
+        let mut totals = self.all_command_totals();
+        let reset = self.commands_reset.lock();
+        totals.since(&reset.unwrap_or_else(PoisonError::into_inner));
+        totals
+    }
+
+    /// Lets the counts of RESP commands begin anew.
+    pub(crate) fn reset_command_totals(&self) {
+        let totals = self.all_command_totals();
+        let reset = self.commands_reset.lock();
+        *reset.unwrap_or_else(PoisonError::into_inner) = totals;
+    }
+
+    fn all_command_totals(&self) -> CommandTotals {
+        let mut totals = CommandTotals::default();
+        for core in &self.stats {
+            totals.add(&core.measured.commands);
+        }
+        totals
     }
 
     /// The keys of all cores that are used most, at most `count` of them.

@@ -166,6 +166,7 @@ impl Worker {
             executor.decode_input(index, bytes, &mut batch, &entries, &mut progress);
         }
         executor.run(&mut batch, &entries, &mut progress);
+        executor.measures.commands.finish();
         drop(batch);
         self.settle_inputs(entries, progress);
     }

@@ -162,9 +162,11 @@ impl Executor<'_> {
             self.counts.busy += 1;
             let refused = Walk::new(query, form, version, flags).refused(Status::Busy);
             if let Next::Done(reply) = refused {
-                session
-                    .replies
-                    .fill(to.number, 0, reply, &mut session.output);
+                let output = &mut session.output;
+                let failed = session.replies.fill(to.number, 0, reply, output);
+                if let Some(failed) = failed {
+                    self.measures.commands.fail(failed);
+                }
             }
         }
     }

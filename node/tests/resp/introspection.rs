@@ -117,7 +117,7 @@ fn what_exporters_and_consoles_ask_for_is_answered() {
             "-ERR this node does not tell clients which keys change\r\n",
         ),
         (&["LATENCY", "LATEST"], "*0\r\n"),
-        (&["LATENCY", "HISTOGRAM"], "*0\r\n"),
+        (&["LATENCY", "HISTOGRAM", "getex"], "*0\r\n"),
         (&["WAIT", "0", "10"], ":0\r\n"),
         (&["WAIT", "1", "-1"], "-ERR timeout is negative\r\n"),
         (

@@ -6,6 +6,7 @@
 
 mod config;
 mod debug;
+mod histogram;
 mod memory;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -60,7 +61,7 @@ const LATENCY: &[Command] = &[
     here!("latency|latest", 2, FLAGS, nothing, "The last pauses: none is kept."),
     here!("latency|history", 3, FLAGS, nothing, "The pauses of one kind."),
     here!("latency|reset", -2, FLAGS, zero, "Forgets pauses."),
-    here!("latency|histogram", -2, FLAGS, no_pairs, "Histograms by command: see STATS."),
+    here!("latency|histogram", -2, FLAGS, histogram::histogram, "How long commands took, by their names."),
     here!("latency|doctor", 2, FLAGS, latency_doctor, "An explanation of the pauses."),
     here!("latency|help", 2, FLAGS, help_latency, "The subcommands."),
 ];
@@ -87,11 +88,6 @@ fn slow_commands(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) ->
         ));
     }
     out.array(0);
-    Ok(())
-}
-
-fn no_pairs(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    out.map(0);
     Ok(())
 }
 

@@ -213,7 +213,10 @@ impl Executor<'_> {
     fn fill(&mut self, to: &ReturnAddress, reply: Vec<u8>) {
         if let Some(session) = self.sessions[to.socket.0 as usize].as_mut() {
             let output = &mut session.output;
-            session.replies.fill(to.number, to.part, reply, output);
+            let failed = session.replies.fill(to.number, to.part, reply, output);
+            if let Some(failed) = failed {
+                self.measures.commands.fail(failed);
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::resp::{
 };
 use crate::worker::execute::MapChoice;
 use crate::worker::executor::{Executor, Task};
+use crate::worker::measure::ErrorWord;
 
 /// What a command subscribes to or unsubscribes from.
 #[derive(Clone, Copy)]
@@ -190,6 +191,9 @@ impl Executor<'_> {
             }
             Err(refusal) => {
                 self.counts.errors += 1;
+                if let Some(session) = self.sessions[subscriber.socket.0 as usize].as_mut() {
+                    session.failed = Some(ErrorWord::of(refusal.as_bytes()));
+                }
                 out.error(refusal.as_bytes());
             }
         }

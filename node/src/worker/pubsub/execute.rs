@@ -222,7 +222,9 @@ impl Executor<'_> {
         let number = session.replies.gather(whole, render);
         let mut part = Vec::new();
         encode(&here, &mut part, answering.crc);
-        session.replies.fill(number, 0, part, &mut session.output);
+        let output = &mut session.output;
+        let failed = session.replies.fill(number, 0, part, output);
+        debug_assert!(failed.is_none(), "other parts are missing");
         for (part, core) in (1u16..).zip(others) {
             let to = ReturnAddress {
                 core: own,

@@ -160,6 +160,7 @@ fn set(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answer
 
 fn reset_counts(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
     here.shared.introspection.forget(&here.shared.total());
+    here.shared.reset_command_totals();
     out.simple("OK");
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Each section is a function of [`Facts`], which are read once for all sections of an answer.
 //! Fields of Redis that have no meaning here are left out, unless tools fail without them.
 
+mod commands;
 mod counts;
 pub(in crate::resp::commands) mod memory;
 mod node;
@@ -15,7 +16,7 @@ use jerboa_wire::resp::Writer;
 
 use crate::resp::call::{Call, Here};
 use crate::resp::refusal::Refusal;
-use crate::worker::shared::Shared;
+use crate::worker::shared::{CommandTotals, Shared};
 use crate::worker::stats::{Counts, ProcessorTime, resident_bytes};
 
 /// A section: its name and title, whether it is told where nothing was asked for, what writes it.
@@ -57,6 +58,8 @@ const SECTIONS: &[Section] = &[
     section("replication", "Replication", node::replication),
     section("cpu", "CPU", node::cpu),
     section("modules", "Modules", |_, _| {}),
+    section("commandstats", "Commandstats", commands::commands).if_asked(),
+    section("errorstats", "Errorstats", commands::errors),
     section("cluster", "Cluster", node::cluster),
     section("keyspace", "Keyspace", node::keyspace),
     section("jerboa", "Jerboa", node::own).if_asked(),
@@ -73,6 +76,8 @@ pub(in crate::resp::commands) struct Facts<'f> {
     pub(in crate::resp::commands) total: Counts,
     /// The same since CONFIG RESETSTAT.
     since_reset: Counts,
+    /// Commands since then.
+    commands: CommandTotals,
     is_cluster_node: bool,
     local: Option<SocketAddr>,
     pub(in crate::resp::commands) resident_bytes: u64,
@@ -87,6 +92,7 @@ impl<'f> Facts<'f> {
             shared,
             since_reset: total.since(&shared.introspection.forgotten()),
             total,
+            commands: shared.command_totals(),
             is_cluster_node: here.client.is_on_core_port,
             local: here.client.local,
             resident_bytes: resident_bytes().unwrap_or(0),
