@@ -2,7 +2,8 @@
 //!
 //! One table of operations and what they must come to is run against every way to a node: raw
 //! frames on the port of any core and on a core's own port, the clients that block and that are
-//! awaited, embedded calls of both kinds, and pipelines. The node has two cores, so that some keys are forwarded and some not.
+//! awaited under tokio and under glommio, embedded calls of both kinds, and pipelines. The node has
+//! two cores, so that some keys are forwarded and some not.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test harness")]
 
 #[path = "operations/calls.rs"]
@@ -28,8 +29,9 @@ use std::time::Duration;
 use common::{key_of_core, node};
 use door::{Do, Door, Which};
 use expect::Given;
+use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
 use jerboa::Node;
-use jerboa_wire::client::{Config, blocking, tokio as asynchronous};
+use jerboa_wire::client::{Config, blocking, glommio as thread_per_core, tokio as asynchronous};
 use raw::Frames;
 use table::{Row, table};
 use tokio::runtime::Builder;
@@ -43,12 +45,21 @@ fn settings(node: &Node) -> Config {
     }
 }
 
+/// An executor that reserves no memory for files.
+fn local_executor() -> LocalExecutor {
+    let builder = LocalExecutorBuilder::new(Placement::Unbound);
+    builder.ring_depth(64).io_memory(64 << 10).make().unwrap()
+}
+
 fn doors(node: &Node) -> Vec<Box<dyn Door>> {
     let addresses = node.addresses();
     let threads = blocking::Client::connect_with(settings(node)).unwrap();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let tasks = asynchronous::Client::connect_with(settings(node));
     let tasks = runtime.block_on(tasks).unwrap();
+    let executor = local_executor();
+    let local = thread_per_core::Client::connect_with(settings(node));
+    let local = executor.run(local).unwrap();
     let embedded = node.embedded().clone();
     let bare = Builder::new_current_thread().build().unwrap();
     vec![
@@ -57,6 +68,7 @@ fn doors(node: &Node) -> Vec<Box<dyn Door>> {
         Box::new(Pipelined("the client that blocks,", threads.clone())),
         Box::new(Blocking("the client that blocks", threads)),
         Box::new(Awaited("the client for tokio", tasks, runtime)),
+        Box::new(Awaited("the client for glommio", local, executor)),
         Box::new(Blocking("embedded calls that block", embedded.clone())),
         Box::new(Pipelined("embedded,", embedded.clone())),
         Box::new(Awaited("embedded calls that are awaited", embedded, bare)),

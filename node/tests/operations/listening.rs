@@ -5,11 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use jerboa::Node;
+use jerboa_wire::client::glommio::Client;
 use jerboa_wire::client::{Command, Error, Message};
 
 use crate::calls::{stop, tasks, threads};
 use crate::common::node;
-use crate::settings;
+use crate::{local_executor, settings};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -121,4 +122,38 @@ fn the_end_of_the_node_is_the_last_thing_that_a_subscriber_hears() {
     assert!(runtime.block_on(other.next()).unwrap().is_err());
     assert!(runtime.block_on(other.next()).is_none());
     assert!(client.subscribe(&["news"]).is_err(), "nobody is there");
+}
+
+#[test]
+fn a_client_for_glommio_hears_what_is_published_and_the_end() {
+    let node = node(2);
+    let publisher = threads(settings(&node));
+    let executor = local_executor();
+    let mut subscription = executor.run(async {
+        let client = Client::connect_with(settings(&node)).await.unwrap();
+        let mut subscription = client.subscribe(&["news"]).await.unwrap();
+        assert_eq!(subscription.subscribe_patterns(&["n*"]).await, Ok(2));
+        assert_eq!(client.channels().publish("news", "hello").await, Ok(2));
+        let plain = subscription.receive().await.unwrap();
+        let matched = subscription.receive().await.unwrap();
+        assert_eq!(plain, message("news", None, "hello"));
+        assert_eq!(matched, message("news", Some("n*"), "hello"));
+        assert_eq!(subscription.unsubscribe_patterns(&["n*"]).await, Ok(1));
+        // It has a connection of its own and outlives the client.
+        subscription
+    });
+    for n in 0..300 {
+        assert_eq!(publisher.channels().publish("news", n.to_string()), Ok(1));
+    }
+    executor.run(async {
+        for n in 0..300 {
+            let got = subscription.receive().await.unwrap();
+            assert_eq!(got, message("news", None, &n.to_string()));
+        }
+    });
+    stop(node);
+    executor.run(async {
+        assert!(subscription.next().await.unwrap().is_err());
+        assert!(subscription.next().await.is_none());
+    });
 }

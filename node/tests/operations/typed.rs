@@ -1,11 +1,12 @@
-//! The doors of the typed interface: calls that block, calls that are awaited, and each of them
-//! through a pipeline.
+//! The doors of the typed interface: calls that block, calls that are awaited, and either through
+//! a pipeline.
 
 use std::time::SystemTime;
 
+use glommio::LocalExecutor;
 use jerboa_wire::client::{
-    Appended, BlockingTransport, DMap, Error, LockOptions, LockToken, PutOptions, ScanOptions,
-    Transport, blocking,
+    Appended, BlockingTransport, DMap, Error, LocalTransport, LockOptions, LockToken, PutOptions,
+    ScanOptions, blocking,
 };
 use tokio::runtime::Runtime;
 
@@ -14,8 +15,25 @@ use super::door::{Do, Door, Got, fault, item_key};
 /// Calls that block.
 pub(crate) struct Blocking<T>(pub(crate) &'static str, pub(crate) T);
 
-/// Calls that are awaited.
-pub(crate) struct Awaited<T>(pub(crate) &'static str, pub(crate) T, pub(crate) Runtime);
+/// Calls that are awaited, and by what.
+pub(crate) struct Awaited<T, E>(pub(crate) &'static str, pub(crate) T, pub(crate) E);
+
+/// What awaits calls.
+pub(crate) trait Executor {
+    fn block_on<R>(&self, call: impl Future<Output = R>) -> R;
+}
+
+impl Executor for Runtime {
+    fn block_on<R>(&self, call: impl Future<Output = R>) -> R {
+        Self::block_on(self, call)
+    }
+}
+
+impl Executor for LocalExecutor {
+    fn block_on<R>(&self, call: impl Future<Output = R>) -> R {
+        self.run(call)
+    }
+}
 
 /// Every call as a pipeline of its own.
 pub(crate) struct Pipelined<T>(pub(crate) &'static str, pub(crate) T);
@@ -215,7 +233,7 @@ impl<T: BlockingTransport> Door for Blocking<T> {
     }
 }
 
-impl<T: Transport> Door for Awaited<T> {
+impl<T: LocalTransport, E: Executor> Door for Awaited<T, E> {
     fn name(&self) -> String {
         self.0.to_owned()
     }

@@ -7,7 +7,7 @@ use super::error::Error;
 use super::operation::{InvalidCall, Operation};
 use super::options::ScanOptions;
 use super::outcome::{Response, ScanPage};
-use super::transport::Transport;
+use super::transport::LocalTransport;
 use crate::channel;
 use crate::limits;
 use crate::multi;
@@ -91,7 +91,7 @@ impl Command<ScanPage> {
     }
 }
 
-impl<T: Transport> Channels<T> {
+impl<T: LocalTransport> Channels<T> {
     /// The channels of the node behind `transport`.
     pub const fn new(transport: T) -> Self {
         Self { transport }

@@ -12,7 +12,7 @@ use super::outcome::{
     Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage,
     SettingsReport, Swap, Ttl, Versioned,
 };
-use super::transport::{BlockingTransport, Transport};
+use super::transport::{BlockingTransport, LocalTransport};
 use crate::opcode::Opcode;
 use crate::range::ByteRange;
 use crate::value::{Decode, Encode};
@@ -37,7 +37,7 @@ impl<R> Command<R> {
     }
 
     /// Executes it and waits for the result.
-    pub async fn call<T: Transport>(self, transport: &T) -> Result<R, Error> {
+    pub async fn call<T: LocalTransport>(self, transport: &T) -> Result<R, Error> {
         let Self { operation, read } = self;
         read(transport.call(operation?).await?)
     }

@@ -16,7 +16,7 @@ use super::outcome::{
 };
 use super::pipeline::{Answers, Pipeline};
 use super::scan::{Scan, Walk};
-use super::transport::{BlockingTransport, Transport};
+use super::transport::{BlockingTransport, LocalTransport};
 use crate::opcode::Opcode;
 use crate::value::{Decode, Encode};
 
@@ -40,7 +40,7 @@ macro_rules! awaited {
             $($argument:ident: $type:ty),*
         ) -> $result:ty;
     )+) => {
-        impl<T: Transport> DMap<T> {$(
+        impl<T: LocalTransport> DMap<T> {$(
             $(#[$meta])*
             pub async fn $operation $(<$($generic: $bound),+>)? (
                 &self,
@@ -54,7 +54,7 @@ macro_rules! awaited {
 
 operations!(awaited);
 
-impl<T: Transport> DMap<T> {
+impl<T: LocalTransport> DMap<T> {
     /// The map of this name, whose operations `transport` executes.
     pub fn new(transport: T, name: impl AsRef<[u8]>) -> Self {
         Self {

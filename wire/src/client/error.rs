@@ -77,6 +77,37 @@ pub enum Error {
     /// A blocking call on a thread that must not block, because others wait for it: one of the
     /// cores of an embedded node. Nothing was sent.
     MustNotBlock,
+    /// The runtime that awaits the call, or the one that the client lives on, cannot serve it;
+    /// nothing was sent.
+    Runtime(RuntimeFault),
+}
+
+/// What is wrong with a runtime.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum RuntimeFault {
+    /// There is none of the driver's kind on this thread.
+    Missing,
+    /// It has no timer: build it with `enable_time` or `enable_all`.
+    NoTimer,
+    /// It has no sockets: build it with `enable_io` or `enable_all`.
+    NoSockets,
+    /// The one that the client was connected on has ended, and the client with it.
+    Gone,
+    /// It is another than the one that the client was connected on, and the client cannot move.
+    Another,
+}
+
+impl fmt::Display for RuntimeFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "there is no runtime of this driver's kind here",
+            Self::NoTimer => "the runtime has no timer: build it with enable_all",
+            Self::NoSockets => "the runtime has no sockets: build it with enable_all",
+            Self::Gone => "the runtime that the client lived on has ended",
+            Self::Another => "the client lives on another executor",
+        })
+    }
 }
 
 impl Error {
@@ -90,7 +121,8 @@ impl Error {
             | Self::Unencodable(_)
             | Self::Unreachable { .. }
             | Self::Overloaded
-            | Self::MustNotBlock => Outcome::NothingDone,
+            | Self::MustNotBlock
+            | Self::Runtime(_) => Outcome::NothingDone,
             Self::WrongType(_) => Outcome::Done,
             Self::TimedOut { outcome }
             | Self::ConnectionLost { outcome }
@@ -154,6 +186,7 @@ impl fmt::Display for Error {
             Self::Overloaded => f.write_str("the client has too many calls under way"),
             Self::Closed { .. } => f.write_str("the client is closed"),
             Self::MustNotBlock => f.write_str("a core's own thread must not block"),
+            Self::Runtime(fault) => fmt::Display::fmt(fault, f),
         }?;
         match self.outcome() {
             Outcome::NothingDone | Outcome::Done => Ok(()),

@@ -7,7 +7,7 @@ use super::dmap::DMap;
 use super::error::Error;
 use super::options::ScanOptions;
 use super::outcome::ScanPage;
-use super::transport::Transport;
+use super::transport::LocalTransport;
 
 /// Where a scan is: what it has and what to ask for next.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ pub struct Scan<T> {
     walk: Walk,
 }
 
-impl<T: Transport> Scan<T> {
+impl<T: LocalTransport> Scan<T> {
     pub(super) const fn new(map: DMap<T>, walk: Walk) -> Self {
         Self { map, walk }
     }

@@ -4,78 +4,53 @@
 //! their requests into the engine and wake the connection's task, which writes whatever has
 //! gathered by then in one piece. Dropping the last [`Client`] ends the tasks.
 //!
-//! A client belongs to the runtime that it was connected on.
+//! A client belongs to the runtime that it was connected on, which needs timers and sockets
+//! (`enable_all`): without them [`Client::connect`] says so with [`Error::Runtime`]. Its calls may
+//! be awaited under any other executor as well, subscriptions on such a runtime only. With the
+//! runtime the client ends, and its calls fail.
 
-mod connection;
-mod pending;
-mod subscription;
-
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::panic::catch_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::runtime::Handle as RuntimeHandle;
-use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::net::{TcpStream, UnixDatagram};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::api::typed_calls;
 use super::channels::Channels;
 use super::config::Config;
 use super::dmap::DMap;
-use super::engine::{Action, Completed, ConnectionId, Engine};
-use super::error::Error;
+use super::engine::ConnectionId;
+use super::error::{Error, RuntimeFault};
 use super::inspect::inspecting_calls;
 use super::operation::{InvalidCall, Operation};
 use super::outcome::Response;
+use super::tasks::{self, Hub, Runtime, Socket};
 use super::transport::Transport;
 use crate::limits;
 use crate::opcode::Opcode;
-use crate::routing::{Table, Topology};
+use crate::routing::Table;
 use crate::stats::{HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapStats, NodeStats};
 
-use pending::{Delivery, Pending};
-pub use subscription::Subscription;
-
 /// A client for tokio: cheap to clone, to be shared by as many tasks as you like.
-///
-/// A call whose future is dropped goes on in the background until its answer or its deadline. If
-/// it asked for a lock, the lock is given back.
-#[derive(Clone, Debug)]
-pub struct Client {
-    handle: Arc<Handle>,
-    timeout: Duration,
-}
+pub type Client = tasks::Client<Tokio>;
 
-/// Closes the engine with the last client.
-#[derive(Debug)]
-struct Handle {
+/// Messages of channels, awaited under tokio.
+pub type Subscription = tasks::Subscription<Tokio>;
+
+/// A client's state on a tokio runtime, shared by its tasks and callers.
+#[derive(Clone, Debug)]
+pub struct Tokio {
     shared: Arc<Shared>,
 }
 
-type Waiter = oneshot::Sender<Delivery>;
-
 #[derive(Debug)]
 struct Shared {
-    engine: Mutex<Engine<Waiter>>,
-    signals: Mutex<HashMap<ConnectionId, Arc<Signal>>>,
+    hub: Mutex<Hub>,
     began: Instant,
-    /// Where the tasks run.
-    runtime: RuntimeHandle,
-    config: Config,
-    /// When everything ends at the latest, set once the last client has gone.
-    last_us: AtomicU64,
-    /// Wakes the task that keeps the time.
-    timer: Notify,
-    /// When that task will look again.
-    timer_at_us: AtomicU64,
-}
-
-/// Wakes the task of a connection.
-#[derive(Debug, Default)]
-struct Signal {
-    notify: Notify,
-    closing: AtomicBool,
 }
 
 typed_calls!(Client, [async], [.await]);
@@ -92,88 +67,16 @@ impl Client {
     /// Connects with settings of its own. Returns when the topology is known and the core that
     /// owns the first slot has answered.
     pub async fn connect_with(mut config: Config) -> Result<Self, Error> {
+        check_runtime().map_err(Error::Runtime)?;
         config.jitter_seed = config.seed_or_clock();
         let timeout = config.call_timeout;
         let shared = Arc::new(Shared {
-            engine: Mutex::new(Engine::new(config.clone())),
-            signals: Mutex::new(HashMap::new()),
+            hub: Mutex::new(Hub::new(config)),
             began: Instant::now(),
-            runtime: RuntimeHandle::current(),
-            config,
-            last_us: AtomicU64::new(u64::MAX),
-            timer: Notify::new(),
-            timer_at_us: AtomicU64::new(u64::MAX),
         });
-        tokio::spawn(keep_time(Arc::clone(&shared)));
-        let client = Self {
-            handle: Arc::new(Handle { shared }),
-            timeout,
-        };
-        client.call(Operation::probe()).await?.done()?;
-        Ok(client)
-    }
-
-    /// The same client with another deadline for its calls.
-    #[must_use]
-    pub fn with_timeout(&self, timeout: Duration) -> Self {
-        Self {
-            handle: Arc::clone(&self.handle),
-            timeout,
-        }
-    }
-
-    /// The topology that calls are routed by.
-    #[must_use]
-    pub fn topology(&self) -> Option<Arc<Topology>> {
-        self.handle.shared.engine().topology().cloned()
-    }
-
-    /// The owners of that topology.
-    #[must_use]
-    pub fn table(&self) -> Option<Arc<Table>> {
-        self.handle.shared.engine().table().cloned()
-    }
-
-    /// Closes every connection. Calls that are under way fail, and so do later ones.
-    pub fn close(&self) {
-        self.handle.shared.close();
-    }
-
-    /// Makes one call.
-    pub async fn call(&self, operation: Operation) -> Result<Response, Error> {
-        let mut answers = self.call_all(vec![operation]).await;
-        answers.pop().unwrap_or(Err(Error::UnexpectedReply))
-    }
-
-    /// Makes many calls at once; their answers in the order of the operations.
-    pub async fn call_all(&self, operations: Vec<Operation>) -> Vec<Result<Response, Error>> {
-        let mut pending = self.begin(operations);
-        for pending in &mut pending {
-            pending.arrive().await;
-        }
-        // Only now: a lock among the answers is given back if the future is dropped before.
-        pending.into_iter().map(Pending::take).collect()
-    }
-
-    fn begin(&self, operations: Vec<Operation>) -> Vec<Pending> {
-        let shared = &self.handle.shared;
-        let now_us = shared.now_us();
-        let mut engine = shared.engine();
-        let begin = |operation: Operation| {
-            // What the node itself may let wait has that time as well.
-            let limit = self.timeout.saturating_add(operation.wait());
-            let limit_us = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
-            let deadline_us = now_us.saturating_add(limit_us);
-            let (waiter, answer) = oneshot::channel();
-            match engine.call(operation, waiter, deadline_us, now_us) {
-                Ok(key) => Pending::new(key, answer, Arc::clone(shared)),
-                Err(error) => Pending::failed(error, Arc::clone(shared)),
-            }
-        };
-        let begun = operations.into_iter().map(begin).collect();
-        drop(engine);
-        shared.settle();
-        begun
+        let runtime = Tokio { shared };
+        tokio::spawn(tasks::keep(runtime.clone()));
+        Self::over(runtime, timeout).await
     }
 }
 
@@ -191,138 +94,94 @@ impl Transport for Client {
     }
 }
 
-impl Drop for Handle {
-    /// The tasks end at once, or as soon as the locks that nobody waits for any more are given
-    /// back.
-    fn drop(&mut self) {
-        let shared = &self.shared;
-        let limit_us = u64::try_from(shared.config.call_timeout.as_micros()).unwrap_or(u64::MAX);
-        let last_us = shared.now_us().saturating_add(limit_us);
-        if shared.engine().owes() {
-            shared.last_us.store(last_us, Ordering::Release);
-            shared.timer.notify_one();
-        } else {
-            shared.close();
-        }
-    }
-}
+impl Runtime for Tokio {
+    type Socket = Stream;
+    type Sleep = Sleep;
+    type Shared<T> = Arc<T>;
 
-impl Shared {
-    fn engine(&self) -> MutexGuard<'_, Engine<Waiter>> {
-        lock(&self.engine)
+    fn share<T>(value: T) -> Arc<T> {
+        Arc::new(value)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Hub) -> T) -> T {
+        // A task that panicked has broken nothing: the hub is whole between its calls.
+        act(&mut self
+            .shared
+            .hub
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner))
     }
 
     fn now_us(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.shared.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    fn close(self: &Arc<Self>) {
-        self.engine().close();
-        self.settle();
-        self.timer.notify_one();
+    fn sleep_until(&self, at_us: u64) -> Sleep {
+        let at = self
+            .shared
+            .began
+            .checked_add(Duration::from_micros(at_us))
+            .unwrap_or_else(|| Instant::now() + FAR);
+        sleep_until(at)
     }
 
-    /// When to look again (`u64::MAX`: not before a call), or `None` where the engine is closed.
-    fn tick(self: &Arc<Self>) -> Option<u64> {
-        let mut engine = self.engine();
-        let now_us = self.now_us();
-        let last_us = self.last_us.load(Ordering::Acquire);
-        if last_us != u64::MAX && (now_us >= last_us || !engine.owes()) {
-            engine.close();
-        }
-        engine.tick(now_us);
-        let closed = engine.is_closed();
-        let next_us = engine.next_tick_us().unwrap_or(u64::MAX).min(last_us);
-        self.timer_at_us.store(next_us, Ordering::Release);
-        drop(engine);
-        self.settle();
-        (!closed).then_some(next_us)
+    async fn dial(&self, address: &str) -> io::Result<Stream> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Stream(stream))
     }
 
-    /// Gives a lock back whose caller has gone.
-    fn give_back(self: &Arc<Self>, unlock: Operation) {
-        let now_us = self.now_us();
-        self.engine().give_back(unlock, now_us);
+    fn spawn_connection(&self, connection: ConnectionId, address: Arc<str>) {
+        tokio::spawn(tasks::run(self.clone(), connection, address));
     }
 
-    /// Delivers what is completed and does what the engine wants done.
-    fn settle(self: &Arc<Self>) {
-        let mut completed: Vec<Completed<Waiter>> = Vec::new();
-        let mut actions = Vec::new();
-        let mut engine = self.engine();
-        engine.take_completed(&mut completed);
-        engine.take_actions(&mut actions);
-        let next_us = engine.next_tick_us().unwrap_or(u64::MAX);
-        drop(engine);
-        let leaving = self.last_us.load(Ordering::Acquire) != u64::MAX;
-        if leaving || next_us < self.timer_at_us.load(Ordering::Acquire) {
-            self.timer.notify_one();
-        }
-        let mut owes = false;
-        for completed in completed {
-            let Completed { waiter, result, .. } = completed;
-            let delivery = Delivery {
-                result,
-                give_back: completed.give_back,
-            };
-            // A caller that has gone does not mind, but leaves its lock.
-            if let Err(Delivery {
-                give_back: Some(unlock),
-                ..
-            }) = waiter.send(delivery)
-            {
-                self.give_back(unlock);
-                owes = true;
-            }
-        }
-        if owes {
-            self.engine().take_actions(&mut actions);
-        }
-        for action in actions {
-            match action {
-                Action::Connect {
-                    connection,
-                    address,
-                } => {
-                    let signal = Arc::new(Signal::default());
-                    lock(&self.signals).insert(connection, Arc::clone(&signal));
-                    let shared = Arc::clone(self);
-                    // A future may be dropped where there is no runtime.
-                    self.runtime
-                        .spawn(connection::run(shared, connection, address, signal));
-                }
-                Action::Flush(connection) => {
-                    if let Some(signal) = lock(&self.signals).get(&connection) {
-                        signal.notify.notify_one();
-                    }
-                }
-                Action::Close(connection) => {
-                    if let Some(signal) = lock(&self.signals).remove(&connection) {
-                        signal.closing.store(true, Ordering::Release);
-                        signal.notify.notify_one();
-                    }
-                }
-            }
-        }
+    async fn look_around(&self) {
+        tokio::task::yield_now().await;
+    }
+
+    fn check_caller(&self) -> Result<(), RuntimeFault> {
+        Ok(())
+    }
+
+    fn check_sockets(&self) -> Result<(), RuntimeFault> {
+        check_runtime()
     }
 }
 
-/// Lets time pass for the engine until it is closed.
-async fn keep_time(shared: Arc<Shared>) {
-    while let Some(next_us) = shared.tick() {
-        if next_us == u64::MAX {
-            shared.timer.notified().await;
-            continue;
-        }
-        let at = shared.began + Duration::from_micros(next_us);
-        tokio::select! {
-            () = sleep_until(at) => {}
-            () = shared.timer.notified() => {}
-        }
+/// Far ahead enough for whoever waits until the end of the clock.
+const FAR: Duration = Duration::from_secs(86_400 * 365);
+
+/// Whether this is a runtime that has what the driver needs. Tokio tells only by panics, which the
+/// process reports as it does any other; better here than in a task that nobody looks at.
+fn check_runtime() -> Result<(), RuntimeFault> {
+    if Handle::try_current().is_err() {
+        return Err(RuntimeFault::Missing);
     }
+    let timer = catch_unwind(|| drop(sleep(Duration::ZERO)));
+    timer.map_err(|_| RuntimeFault::NoTimer)?;
+    // It is connected to nothing; that it cannot be had is no fault of the runtime.
+    let socket = catch_unwind(|| drop(UnixDatagram::unbound()));
+    socket.map_err(|_| RuntimeFault::NoSockets)
 }
 
-/// A task that panicked has broken nothing: what the locks guard is whole between its calls.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// A socket of tokio's.
+#[derive(Debug)]
+pub struct Stream(TcpStream);
+
+impl Socket for Stream {
+    fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_read_ready(context)
+    }
+
+    fn poll_writable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_write_ready(context)
+    }
+
+    fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(into)
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
 }

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! **To bring a transport** (say, one that hands requests to cores of the same process):
-//! implement [`Transport`] for calls that are awaited or [`BlockingTransport`] for calls that
-//! block, or both, on types that are cheap to clone; then `DMap::new(transport, "orders")` of
+//! implement [`Transport`] for calls that are awaited ([`LocalTransport`] where they stay on one
+//! thread) or [`BlockingTransport`] for calls that block, or both, on types that are cheap to clone; then `DMap::new(transport, "orders")` of
 //! [`super::DMap`] and [`super::blocking::DMap`] have every method. What has to hold:
 //!
 //! * [`Operation::request`] gives the request without its id, epoch and partition. The transport
@@ -57,6 +57,52 @@ pub trait Transport: Clone + Send + Sync {
     /// The same transport with another time limit for its calls.
     #[must_use]
     fn with_timeout(&self, timeout: Duration) -> Self;
+}
+
+/// As [`Transport`], for what stays on its thread: neither it nor its futures need be `Send`. Every
+/// [`Transport`] is one, and implements that alone.
+pub trait LocalTransport: Clone {
+    /// As [`Transport::call_all`].
+    fn call_all(
+        &self,
+        operations: Vec<Operation>,
+    ) -> impl Future<Output = Vec<Result<Response, Error>>>;
+
+    /// As [`Transport::call`].
+    fn call(&self, operation: Operation) -> impl Future<Output = Result<Response, Error>> {
+        async move {
+            let mut answers = self.call_all(vec![operation]).await;
+            answers.pop().unwrap_or(Err(Error::UnexpectedReply))
+        }
+    }
+
+    /// As [`Transport::table`].
+    fn table(&self) -> Option<Arc<Table>>;
+
+    /// As [`Transport::with_timeout`].
+    #[must_use]
+    fn with_timeout(&self, timeout: Duration) -> Self;
+}
+
+impl<T: Transport> LocalTransport for T {
+    fn call_all(
+        &self,
+        operations: Vec<Operation>,
+    ) -> impl Future<Output = Vec<Result<Response, Error>>> {
+        Transport::call_all(self, operations)
+    }
+
+    fn call(&self, operation: Operation) -> impl Future<Output = Result<Response, Error>> {
+        Transport::call(self, operation)
+    }
+
+    fn table(&self) -> Option<Arc<Table>> {
+        Transport::table(self)
+    }
+
+    fn with_timeout(&self, timeout: Duration) -> Self {
+        Transport::with_timeout(self, timeout)
+    }
 }
 
 /// Executes operations and blocks the calling thread meanwhile.

@@ -1,6 +1,9 @@
-//! The three ways to call: threads, a current-thread runtime, a multi-thread runtime. Every
-//! scenario runs on all of them.
+//! The ways to call: threads, a current-thread runtime, a multi-thread runtime, and a glommio
+//! executor (with the feature of that name, as in a test of the whole workspace). Every scenario
+//! runs on all of them.
 
+#[cfg(feature = "glommio")]
+use crate::courier::{Courier, Lend};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +17,8 @@ use tokio::runtime::{Builder, Runtime};
 pub(crate) enum Caller {
     Threads(blocking::Client),
     Tokio(Arc<Runtime>, asynchronous::Client),
+    #[cfg(feature = "glommio")]
+    Glommio(Courier),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -21,10 +26,24 @@ pub(crate) enum Driver {
     Threads,
     CurrentThread,
     MultiThread,
+    #[cfg(feature = "glommio")]
+    Glommio,
 }
 
-pub(crate) const DRIVERS: [Driver; 3] =
-    [Driver::Threads, Driver::CurrentThread, Driver::MultiThread];
+pub(crate) const DRIVERS: &[Driver] = &[
+    Driver::Threads,
+    Driver::CurrentThread,
+    Driver::MultiThread,
+    #[cfg(feature = "glommio")]
+    Driver::Glommio,
+];
+
+/// Those whose callers are all on one thread.
+pub(crate) const SINGLE_THREADS: &[Driver] = &[
+    Driver::CurrentThread,
+    #[cfg(feature = "glommio")]
+    Driver::Glommio,
+];
 
 impl Driver {
     pub(crate) fn connect(self, config: Config) -> Result<Caller, Error> {
@@ -32,6 +51,8 @@ impl Driver {
             Self::Threads => return blocking::Client::connect_with(config).map(Caller::Threads),
             Self::CurrentThread => Builder::new_current_thread(),
             Self::MultiThread => Builder::new_multi_thread(),
+            #[cfg(feature = "glommio")]
+            Self::Glommio => return Courier::connect(config).map(Caller::Glommio),
         };
         let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
         let client = runtime.block_on(asynchronous::Client::connect_with(config))?;
@@ -46,6 +67,14 @@ macro_rules! forward {
                 match self {
                     Self::Threads(client) => client.$name($($arg),*),
                     Self::Tokio(runtime, client) => runtime.block_on(client.$name($($arg),*)),
+                    #[cfg(feature = "glommio")]
+                    Self::Glommio(courier) => {
+                        $(let $arg = $arg.to_owned();)*
+                        courier.run(async move |client| {
+                            $(let $arg: $type = Lend::lend(&$arg);)*
+                            client.$name($($arg),*).await
+                        })
+                    }
                 }
             })+
         }
@@ -67,6 +96,15 @@ macro_rules! forward_to_map {
                     Self::Threads(client) => client.dmap(map).$name($($arg),*),
                     Self::Tokio(runtime, client) => {
                         runtime.block_on(client.dmap(map).$name($($arg),*))
+                    }
+                    #[cfg(feature = "glommio")]
+                    Self::Glommio(courier) => {
+                        let map = map.to_owned();
+                        $(let $arg = $arg.to_owned();)*
+                        courier.run(async move |client| {
+                            $(let $arg: $type = Lend::lend(&$arg);)*
+                            client.dmap(map).$name($($arg),*).await
+                        })
                     }
                 }
             })+
@@ -101,6 +139,8 @@ impl Caller {
             Self::Tokio(runtime, client) => {
                 Self::Tokio(Arc::clone(runtime), client.with_timeout(timeout))
             }
+            #[cfg(feature = "glommio")]
+            Self::Glommio(courier) => Self::Glommio(courier.with_timeout(timeout)),
         }
     }
 
@@ -111,6 +151,8 @@ impl Caller {
                 let _inside = runtime.enter();
                 client.close();
             }
+            #[cfg(feature = "glommio")]
+            Self::Glommio(courier) => courier.run(async |client| client.close()),
         }
     }
 
@@ -118,6 +160,8 @@ impl Caller {
         let topology = match self {
             Self::Threads(client) => client.topology(),
             Self::Tokio(_, client) => client.topology(),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(courier) => courier.run(async |client| client.topology()),
         };
         topology.map_or(0, |topology| topology.epoch())
     }

@@ -66,6 +66,8 @@ struct State {
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) connections: AtomicU64,
+    /// Connections that have ended.
+    pub(crate) ended: AtomicU64,
     pub(crate) topologies: AtomicU64,
     /// Requests about keys.
     pub(crate) requests: AtomicU64,
@@ -208,6 +210,14 @@ impl Fake {
         &self.state.counts
     }
 
+    /// Connections that are there.
+    #[cfg(feature = "glommio")]
+    pub(crate) fn open_connections(&self) -> u64 {
+        let counts = self.counts();
+        let ended = counts.ended.load(SeqCst);
+        counts.connections.load(SeqCst) - ended
+    }
+
     pub(crate) fn value_of(&self, key: &str) -> Option<Vec<u8>> {
         self.state
             .store
@@ -252,7 +262,8 @@ fn accept(state: &Arc<State>, listener: &TcpListener, core: u16) {
                 state.counts.connections.fetch_add(1, SeqCst);
                 let state = Arc::clone(state);
                 threads.push(thread::spawn(move || {
-                    Session::new(state, core).serve(&stream)
+                    Session::new(Arc::clone(&state), core).serve(&stream);
+                    state.counts.ended.fetch_add(1, SeqCst);
                 }));
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {

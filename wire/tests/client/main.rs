@@ -11,17 +11,22 @@
 )]
 
 mod callers;
+#[cfg(feature = "glommio")]
+mod courier;
 mod fake;
+#[cfg(feature = "glommio")]
+mod glommio;
+mod runtimes;
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use callers::{Caller, DRIVERS, Driver};
+use callers::{Caller, DRIVERS, Driver, SINGLE_THREADS};
 use fake::{Fake, Trick};
 use jerboa_wire::Status;
 use jerboa_wire::client::{
-    Config, Error, Expiry, InvalidCall, Outcome, PutOptions, PutOutcome, Ttl, tokio as asynchronous,
+    Config, Error, Expiry, InvalidCall, Outcome, PutOptions, PutOutcome, Ttl,
 };
 
 /// Settings with a deadline that a busy machine meets; what has to time out brings its own.
@@ -54,7 +59,7 @@ fn stored(outcome: Result<PutOutcome, Error>) -> bool {
 
 #[test]
 fn every_operation_does_what_it_says() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(2);
         let client = connect(driver, &fake);
         assert_eq!(client.get("m", "k"), Ok(None));
@@ -121,7 +126,7 @@ fn every_operation_does_what_it_says() {
 
 #[test]
 fn each_request_goes_to_the_core_that_owns_its_key() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(4);
         let client = connect(driver, &fake);
         for n in 0..400 {
@@ -139,7 +144,7 @@ fn each_request_goes_to_the_core_that_owns_its_key() {
 
 #[test]
 fn many_keys_are_asked_of_each_core_once_and_come_back_in_order() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(4);
         let client = connect(driver, &fake);
         let keys: Vec<String> = (0..500).map(|n| format!("key-{n}")).collect();
@@ -165,7 +170,7 @@ fn many_keys_are_asked_of_each_core_once_and_come_back_in_order() {
 
 #[test]
 fn values_that_do_not_fit_one_reply_are_fetched_alone() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(1);
         let client = connect(driver, &fake);
         let keys: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
@@ -188,7 +193,7 @@ fn values_that_do_not_fit_one_reply_are_fetched_alone() {
 
 #[test]
 fn one_core_in_trouble_fails_its_own_keys_alone() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(2);
         let client = connect(driver, &fake);
         let keys: Vec<String> = (0..20).map(|n| format!("key-{n}")).collect();
@@ -228,12 +233,28 @@ fn get_all_at_once(client: &Caller, keys: &[String]) -> Vec<Result<Option<Vec<u8
             }
             results
         }),
+        #[cfg(feature = "glommio")]
+        Caller::Glommio(courier) => {
+            let keys = keys.to_vec();
+            courier.run(async move |client| {
+                let call = |key| {
+                    let map = client.dmap("");
+                    ::glommio::spawn_local(async move { map.get(key).await })
+                };
+                let calls: Vec<_> = keys.into_iter().map(call).collect();
+                let mut results = Vec::new();
+                for call in calls {
+                    results.push(call.await);
+                }
+                results
+            })
+        }
     }
 }
 
 #[test]
 fn replies_out_of_order_reach_their_own_callers() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(1);
         let client = connect(driver, &fake);
         let keys: Vec<String> = (0..24).map(|n| format!("key-{n}")).collect();
@@ -257,7 +278,7 @@ fn replies_out_of_order_reach_their_own_callers() {
 
 #[test]
 fn many_callers_of_one_client_never_see_each_others_answers() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(3);
         let client = connect(driver, &fake);
         thread::scope(|scope| {
@@ -279,34 +300,23 @@ fn many_callers_of_one_client_never_see_each_others_answers() {
 
 #[test]
 fn what_concurrent_callers_ask_of_a_core_leaves_in_one_write() {
-    let fake = Fake::start(1);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let client = asynchronous::Client::connect([fake.seed()]).await.unwrap();
-        let calls: Vec<_> = (0..300)
-            .map(|n| {
-                let client = client.clone();
-                tokio::spawn(
-                    async move { client.dmap("").get::<Vec<u8>>(format!("key-{n}")).await },
-                )
-            })
-            .collect();
-        for call in calls {
-            assert_eq!(call.await.unwrap(), Ok(None));
+    for &driver in SINGLE_THREADS {
+        let fake = Fake::start(1);
+        let client = connect(driver, &fake);
+        let keys: Vec<String> = (0..300).map(|n| format!("key-{n}")).collect();
+        for result in get_all_at_once(&client, &keys) {
+            assert_eq!(result, Ok(None));
         }
-    });
-    assert_eq!(fake.counts().requests.load(SeqCst), 300);
-    let reads = fake.counts().reads.load(SeqCst);
-    assert!(reads <= 10, "300 requests arrived in {reads} reads");
+        assert_eq!(fake.counts().requests.load(SeqCst), 300);
+        let reads = fake.counts().reads.load(SeqCst);
+        assert!(reads <= 10, "{driver:?}: 300 requests in {reads} reads");
+    }
 }
 
 #[test]
 fn nobody_there_is_an_error_that_says_where_and_that_nothing_was_done() {
     let gone = { Fake::start(1).seed() };
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let error = driver
             .connect(settings(std::slice::from_ref(&gone)))
             .err()
@@ -319,7 +329,7 @@ fn nobody_there_is_an_error_that_says_where_and_that_nothing_was_done() {
 #[test]
 fn a_second_seed_is_tried_where_the_first_is_dead() {
     let gone = { Fake::start(1).seed() };
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(1);
         let client = driver
             .connect(settings(&[gone.clone(), fake.seed()]))
@@ -330,7 +340,7 @@ fn a_second_seed_is_tried_where_the_first_is_dead() {
 
 #[test]
 fn a_server_that_dies_and_comes_back_is_found_again() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let mut fake = Fake::start(2);
         let client = connect(driver, &fake);
         assert!(stored(client.set("a", b"1")));
@@ -357,7 +367,7 @@ fn a_server_that_dies_and_comes_back_is_found_again() {
 
 #[test]
 fn a_connection_that_the_server_closed_while_idle_costs_nothing() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(2);
         let client = connect(driver, &fake);
         for round in 0..3 {
@@ -372,7 +382,7 @@ fn a_connection_that_the_server_closed_while_idle_costs_nothing() {
 
 #[test]
 fn a_lost_reply_is_asked_for_again_by_reads_and_never_by_writes() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         for trick in [Trick::Close, Trick::HalfReply, Trick::BadBit] {
             let fake = Fake::start(1);
             let client = connect(driver, &fake);
@@ -407,7 +417,7 @@ fn a_lost_reply_is_asked_for_again_by_reads_and_never_by_writes() {
 
 #[test]
 fn reads_give_up_after_their_attempts() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(1);
         let client = connect(driver, &fake);
         let before = fake.counts().requests.load(SeqCst);
@@ -425,7 +435,7 @@ fn reads_give_up_after_their_attempts() {
 
 #[test]
 fn a_busy_core_is_asked_again_even_for_writes() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(1);
         let client = connect(driver, &fake);
         fake.trick(0, [Trick::Refuse(Status::Busy); 2]);
@@ -447,7 +457,7 @@ fn a_busy_core_is_asked_again_even_for_writes() {
 
 #[test]
 fn a_slow_answer_ends_at_the_deadline_and_is_never_taken_for_the_next() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(1);
         let client = connect(driver, &fake);
         assert!(stored(client.set("a", b"1")));
@@ -479,7 +489,7 @@ fn a_slow_answer_ends_at_the_deadline_and_is_never_taken_for_the_next() {
 
 #[test]
 fn a_silent_connection_is_given_up_and_replaced() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(1);
         let stall = Duration::from_millis(100);
         let config = Config {
@@ -503,7 +513,7 @@ fn a_silent_connection_is_given_up_and_replaced() {
 
 #[test]
 fn a_stale_topology_is_noticed_and_fetched_once() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(4);
         fake.change_topology(1, 2);
         let client = connect(driver, &fake);
@@ -536,7 +546,7 @@ fn a_stale_topology_is_noticed_and_fetched_once() {
 
 #[test]
 fn not_the_owner_means_ask_for_the_topology_and_try_again() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(2);
         let client = connect(driver, &fake);
         fake.change_topology(5, 2);
@@ -553,7 +563,7 @@ fn not_the_owner_means_ask_for_the_topology_and_try_again() {
 
 #[test]
 fn too_many_connections_is_told_as_such() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(1);
         fake.refuse_connections(true);
         let error = driver
@@ -572,7 +582,7 @@ fn too_many_connections_is_told_as_such() {
 
 #[test]
 fn checksums_are_left_out_where_both_sides_want_it() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(1);
         let with = connect(driver, &fake);
         assert!(stored(with.set("a", b"1")));
@@ -590,41 +600,31 @@ fn checksums_are_left_out_where_both_sides_want_it() {
 
 #[test]
 fn more_calls_than_allowed_are_refused_at_once() {
-    let fake = Fake::start(1);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    for &driver in SINGLE_THREADS {
+        let fake = Fake::start(1);
         let config = Config {
             calls_max: 4,
             ..settings(&[fake.seed()])
         };
-        let client = asynchronous::Client::connect_with(config).await.unwrap();
+        let client = driver.connect(config).unwrap();
         let hasty = client.with_timeout(Duration::from_millis(100));
         fake.trick(0, [Trick::Silence; 4]);
-        let calls: Vec<_> = (0..9)
-            .map(|_| {
-                let client = hasty.clone();
-                tokio::spawn(async move { client.dmap("").get::<Vec<u8>>("a").await })
-            })
-            .collect();
         let mut overloaded = 0;
-        for call in calls {
-            match call.await.unwrap() {
+        for result in get_all_at_once(&hasty, &vec!["a".to_owned(); 9]) {
+            match result {
                 Err(Error::Overloaded) => overloaded += 1,
                 Err(Error::TimedOut { .. }) => {}
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(overloaded, 5);
-        assert_eq!(client.dmap("").exists("a").await, Ok(false), "room again");
-    });
+        assert_eq!(overloaded, 5, "{driver:?}");
+        assert_eq!(client.exists("", "a"), Ok(false), "room again");
+    }
 }
 
 #[test]
 fn a_closed_client_fails_its_calls_and_says_so() {
-    for driver in DRIVERS {
+    for &driver in DRIVERS {
         let fake = Fake::start(1);
         let client = connect(driver, &fake);
         fake.trick(0, [Trick::Silence]);

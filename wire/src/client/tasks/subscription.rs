@@ -1,12 +1,12 @@
 //! A subscription whose messages are awaited.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-
-use super::{Client, connection};
+use super::client::Client;
+use super::connection;
+use super::runtime::{Runtime, Socket, within};
 use crate::client::error::{Error, Outcome};
 use crate::client::subscriber::{Ask, Message, Subscriber};
 
@@ -15,16 +15,16 @@ use crate::client::subscriber::{Ask, Message, Subscriber};
 /// A message is delivered at most once. When the connection ends, because the node stops or cuts
 /// off a subscriber that is too slow, the last message is followed by the error that says why;
 /// what is published until somebody subscribes again is missed.
-#[derive(Debug)]
-pub struct Subscription {
+pub struct Subscription<R: Runtime> {
     state: Subscriber,
-    stream: TcpStream,
+    socket: R::Socket,
     timeout: Duration,
+    runtime: R,
 }
 
-impl Client {
+impl<R: Runtime> Client<R> {
     /// Subscribes to channels by their names; more can be added to the subscription.
-    pub async fn subscribe(&self, channels: &[impl AsRef<[u8]>]) -> Result<Subscription, Error> {
+    pub async fn subscribe(&self, channels: &[impl AsRef<[u8]>]) -> Result<Subscription<R>, Error> {
         let mut subscription = self.listen().await?;
         subscription.subscribe(channels).await?;
         Ok(subscription)
@@ -34,28 +34,30 @@ impl Client {
     pub async fn subscribe_patterns(
         &self,
         patterns: &[impl AsRef<[u8]>],
-    ) -> Result<Subscription, Error> {
+    ) -> Result<Subscription<R>, Error> {
         let mut subscription = self.listen().await?;
         subscription.subscribe_patterns(patterns).await?;
         Ok(subscription)
     }
 
-    async fn listen(&self) -> Result<Subscription, Error> {
-        let shared = &self.handle.shared;
-        let (addresses, value_bytes_max) = {
-            let engine = shared.engine();
+    async fn listen(&self) -> Result<Subscription<R>, Error> {
+        let runtime = &self.handle.runtime;
+        runtime.check_sockets().map_err(Error::Runtime)?;
+        let (addresses, value_bytes_max) = runtime.with(|hub| {
+            let engine = &hub.engine;
             (engine.any_core_addresses(), engine.value_bytes_max())
-        };
+        });
         let mut failure = Error::Closed {
             outcome: Outcome::NothingDone,
         };
         for address in addresses {
-            match connection::dial(shared, &address).await {
-                Ok(stream) => {
+            match connection::dial(runtime, &address).await {
+                Ok(socket) => {
                     return Ok(Subscription {
                         state: Subscriber::new(value_bytes_max),
-                        stream,
+                        socket,
                         timeout: self.timeout,
+                        runtime: runtime.clone(),
                     });
                 }
                 Err(error) => {
@@ -68,7 +70,7 @@ impl Client {
     }
 }
 
-impl Subscription {
+impl<R: Runtime> Subscription<R> {
     /// Subscribes to more channels; the number of subscriptions, names and patterns together.
     pub async fn subscribe(&mut self, channels: &[impl AsRef<[u8]>]) -> Result<u64, Error> {
         self.ask(Ask::Subscribe, channels).await
@@ -123,12 +125,12 @@ impl Subscription {
 
     async fn ask(&mut self, ask: Ask, names: &[impl AsRef<[u8]>]) -> Result<u64, Error> {
         let frame = self.state.ask(ask, names)?;
-        let limit = self.timeout;
+        let (runtime, limit) = (self.runtime.clone(), self.timeout);
         let mut partial = Partial {
             subscription: self,
             whole: false,
         };
-        let answered = timeout(limit, async {
+        let answered = within(&runtime, limit, async {
             partial.subscription.write(&frame).await?;
             partial.whole = true;
             loop {
@@ -148,8 +150,9 @@ impl Subscription {
             outcome: Outcome::Unknown,
         };
         while !frame.is_empty() {
-            self.stream.writable().await.map_err(lost)?;
-            match self.stream.try_write(frame) {
+            let writable = std::future::poll_fn(|context| self.socket.poll_writable(context));
+            writable.await.map_err(lost)?;
+            match self.socket.try_write(frame) {
                 Ok(count) => frame = frame.get(count..).unwrap_or_default(),
                 Err(error) if is_pause(error.kind()) => {}
                 Err(error) => return Err(lost(error)),
@@ -160,9 +163,10 @@ impl Subscription {
 
     /// Waits for bytes and takes them.
     async fn read(&mut self) {
-        let ready = self.stream.readable().await;
+        let readable = std::future::poll_fn(|context| self.socket.poll_readable(context));
+        let ready = readable.await;
         let mut bytes = [0; 16 * 1024];
-        match ready.and_then(|()| self.stream.try_read(&mut bytes)) {
+        match ready.and_then(|()| self.socket.try_read(&mut bytes)) {
             Ok(count) => self.state.receive(bytes.get(..count).unwrap_or_default()),
             Err(error) if is_pause(error.kind()) => {}
             Err(_) => self.state.receive(&[]),
@@ -175,17 +179,25 @@ fn is_pause(kind: ErrorKind) -> bool {
 }
 
 /// A request that may be broken off. Half of one leaves nothing to go on with.
-struct Partial<'a> {
-    subscription: &'a mut Subscription,
+struct Partial<'a, R: Runtime> {
+    subscription: &'a mut Subscription<R>,
     whole: bool,
 }
 
-impl Drop for Partial<'_> {
+impl<R: Runtime> Drop for Partial<'_, R> {
     fn drop(&mut self) {
         if !self.whole {
             self.subscription.state.end(Error::ConnectionLost {
                 outcome: Outcome::Unknown,
             });
         }
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Subscription<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
