@@ -33,6 +33,7 @@ use crate::host::{self, HostError, Plan};
 use crate::introspection::Introspection;
 use crate::net::{self, Waker};
 use crate::resp::SlotMaps;
+use crate::worker::changes::{Changes, Cursor};
 use crate::worker::events::EventMask;
 use crate::worker::pubsub::SubscriptionLimits;
 use crate::worker::pubsub::directory::Directory;
@@ -160,6 +161,7 @@ impl Node {
     ) -> Result<(), StartError> {
         let cores = plan.cpus.len();
         let (mailboxes, inboxes) = mailboxes(&self.stopper.wakers, config.mailbox_capacity);
+        let changes = Cursor::new();
         let (report, reports) = flume::bounded(cores);
         for (index, (listeners, inbox)) in listeners.into_iter().zip(inboxes).enumerate() {
             let core = index as u16;
@@ -168,6 +170,7 @@ impl Node {
                 inbox,
                 inlet: Inlet::new(Arc::clone(&self.doors), core),
                 waker: self.stopper.wakers[index].clone(),
+                changes: changes.clone(),
             };
             let shard = shard_config(config, plan, &self.shared, core);
             let stopper = self.stopper.clone();
@@ -484,6 +487,7 @@ fn share(
         listeners: Listening::default(),
         subscriber_bytes_max: config.subscriber_bytes_max,
         events: EventMask::new(config.events),
+        changes: Changes::new(cores),
         settings: SettingsStore::new(&config.maps, config.when_full, cores),
         introspection: Introspection::new(&beside.config_file, beside.debug_commands),
         configuration: config.settings(),

@@ -9,6 +9,7 @@
 
 mod budget;
 mod buffer;
+pub(crate) mod changes;
 mod commands;
 mod connection;
 pub(crate) mod events;
@@ -48,6 +49,8 @@ use crate::embedded::Inlet;
 use crate::net::{Completion, Ring, RingConfig, RingError, SocketId, Waker};
 use budget::{COMPLETIONS_PER_TURN, POOLED_BUFFER_BYTES, TICK_MS, TURNS_PER_YIELD};
 use buffer::Pool;
+use changes::Cursor;
+use changes::follow::Follower;
 use commands::Scratch;
 use foreign::Foreign;
 pub(crate) use gather::Gather;
@@ -59,7 +62,6 @@ use pubsub::{PubSub, SubscriptionLimits};
 use rates::Rates;
 pub(crate) use scan::core_of_cursor;
 use session::Session;
-use settings::SettingsView;
 use shared::Shared;
 use stats::Counts;
 use turn::Inputs;
@@ -93,6 +95,8 @@ pub(crate) struct Links {
     /// The way in for threads that are no cores.
     pub(crate) inlet: Inlet,
     pub(crate) waker: Waker,
+    /// Where the changes for all cores begin.
+    pub(crate) changes: Cursor,
 }
 
 /// One data core.
@@ -132,7 +136,7 @@ pub(crate) struct Worker {
     /// Where the look for time-outs goes on.
     cursor: usize,
     locks: Locks,
-    settings: SettingsView,
+    changes: Follower,
     pubsub: PubSub,
     /// Kinds of events that the engine notes for.
     watched: EventKinds,
@@ -172,6 +176,7 @@ impl Worker {
         }
         shared.stats[usize::from(config.core)].adopt_thread();
         let pubsub = PubSub::new(config.core, config.subscriptions);
+        let changes = Follower::new(config.core, links.changes, Arc::clone(&links.mailboxes));
         let outbox = Outbox::new(links.mailboxes, config.mailbox_capacity);
         Ok(Self {
             config,
@@ -200,7 +205,7 @@ impl Worker {
             any_core_listeners,
             cursor: 0,
             locks: Locks::default(),
-            settings: SettingsView::default(),
+            changes,
             pubsub,
             watched: EventKinds::NONE,
             shard_busy: false,
@@ -247,9 +252,10 @@ impl Worker {
             self.counts.parks += 1;
             self.publish(now_ms());
             let (inbox, foreign, shared) = (&self.inbox, &self.foreign, &self.shared);
+            let changes = &self.changes;
             let (stopping, drain) = (&shared.stopping, &self.drain_until);
             let has_work = || {
-                let messages = !inbox.is_empty() || !foreign.is_empty();
+                let messages = !inbox.is_empty() || !foreign.is_empty() || changes.has_work();
                 messages || (stopping.load(Ordering::SeqCst) && drain.is_none())
             };
             self.ring.park(has_work)?;
@@ -264,6 +270,7 @@ impl Worker {
             !self.inbox.is_empty() || !self.foreign.is_empty() || self.forwards.len() > 0;
         let work = messages || self.shard_busy || self.locks.have_work();
         let work = work || self.pubsub.has_work() || self.shard.has_departed();
+        let work = work || self.changes.has_work();
         if reaped == 0 && self.ready.is_empty() && !work {
             self.completions = completions;
             self.begin_drain_if_asked();
@@ -276,13 +283,14 @@ impl Worker {
         }
         self.completions = completions;
         self.queue_ready();
-        self.refresh_settings();
+        self.refresh(now_ms);
         self.execute_inputs(now_ms);
         self.take_answers(now_ms);
         self.take_requests(now_ms);
         self.take_calls(now_ms);
         self.serve_locks(now_ms);
         self.tell_departed(now_ms);
+        self.answer_changes(now_ms);
         self.send_messages();
         self.flush(now_ms);
         self.push_messages(now_ms);
@@ -290,13 +298,6 @@ impl Worker {
         self.counts.turns += 1;
         self.begin_drain_if_asked();
         Ok(Activity::Busy)
-    }
-
-    /// Takes over settings of maps that have changed.
-    #[inline]
-    fn refresh_settings(&mut self) {
-        let store = &self.shared.settings;
-        self.settings.refresh(&mut self.shard, store);
     }
 
     /// How much unsent output blocks a session now: less when the core's sessions together hold

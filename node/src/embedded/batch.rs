@@ -3,7 +3,8 @@
 //!
 //! Operations of one core stay in their order. One that may wait for a lock travels alone, so that
 //! it keeps nobody else's answer waiting. One that every core executes, or every core with receivers
-//! of a message, goes to all of them behind what was asked before it.
+//! of a message, goes to all of them behind what was asked before it. One that changes something on
+//! all cores at one moment is a batch of its own.
 
 use std::sync::Arc;
 
@@ -24,8 +25,9 @@ const BYTES_PER_JOB: usize = 1 << 20;
 
 /// Some of many operations, on their way to one core.
 pub(super) struct Sent<'a> {
-    pub(super) pending: Pending<'a>,
+    pending: Pending<'a>,
     marks: Marks,
+    waits: bool,
 }
 
 /// Which of the operations a job has.
@@ -151,9 +153,14 @@ impl<'a> Batch<'a> {
         let Open {
             job, slot, marks, ..
         } = open;
-        let waits = job.operations[..].iter().any(is_lock);
-        match self.node.send(core, job, slot, waits) {
-            Ok(pending) => self.sent.push(Sent { pending, marks }),
+        let asks = job.operations[..].iter().any(is_lock);
+        let waits = job.operations[..].iter().any(|one| !one.wait().is_zero());
+        match self.node.send(core, job, slot, asks) {
+            Ok(pending) => self.sent.push(Sent {
+                pending,
+                marks,
+                waits,
+            }),
             Err(refused) => self.refuse(&marks, &refused),
         }
     }
@@ -210,7 +217,32 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// Splits operations into those that may be under way together: one that changes something on all
+/// cores is executed alone.
+pub(super) fn waves_of(mut operations: Vec<Operation>) -> impl Iterator<Item = Vec<Operation>> {
+    std::iter::from_fn(move || {
+        let first = operations.first()?;
+        let count = if changes_all(first) {
+            1
+        } else {
+            let next = operations.iter().position(changes_all);
+            next.unwrap_or(operations.len())
+        };
+        let rest = operations.split_off(count);
+        Some(std::mem::replace(&mut operations, rest))
+    })
+}
+
+fn changes_all(operation: &Operation) -> bool {
+    matches!(operation.opcode(), Opcode::Destroy | Opcode::SettingsSet)
+}
+
 impl<'a> Sent<'a> {
+    /// Whether it waits for a lock, which somebody else may hold for long.
+    pub(super) fn may_take_long(&self) -> bool {
+        self.waits
+    }
+
     pub(super) fn into_parts(self) -> (Pending<'a>, Marks) {
         (self.pending, self.marks)
     }

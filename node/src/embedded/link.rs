@@ -16,7 +16,7 @@ use jerboa_wire::opcode::Kind;
 use jerboa_wire::routing::{Table, Topology, partition, slot};
 use jerboa_wire::{Opcode, Request, RequestFlags, Status, multi};
 
-use super::batch::Batch;
+use super::batch::{Batch, Sent, waves_of};
 use super::door::{Door, Notice, Refusal};
 use super::job::{Ending, Job, ended, unanswered};
 use super::pending::{Finished, Limit, Pending, fresh, is_core_thread};
@@ -188,20 +188,41 @@ impl Embedded {
 
     /// Executes many operations; their answers in their order. Those of one core are executed in
     /// their order and travel together.
+    ///
+    /// What changes something on all cores, as the destruction of a map does, is executed behind
+    /// everything before it, but for locks that are waited for, and before everything behind it.
     pub async fn call_all(&self, operations: Vec<Operation>) -> Vec<Result<Response, Error>> {
-        let mut batch = Batch::send(&self.node, operations);
-        let mut arrived = Vec::new();
-        for sent in batch.take_sent() {
-            let (mut pending, marks) = sent.into_parts();
-            arrived.extend(pending.arrive().await.map(|answer| (marks, answer)));
+        let mut waves = Vec::new();
+        for wave in waves_of(operations) {
+            let mut batch = Batch::send(&self.node, wave);
+            let (mut arrived, mut late) = (Vec::new(), Vec::new());
+            for sent in batch.take_sent() {
+                if sent.may_take_long() {
+                    late.push(sent);
+                    continue;
+                }
+                let (mut pending, marks) = sent.into_parts();
+                arrived.extend(pending.arrive().await.map(|answer| (marks, answer)));
+            }
+            waves.push((batch, arrived, late));
         }
-        // Only now: a lock among the answers is given back if the future is dropped before.
-        for (marks, answer) in arrived {
-            if let Some(finished) = answer.take() {
-                batch.fill(&marks, &finished);
+        for (_, arrived, late) in &mut waves {
+            for sent in late.drain(..) {
+                let (mut pending, marks) = sent.into_parts();
+                arrived.extend(pending.arrive().await.map(|answer| (marks, answer)));
             }
         }
-        batch.finish()
+        // Only now: a lock among the answers is given back if the future is dropped before.
+        let mut answers = Vec::new();
+        for (mut batch, arrived, _) in waves {
+            for (marks, answer) in arrived {
+                if let Some(finished) = answer.take() {
+                    batch.fill(&marks, &finished);
+                }
+            }
+            answers.extend(batch.finish());
+        }
+        answers
     }
 
     /// As [`Embedded::call_all`]; blocks the calling thread meanwhile.
@@ -211,15 +232,27 @@ impl Embedded {
         }
         let wait = operations.iter().map(Operation::wait).max();
         let limit = Limit::new(self.timeout + wait.unwrap_or_default());
-        let mut batch = Batch::send(&self.node, operations);
-        for sent in batch.take_sent() {
+        let wait = |batch: &mut Batch<'_>, sent: Sent<'_>| {
             let (pending, marks) = sent.into_parts();
             match pending.wait(self.node.spin, limit) {
                 Ok(finished) => batch.fill(&marks, &finished),
                 Err(_) => batch.fail(&marks, timed_out),
             }
+        };
+        let mut waves = Vec::new();
+        for wave in waves_of(operations) {
+            let mut batch = Batch::send(&self.node, wave);
+            let sent = batch.take_sent().into_iter();
+            let (late, soon): (Vec<_>, Vec<_>) = sent.partition(Sent::may_take_long);
+            soon.into_iter().for_each(|sent| wait(&mut batch, sent));
+            waves.push((batch, late));
         }
-        batch.finish()
+        let mut answers = Vec::new();
+        for (mut batch, late) in waves {
+            late.into_iter().for_each(|sent| wait(&mut batch, sent));
+            answers.extend(batch.finish());
+        }
+        answers
     }
 }
 
@@ -279,6 +312,8 @@ impl Inner {
             return Ok(self.receivers(request.key));
         }
         Ok(match (request.opcode, operation.route()) {
+            // The core that is asked does it for all.
+            (Opcode::Destroy, _) => Destination::Core(0),
             (opcode, _) if opcode.is_everywhere() => Destination::Everywhere,
             (Opcode::Scan, _) => Destination::Core(core_of_cursor(request.arg, &self.shared)),
             (_, Route::Slot(slot)) => {

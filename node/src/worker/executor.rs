@@ -22,6 +22,7 @@ use jerboa_wire::{
 use super::WorkerConfig;
 use super::budget::{BATCH, WORK_OF_SCAN, WORK_OF_STATS, WORK_OF_TABLES, WORK_PER_CONNECTION};
 use super::buffer::Pool;
+use super::changes::follow::Follower;
 use super::commands::{Scratch, Turn};
 use super::connection::{Surroundings, execute_connection};
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode, without_map};
@@ -32,7 +33,6 @@ use super::owned::execute_owned;
 use super::pubsub::PubSub;
 use super::scan::ScanPlace;
 use super::session::Session;
-use super::settings::SettingsView;
 use super::shared::Shared;
 use super::stats::Counts;
 use super::turn::{Input, Progress};
@@ -86,7 +86,7 @@ pub(super) struct Executor<'w> {
     pub(super) shard: &'w mut Shard,
     pub(super) locks: &'w mut Locks,
     pub(super) verification: &'w mut Verification,
-    pub(super) settings: &'w mut SettingsView,
+    pub(super) changes: &'w mut Follower,
     pub(super) sessions: &'w mut [Option<Session>],
     pub(super) outbox: &'w mut Outbox,
     pub(super) pubsub: &'w mut PubSub,
@@ -270,6 +270,12 @@ impl Executor<'_> {
             }
             let input = &entries[op.input as usize];
             let socket = input.socket;
+            if let Task::Other { request, .. } = &op.task
+                && !self.may_change_all(socket, request)
+            {
+                progress.blocked = true;
+                continue;
+            }
             let session = self.sessions[socket.0 as usize].as_mut();
             let Some(session) = session.filter(|session| !session.blocked(self.output_limit))
             else {
@@ -413,6 +419,9 @@ impl Executor<'_> {
                 execute_owned(&mut engine, locks, shared, request, out);
             });
         }
+        if request.opcode == Opcode::Destroy {
+            return self.execute_destroy(socket, request, answering, render);
+        }
         if request.opcode.is_everywhere() {
             return self.execute_everywhere(socket, request, answering, render);
         }
@@ -428,11 +437,12 @@ impl Executor<'_> {
             shared: self.shared,
             config: self.config,
             verification: self.verification,
+            changes: self.changes,
         };
         execute_connection(request, session, &mut around, answering);
         if request.opcode == Opcode::SettingsSet {
             // It holds for the next request already.
-            self.settings.refresh(self.shard, &self.shared.settings);
+            self.refresh();
         }
     }
 

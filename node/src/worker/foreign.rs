@@ -96,7 +96,7 @@ impl Worker {
                 break;
             }
             left = left.saturating_sub(operations);
-            self.refresh_settings();
+            self.refresh(now_ms);
             self.serve_calls(calls, now_ms);
         }
         // Behind the calls: a call that is told to be gone was put in before.
@@ -147,6 +147,14 @@ impl Worker {
         at: &mut usize,
         now_ms: u64,
     ) {
+        let answering = self.answering_calls();
+        call = match self.destroy_for_call(call, &answering, now_ms) {
+            Some(call) => call,
+            None => {
+                *at += 1;
+                return;
+            }
+        };
         let Some(job) = call.job() else { return };
         job.ending = Ending::Begun;
         let Job {
@@ -169,10 +177,6 @@ impl Worker {
             } else {
                 self.serve_operation(operation, place, *ticket, now_ms, replies)
             };
-            if operation.opcode().is_everywhere() {
-                // It may have done away with a map whose number was looked up already.
-                places[*at..].fill(None);
-            }
         }
         if order == Order::Parked {
             self.foreign.waiting.insert(*ticket, call);
@@ -182,7 +186,7 @@ impl Worker {
     }
 
     /// Gives a call its replies; a lock that nobody takes is freed.
-    fn answer_call(&mut self, call: Call, now_ms: u64) {
+    pub(super) fn answer_call(&mut self, call: Call, now_ms: u64) {
         match call.answer() {
             Err(call) => self.foreign.late.push(call),
             Ok(None) => {}
@@ -259,7 +263,7 @@ impl Worker {
             }
             Opcode::Hello => answering.status(&request, Status::UnknownOpcode, replies),
             Opcode::SettingsGet | Opcode::SettingsSet => {
-                let (status, text) = self.shared.settings.execute(&request);
+                let (status, text) = self.changes.settings(&request, &self.shared);
                 let value = text.as_bytes();
                 let reply = Reply {
                     status,
@@ -268,7 +272,7 @@ impl Worker {
                 };
                 encode(&reply, replies, Crc::Off);
                 // It holds for the next operation already.
-                self.refresh_settings();
+                self.refresh(now_ms);
             }
             Opcode::Verify => {
                 let again = request.arg == 1;

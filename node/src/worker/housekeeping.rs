@@ -144,7 +144,7 @@ impl Worker {
                 };
                 self.forwards_sent = delivery.sent;
                 self.forwards = delivery.messages.into_iter();
-                self.refresh_settings();
+                self.refresh(now_ms);
             }
             while let Some(next) = self.forwards.as_slice().first() {
                 if let Message::Request(forward) = next
@@ -265,11 +265,15 @@ impl Worker {
     /// The names of destroyed maps are free once nothing is left of them: between two turns no
     /// address is kept but in the lines for locks.
     fn forget_vacant_maps(&mut self) {
+        let mut forgotten = false;
         while let Some(map) = self.shard.next_vacant_map() {
             if !self.locks.has_lines_of(map) && self.shard.forget_map(map) {
                 self.measures.forget_map(map);
-                self.settings.room_was_made();
+                forgotten = true;
             }
+        }
+        if forgotten {
+            self.changes.room_was_made(&mut self.shard, &self.shared);
         }
     }
 

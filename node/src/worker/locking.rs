@@ -72,13 +72,9 @@ impl Locks {
         }
     }
 
-    /// The same for a request on a whole map.
-    pub(super) fn changed_map(&mut self, request: &Request<'_>, map: MapChoice) {
-        if let MapChoice::Known(map) = map
-            && !request.opcode.is_read()
-        {
-            self.waiters.touch_map(map);
-        }
+    /// A map was destroyed, and its locks with it.
+    pub(super) fn map_was_destroyed(&mut self, map: MapId) {
+        self.waiters.touch_map(map);
     }
 
     /// The same for a request on many keys.

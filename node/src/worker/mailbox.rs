@@ -123,6 +123,13 @@ pub(crate) struct Mailbox {
     waker: Waker,
 }
 
+impl Mailbox {
+    /// Has the core look for work.
+    pub(super) fn wake(&self) {
+        self.waker.wake();
+    }
+}
+
 /// The receiving ends of one core.
 #[derive(Debug)]
 pub(crate) struct Inbox {

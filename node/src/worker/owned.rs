@@ -102,8 +102,7 @@ pub(super) fn execute_owned(
     let own = engine.own_core;
     if request.opcode.is_everywhere() {
         let map = choose_map(engine.shard, request);
-        engine.everywhere(request, map, shared, out);
-        return locks.changed_map(request, map);
+        return engine.everywhere(request, map, shared, out);
     }
     if request.opcode == Opcode::Scan {
         let place = ScanPlace::of_scan(request, own, shared);

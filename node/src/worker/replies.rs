@@ -46,6 +46,10 @@ pub(super) struct ReplyQueue {
     lock: Option<u64>,
     /// The command that is being executed.
     command: CommandNumber,
+    /// A request waits until everything before it is answered.
+    fenced: bool,
+    /// Nothing may be executed now, for one of the three reasons above.
+    stalled: bool,
     /// Keys that the slots to be filled ask for.
     waiting_keys: usize,
     /// Bytes of an answer per key, lately: the most, slowly forgotten.
@@ -61,6 +65,8 @@ impl Default for ReplyQueue {
             walks: 0,
             lock: None,
             command: CommandNumber::NONE,
+            fenced: false,
+            stalled: false,
             ready_bytes: 0,
             // Nothing is known yet: few requests at first, many once their answers prove small.
             waiting_keys: 0,
@@ -131,6 +137,7 @@ impl ReplyQueue {
     /// Reserves the next place for an answer that takes several steps.
     pub(super) fn walk(&mut self, walk: Walk) -> u64 {
         self.walks += 1;
+        self.stalled = true;
         self.push(Slot::Walk(Box::new(walk), self.command))
     }
 
@@ -139,6 +146,7 @@ impl ReplyQueue {
     pub(super) fn wait_for_lock(&mut self, render: Render) -> u64 {
         let number = self.wait(render);
         self.lock = Some(number);
+        self.stalled = true;
         number
     }
 
@@ -147,9 +155,18 @@ impl ReplyQueue {
         self.first + self.slots.len() as u64
     }
 
-    /// Whether a lock is asked for that nothing may overtake.
-    pub(super) fn is_locking(&self) -> bool {
-        self.lock.is_some()
+    /// Whether something is outstanding; if so, nothing is executed until nothing is.
+    pub(super) fn wait_for_all(&mut self) -> bool {
+        self.fenced = self.waiting > 0;
+        self.stalled |= self.fenced;
+        self.fenced
+    }
+
+    /// Whether nothing may be executed now: see [`Self::wait_for_lock`], [`Self::is_walking`] and
+    /// [`Self::wait_for_all`].
+    #[inline]
+    pub(super) fn is_stalled(&self) -> bool {
+        self.stalled
     }
 
     /// Whether a request is being answered step by step: nothing behind it is executed meanwhile,
@@ -232,6 +249,8 @@ impl ReplyQueue {
             let word = ErrorWord::of_reply(&done)?;
             Some(Failed { command, word })
         });
+        self.fenced &= self.waiting > 0;
+        self.stalled = self.walks > 0 || self.lock.is_some() || self.fenced;
         *slot = Slot::Ready(done);
         self.release(output);
         failed

@@ -138,8 +138,7 @@ impl Session {
         let likely = self.replies.ready_bytes() + self.replies.expected_bytes();
         self.output.len() + likely > output_bytes_max
             || self.replies.waiting() >= WAITING_PER_CONNECTION
-            || self.replies.is_walking()
-            || self.replies.is_locking()
+            || self.replies.is_stalled()
     }
 
     /// Bytes that wait in this session's buffers.

@@ -1,14 +1,13 @@
 //! Settings of maps: kept once for the node, taken over by each core before it executes anything
 //! that came after the change.
 //!
-//! A change is checked and stored by whichever core reads the request; storing makes it hold for
-//! all cores at once, because each looks at the number of changes before it executes what it has
-//! received, and whoever knows of the change sends later. So all cores take it or none does.
+//! A change is checked and stored by whichever core reads the request, and put on the list of what
+//! changes for all cores at one moment ([`super::changes`]). So all cores take it or none does.
 //!
 //! A core's share of a limit is the limit divided by the number of cores, rounded up.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jerboa_core_shard::{FullPolicy, MapLimits, Shard};
@@ -34,8 +33,6 @@ struct All {
 /// The settings of all maps of a node.
 #[derive(Debug)]
 pub(crate) struct SettingsStore {
-    /// Changes so far.
-    changes: AtomicU64,
     all: Mutex<Arc<All>>,
     when_full: WhenFull,
     cores: u64,
@@ -60,7 +57,6 @@ impl SettingsStore {
                 .collect(),
         };
         Self {
-            changes: AtomicU64::new(1),
             all: Mutex::new(Arc::new(all)),
             when_full: match when_full {
                 config::WhenFull::Evict => WhenFull::Evict,
@@ -119,7 +115,6 @@ impl SettingsStore {
         }
         self.check(&all)?;
         *current = Arc::new(all);
-        self.changes.fetch_add(1, Ordering::Release);
         debug!(
             map = %request.map.escape_ascii(),
             defaults = request.arg == OF_DEFAULTS,
@@ -186,22 +181,11 @@ impl From<SettingError> for Refusal {
 /// How far a core has taken over the settings.
 #[derive(Debug, Default)]
 pub(crate) struct SettingsView {
-    changes: u64,
     /// Maps for which there was no room.
     refused: usize,
 }
 
 impl SettingsView {
-    /// Takes over what has changed. To be called before anything is executed.
-    #[inline]
-    pub(super) fn refresh(&mut self, shard: &mut Shard, store: &SettingsStore) {
-        let changes = store.changes.load(Ordering::Acquire);
-        if changes != self.changes {
-            self.changes = changes;
-            self.take(shard, store);
-        }
-    }
-
     /// Takes over everything; whether there was room for it.
     #[cold]
     pub(crate) fn take(&mut self, shard: &mut Shard, store: &SettingsStore) -> bool {
@@ -241,9 +225,9 @@ impl SettingsView {
     }
 
     /// A map was forgotten: there may be room for what found none.
-    pub(super) fn room_was_made(&mut self) {
+    pub(super) fn room_was_made(&mut self, shard: &mut Shard, store: &SettingsStore) {
         if self.refused > 0 {
-            self.changes = 0;
+            self.take(shard, store);
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use super::changes::Changes;
 use super::events::EventMask;
 use super::pubsub::directory::Directory;
 use crate::embedded::Listening;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) subscriber_bytes_max: usize,
     /// Kinds of events that are on.
     pub(crate) events: EventMask,
+    /// How many changes for all cores are under way.
+    pub(crate) changes: Changes,
     /// Settings of maps.
     pub(crate) settings: SettingsStore,
     /// What it knows of itself, and is asked through RESP.

@@ -147,7 +147,7 @@ impl Worker {
             shard: &mut self.shard,
             locks: &mut self.locks,
             verification: &mut self.verification,
-            settings: &mut self.settings,
+            changes: &mut self.changes,
             sessions: &mut self.sessions,
             outbox: &mut self.outbox,
             pubsub: &mut self.pubsub,

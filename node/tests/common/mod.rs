@@ -41,6 +41,30 @@ pub(crate) fn node(cores: usize) -> Node {
     Node::start(&config(cores)).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// A node with `cores` cores even where the machine has fewer: they take turns on its CPUs then,
+/// and run each for as long as the kernel lets them.
+pub(crate) fn crowded_config(cores: usize) -> Config {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let list = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let allowed: Vec<usize> = list
+        .unwrap()
+        .trim()
+        .split(',')
+        .flat_map(|part| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            first.parse::<usize>().unwrap()..=last.parse().unwrap()
+        })
+        .collect();
+    Config {
+        cores: Some(Cores::List(
+            allowed.into_iter().cycle().take(cores).collect(),
+        )),
+        ..config(cores)
+    }
+}
+
 /// A reply that owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OwnedReply {

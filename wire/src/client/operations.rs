@@ -152,8 +152,9 @@ macro_rules! operations {
             /// which is soon after; each core counts at a moment of its own.
             fn size() -> u64;
 
-            /// Removes every entry of the map, however many, without a pause; their number. Nobody
-            /// sees an entry afterwards that was there before the call. Locks of the map are free.
+            /// Removes every entry of the map, however many, without a pause; their number. It happens
+            /// at one moment for all cores of a node: whoever has seen one of the entries gone sees
+            /// no other afterwards, and a refusal means that all are there. Locks of the map are free.
             fn destroy() -> u64;
 
             /// Some key of the map; `None` where it is empty. No key is out of reach, but some are

@@ -1,9 +1,10 @@
-//! This core's share of the requests that every core executes.
+//! This core's share of the requests that every core executes. What changes something for all cores
+//! is not among them: see [`crate::worker::changes`].
 
 use jerboa_core_shard::{ExportCursor, MapId};
 use jerboa_wire::{Opcode, Reply, Request, Status};
 
-use super::{Execution, MapChoice, encode, status_of};
+use super::{Execution, MapChoice, encode};
 use crate::node::random;
 use crate::worker::scan::ScanPlace;
 use crate::worker::shared::Shared;
@@ -35,14 +36,6 @@ impl Execution<'_> {
             (Opcode::Size, _) => Reply {
                 arg: entries,
                 ..head
-            },
-            (Opcode::Destroy, None) => head,
-            (Opcode::Destroy, Some(map)) => match self.shard.destroy_map(map, self.now_ms) {
-                Ok(removed) => Reply {
-                    arg: removed,
-                    ..head
-                },
-                Err(error) => answering.head(request, status_of(error)),
             },
             (Opcode::RandomKey, Some(map)) if entries > 0 => {
                 let found = self.draw(map, shared, &mut key);
