@@ -48,7 +48,7 @@ pub(super) struct ReplyQueue {
     command: CommandNumber,
     /// A request waits until everything before it is answered.
     fenced: bool,
-    /// Nothing may be executed now, for one of the three reasons above.
+    /// Nothing may be executed now, because of a walk, a lock or a fence.
     stalled: bool,
     /// Keys that the slots to be filled ask for.
     waiting_keys: usize,
