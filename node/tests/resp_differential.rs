@@ -12,6 +12,12 @@
 //! * INCRBYFLOAT counts in 64 bits instead of 80: sums that differ in the 17th digit.
 //! * What Redis 7.0 does not have yet (CLIENT SETINFO, SET … IFEQ) is not asked. What this project
 //!   does not have, Redis is started without: both call it unknown, in the same words.
+//! * What a server says of itself (INFO, CLIENT INFO, COMMAND …): of that the kind or the shape is
+//!   compared. CLUSTER is answered on every port, READONLY and ASKING too: clients ask before they
+//!   know what they speak to. CONFIG has other settings, and DEBUG is refused in other words.
+//! * Keys that have expired are not counted (DBSIZE) or measured (MEMORY USAGE) until they are
+//!   removed.
+//! * Subcommands that the node lacks are listed in `refusals.rs`; a new one must be added there.
 //! * Bytes that are no command. Where Redis waits for up to 64 KiB of a line that cannot become right
 //!   any more (a length of 64 digits, a zero byte within a line), the node answers at once; where
 //!   Redis does not look at the two bytes behind an argument, or at the line feed behind a length,
@@ -23,13 +29,19 @@
 //! many as one has time for.
 #![expect(clippy::unwrap_used, reason = "test harness")]
 
+#[path = "resp_differential/administration.rs"]
+mod administration;
 #[path = "resp_differential/beside.rs"]
 mod beside;
 #[path = "resp_differential/broken.rs"]
 mod broken;
+#[path = "resp_differential/channels.rs"]
+mod channels;
 mod common;
 #[path = "resp_differential/redis.rs"]
 mod redis;
+#[path = "resp_differential/refusals.rs"]
+mod refusals;
 #[path = "resp_differential/stream.rs"]
 mod stream;
 
@@ -37,6 +49,7 @@ use std::net::SocketAddr;
 
 use beside::Beside;
 use broken::{Broken, agreed};
+use channels::Channels;
 use common::resp::{RespRaw, command};
 use common::{Random, node};
 use redis::Redis;
@@ -115,6 +128,80 @@ fn the_same_stream_of_commands_is_answered_as_by_redis() {
             done += batch.len();
         }
         assert!(differences.is_empty(), "{}", differences.join("\n"));
+    }
+}
+
+#[test]
+fn what_is_asked_of_the_server_itself_is_answered_or_refused_as_by_redis() {
+    let node = node(2);
+    let Some(redis) = Redis::beside(node.addresses().any_core) else {
+        return;
+    };
+    let mut differences: Vec<String> = Vec::new();
+    for version in ["2", "3"] {
+        for (words, compare) in administration::questions() {
+            // Each on connections of its own: what it sets is gone with them.
+            let [ours, theirs] = [node.addresses().any_core, redis.address].map(|address| {
+                let mut client = RespRaw::connect(address);
+                client.call(&["HELLO", version]);
+                let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+                client.send(&command(&words)).unwrap();
+                client.receive()
+            });
+            if !compare.holds(&ours, &theirs) {
+                let short = |reply: &[u8]| reply[..reply.len().min(300)].escape_ascii().to_string();
+                differences.push(format!(
+                    "RESP{version} {} ({compare:?})\n  node:  {}\n  redis: {}",
+                    shown(&words),
+                    short(&ours),
+                    short(&theirs)
+                ));
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn every_command_with_too_few_or_too_many_arguments_is_refused_in_the_same_words() {
+    let node = node(2);
+    let any_core = node.addresses().any_core;
+    let Some(redis) = Redis::beside(any_core) else {
+        return;
+    };
+    let mut random = Random::seeded();
+    let mut differences: Vec<String> = Vec::new();
+    for words in refusals::all(&mut random, any_core, redis.address) {
+        let [ours, theirs] =
+            [any_core, redis.address].map(|address| refusals::answer(address, &words));
+        if ours != theirs || ours[0] != b'-' {
+            let (ours, theirs) = (ours.escape_ascii(), theirs.escape_ascii());
+            differences.push(format!(
+                "{}\n  node:  {ours}\n  redis: {theirs}",
+                shown(&words)
+            ));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn everybody_hears_of_channels_what_they_would_hear_from_redis() {
+    let node = node(2);
+    let any_core = node.addresses().any_core;
+    let Some(redis) = Redis::beside(any_core) else {
+        return;
+    };
+    let mut random = Random::seeded();
+    let mut channels = Channels::new(&mut random, any_core, redis.address);
+    let mut history: Vec<String> = Vec::new();
+    for _ in 0..count("JERBOA_DIFFERENTIAL_CHANNELS", 4_000) {
+        let (step, difference) = channels.step();
+        history.push(step);
+        if let Some(difference) = difference {
+            let from = history.len().saturating_sub(30);
+            panic!("{:#?}\n{difference}", &history[from..]);
+        }
     }
 }
 

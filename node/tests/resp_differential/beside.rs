@@ -19,7 +19,7 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    fn open(address: SocketAddr, version: &str) -> Self {
+    pub(crate) fn open(address: SocketAddr, version: &str) -> Self {
         let mut raw = RespRaw::connect(address);
         raw.call(&["HELLO", version]);
         raw.stream.set_nonblocking(true).unwrap();
@@ -31,11 +31,11 @@ impl Side {
     }
 
     /// What is sent is small enough for the socket to take it at once, unless it is closed.
-    fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
     }
 
-    fn take(&mut self) {
+    pub(crate) fn take(&mut self) {
         let mut bytes = [0; 1 << 14];
         while !self.closed {
             match self.stream.read(&mut bytes) {
@@ -52,7 +52,7 @@ impl Side {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let state = if self.closed { "closed" } else { "open" };
         format!("{} ({state})", self.got.escape_ascii())
     }

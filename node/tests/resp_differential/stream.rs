@@ -1,5 +1,6 @@
 //! Random commands: right ones over few keys, so that they meet, and ones with something wrong.
 
+use crate::administration::{any_case, question};
 use crate::common::Random;
 
 /// Commands that are sent with other arguments than they take.
@@ -46,6 +47,15 @@ const NAMES: &[&str] = &[
     "SCAN",
 ];
 
+const BINARY_KEYS: &[&[u8]] = &[
+    b"\0",
+    b"\r\n",
+    b"\xff\xfe",
+    b"a b",
+    b"{\0}x",
+    b"$3\r\nGET\r\n",
+];
+
 /// How two replies are held against each other.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Compare {
@@ -55,6 +65,10 @@ pub(crate) enum Compare {
     Near(i64),
     /// Lists without order.
     Sorted,
+    /// The kind of reply, and an error's first word.
+    Kind,
+    /// The kinds of everything in it, lists of one kind being alike whatever their length.
+    Shape,
 }
 
 /// A command, its name first.
@@ -107,10 +121,32 @@ impl<'r> Stream<'r> {
     fn integer(&mut self) -> String {
         match self.random.below(8) {
             0 => self
-                .pick(&["9223372036854775807", "-9223372036854775808"])
+                .pick(&[
+                    "9223372036854775807",
+                    "-9223372036854775808",
+                    "9223372036854775806",
+                    "-9223372036854775807",
+                    "4294967296",
+                    "-2147483649",
+                ])
                 .into(),
             1 => self
-                .pick(&["abc", "", "1.5", "99999999999999999999", "-", "0x1"])
+                .pick(&[
+                    "abc",
+                    "",
+                    "1.5",
+                    "99999999999999999999",
+                    "9223372036854775808",
+                    "-9223372036854775809",
+                    "-",
+                    "0x1",
+                    "+5",
+                    "05",
+                    "-0",
+                    " 5",
+                    "5 ",
+                    "1e3",
+                ])
                 .into(),
             2 => format!("-{}", self.random.below(50)),
             3 => "0".into(),
@@ -193,11 +229,17 @@ impl<'r> Stream<'r> {
         match self.random.below(6) {
             0 => {
                 let values = [
-                    "0.5", "-2", "1e3", "abc", " 1", "1 ", "", "10.125", "-0", "0x",
+                    "0.5", "-2", "1e3", "abc", " 1", "1 ", "", "10.125", "-0", "0x", "1e-3x",
                 ];
                 vec!["SET".into(), key, self.pick(&values).into()]
             }
             1 => vec!["GET".into(), key],
+            // What both hold exactly, and write with as few digits.
+            2 | 3 => {
+                let number = self.random.below(1 << 20) as f64 - f64::from(1 << 19);
+                let by = number / f64::from(1 << self.random.below(7));
+                vec!["INCRBYFLOAT".into(), key, by.to_string()]
+            }
             _ => {
                 let by = [
                     "0.5", "-0.25", "3", "1e2", "abc", "", "inf", "-inf", " 1", "nan", "1e",
@@ -217,7 +259,17 @@ impl<'r> Stream<'r> {
 
     /// One command and how its replies are compared.
     pub(crate) fn next(&mut self) -> (Args, Compare) {
-        match self.random.below(36) {
+        let (mut words, compare) = self.any();
+        if self.random.below(8) == 0 {
+            any_case(self.random, &mut words[0]);
+        }
+        (words, compare)
+    }
+
+    fn any(&mut self) -> (Args, Compare) {
+        match self.random.below(42) {
+            36..=38 => question(self.random),
+            39..=41 => (self.binary(), Compare::Exact),
             0..=21 => (bytes(self.on_values()), Compare::Exact),
             22..=29 => {
                 let (words, compare) = self.on_keys();
@@ -260,7 +312,19 @@ impl<'r> Stream<'r> {
             14 => vec![
                 "SETRANGE".into(),
                 self.key(),
-                self.pick(&["0", "1", "5", "100", "-1", "abc"]).into(),
+                self.pick(&[
+                    "0",
+                    "1",
+                    "5",
+                    "100",
+                    "-1",
+                    "abc",
+                    "67108865",
+                    "536870911",
+                    "536870912",
+                    "9223372036854775807",
+                ])
+                .into(),
                 self.value(),
             ],
             15 => vec!["SETNX".into(), self.key(), self.value()],
@@ -320,6 +384,24 @@ impl<'r> Stream<'r> {
             }
         };
         (words, compare)
+    }
+
+    /// Keys and values of any bytes.
+    fn binary(&mut self) -> Args {
+        let key = BINARY_KEYS[self.random.below(BINARY_KEYS.len())].to_vec();
+        let length = self.random.below(40);
+        let value = self.random.bytes(length);
+        let (start, end) = (self.integer(), self.integer());
+        let words: &[&[u8]] = match self.random.below(9) {
+            0 | 1 => &[b"SET", &key, &value],
+            2 | 3 => &[b"GET", &key],
+            4 => &[b"APPEND", &key, &value],
+            5 => &[b"GETRANGE", &key, start.as_bytes(), end.as_bytes()],
+            6 => &[b"SETRANGE", &key, b"7", &value],
+            7 => &[b"MGET", &key, b"key:1", &key],
+            _ => &[b"ECHO", &value],
+        };
+        words.iter().map(|word| word.to_vec()).collect()
     }
 
     fn connection(&mut self) -> Vec<String> {
@@ -407,12 +489,55 @@ impl Compare {
                 }
             }
             Self::Sorted => sorted(ours) == sorted(theirs),
+            Self::Kind => kind(ours) == kind(theirs),
+            Self::Shape => {
+                let shape = |reply| shape(reply).map(|(shape, _)| shape);
+                shape(ours) == shape(theirs)
+            }
         }
     }
 }
 
+/// What a client tells replies apart by before it reads them.
+fn kind(reply: &[u8]) -> &[u8] {
+    match reply[0] {
+        b'-' => reply.split(|byte| *byte == b' ').next().unwrap_or_default(),
+        _ => &reply[..1],
+    }
+}
+
+/// The kinds of a reply and all that is in it, and what is behind it.
+fn shape(reply: &[u8]) -> Option<(String, &[u8])> {
+    let end = reply.windows(2).position(|pair| pair == b"\r\n")?;
+    let (line, mut rest) = (&reply[..end], &reply[end + 2..]);
+    let kind = char::from(line[0]);
+    let number = || std::str::from_utf8(&line[1..]).ok()?.parse::<i64>().ok();
+    match kind {
+        '$' | '=' => match usize::try_from(number()?) {
+            Ok(length) => Some((kind.into(), &rest[length + 2..])),
+            Err(_) => Some(("null".into(), rest)),
+        },
+        '*' | '~' | '>' | '%' => {
+            let Ok(count) = usize::try_from(number()?) else {
+                return Some(("null".into(), rest));
+            };
+            let mut inner: Vec<String> = Vec::new();
+            for _ in 0..count * if kind == '%' { 2 } else { 1 } {
+                let (item, behind) = shape(rest)?;
+                // Flags and categories are as many as they are.
+                if inner.last() != Some(&item) || item.len() > 1 {
+                    inner.push(item);
+                }
+                rest = behind;
+            }
+            Some((format!("{kind}[{}]", inner.join(" ")), rest))
+        }
+        _ => Some((kind.into(), rest)),
+    }
+}
+
 /// The lines of a reply in order.
-fn sorted(reply: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn sorted(reply: &[u8]) -> Vec<&[u8]> {
     let mut lines: Vec<_> = reply.split(|byte| *byte == b'\n').collect();
     lines.sort_unstable();
     lines

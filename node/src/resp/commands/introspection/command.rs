@@ -2,6 +2,7 @@
 
 use jerboa_wire::resp::{Arguments, Writer};
 
+use crate::glob::Glob;
 use crate::resp::call::{Call, Here};
 use crate::resp::command::{self, Command, Flags, Group, Run};
 use crate::resp::commands::administration::help;
@@ -100,8 +101,11 @@ fn describe(command: &Command, out: &mut Writer<'_>) {
     let categories = categories(command);
     out.set(categories.len());
     categories.iter().for_each(|name| out.simple(name));
-    out.array(0);
+    out.set(0);
     describe_keys(command, out);
+    if command.subcommands.is_empty() {
+        return out.set(0);
+    }
     out.array(command.subcommands.len());
     for subcommand in command.subcommands {
         describe(subcommand, out);
@@ -121,9 +125,9 @@ fn categories(command: &Command) -> Vec<&'static str> {
 fn describe_keys(command: &Command, out: &mut Writer<'_>) {
     let keys = command.keys;
     if keys.first == 0 {
-        return out.array(0);
+        return out.set(0);
     }
-    out.array(1);
+    out.set(1);
     out.map(3);
     out.bulk("flags");
     out.set(1);
@@ -193,13 +197,42 @@ fn write_docs(commands: &[&Command], out: &mut Writer<'_>) {
     }
 }
 
+/// The names of all commands and subcommands, or of those that a filter lets through.
 fn list(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
-    if call.len() > 2 {
-        return Err(Refusal::SYNTAX);
-    }
-    out.array(command::all().count());
-    command::all().for_each(|command| out.bulk(command.name));
+    let with_theirs = command::all()
+        .flat_map(|command| std::iter::once(command).chain(command.subcommands.iter()));
+    let passes: Filter = match call.len() {
+        2 => Box::new(|_| true),
+        5 if call.is(2, "filterby") => filter(call)?,
+        _ => return Err(Refusal::SYNTAX),
+    };
+    let found: Vec<&Command> = with_theirs.filter(|command| passes(command)).collect();
+    out.array(found.len());
+    found.iter().for_each(|command| out.bulk(command.name));
     Ok(())
+}
+
+type Filter = Box<dyn Fn(&Command) -> bool>;
+
+fn filter(call: &Call<'_, '_>) -> std::result::Result<Filter, Refusal> {
+    let wanted = call.at(4).to_ascii_lowercase();
+    if call.is(3, "module") {
+        // No command comes from one.
+        Ok(Box::new(|_| false))
+    } else if call.is(3, "aclcat") {
+        Ok(Box::new(move |command| {
+            let mut names = categories(command).into_iter();
+            names.any(|name| name.as_bytes().strip_prefix(b"@") == Some(&wanted))
+        }))
+    } else if call.is(3, "pattern") {
+        let glob = Glob::new(&wanted)
+            .map_err(|_| Refusal::text("ERR the pattern is longer than 256 bytes"))?;
+        Ok(Box::new(move |command| {
+            glob.matches(command.name.as_bytes())
+        }))
+    } else {
+        Err(Refusal::SYNTAX)
+    }
 }
 
 fn get_keys(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {

@@ -58,7 +58,7 @@ fn list(
             Glob::new(call.at(2))
                 .map_err(|_| Refusal::text("ERR the pattern is longer than 256 bytes"))?,
         ),
-        _ => return Err(call.wrong_arity()),
+        _ => return Err(too_many(call)),
     };
     let (mut found, mut bytes, mut cursor) = (Vec::new(), 0, 0);
     loop {
@@ -88,6 +88,14 @@ fn list(
         out.bulk(name_of(name).unwrap_or_default());
     }
     Ok(())
+}
+
+/// What Redis says to more than one pattern.
+fn too_many(call: &Call<'_, '_>) -> Refusal {
+    let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+    text.extend_from_slice(call.at(1));
+    text.extend_from_slice(b"'. Try PUBSUB HELP.");
+    Refusal::bytes(text)
 }
 
 fn numbers(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
