@@ -12,7 +12,10 @@ use std::collections::BTreeMap;
 
 use common::{OwnedReply, Raw, key_of_core, node};
 use jerboa_wire::opcode::Kind;
-use jerboa_wire::{ByteRange, Comparison, Opcode, Request, RequestFlags, ScanQuery, Status, multi};
+use jerboa_wire::{
+    ByteRange, Comparison, Conditional, Opcode, Request, RequestFlags, ScanQuery, Status,
+    ValueCondition, multi,
+};
 
 const DOCUMENT: &str = include_str!("../../wire/PROTOCOL.md");
 const HEADER: &str = "| operation | value | expiry | version | use |";
@@ -64,6 +67,26 @@ fn section(opcode: Opcode, key: &[u8]) -> Vec<u8> {
         Opcode::CasValue => {
             let (expected, new) = (&b"5"[..], &b"7"[..]);
             assert!(Comparison { expected, new }.encode(&mut out));
+        }
+        Opcode::PutIf => {
+            let condition = ValueCondition::Differs(b"7");
+            assert!(
+                Conditional {
+                    condition,
+                    new: b"7"
+                }
+                .encode(&mut out)
+            );
+        }
+        Opcode::DeleteIf => {
+            let condition = ValueCondition::Equals(b"5");
+            assert!(
+                Conditional {
+                    condition,
+                    new: b""
+                }
+                .encode(&mut out)
+            );
         }
         Opcode::Put | Opcode::Cas | Opcode::Append | Opcode::SetRange => out.push(b'7'),
         _ => {}

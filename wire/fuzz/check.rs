@@ -76,6 +76,9 @@ fn check_request(request: &Request<'_>, bytes: &[u8]) {
     if request.opcode == Opcode::CasValue {
         assert!(request.comparison().is_some(), "{request:?}");
     }
+    if matches!(request.opcode, Opcode::PutIf | Opcode::DeleteIf) {
+        assert!(request.conditional().is_some(), "{request:?}");
+    }
 }
 
 fn check_reply(reply: &Reply<'_>, bytes: &[u8]) {

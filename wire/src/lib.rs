@@ -12,6 +12,7 @@ pub mod channel;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod compare;
+pub mod condition;
 pub mod event;
 pub mod flags;
 pub mod frame;
@@ -31,6 +32,7 @@ pub mod value;
 
 pub use channel::Message;
 pub use compare::Comparison;
+pub use condition::{Conditional, ValueCondition};
 pub use flags::{ReplyFlags, RequestFlags};
 pub use frame::{
     Crc, CrcMode, DecodeError, DecodeErrorKind, DecodeOptions, Decoded, EncodeError, InStep, Reply,

@@ -189,6 +189,9 @@ const EXPIRE: RequestFlags = TTL
     .union(RequestFlags::IF_PRESENT)
     .union(RequestFlags::IF_LATER)
     .union(RequestFlags::IF_EARLIER);
+const PUT_IF: RequestFlags = TTL
+    .union(RequestFlags::KEEP_TTL)
+    .union(RequestFlags::RETURN_OLD);
 const CAS: RequestFlags = TTL
     .union(RequestFlags::KEEP_TTL)
     .union(RequestFlags::IF_ABSENT);
@@ -290,6 +293,16 @@ opcodes! {
     /// The value of a key, whose expiry is set, or removed without a TTL flag. Reply: `value`,
     /// `version`, `arg` = the new expiry in Unix milliseconds (0: never); or `NotFound`.
     GetExpire = 0x2A, Key, KEYED.with(Parts::ARG), TTL;
+    /// Stores a value if a condition holds of the one that is there; see [`crate::condition`].
+    /// Expiry as in `Put`. Reply: the stored `version`; `Mismatch` with the `version` that is
+    /// there; or `NotFound`. With `RETURN_OLD` also `value` and, as `arg`, the version of the entry
+    /// that stood there (0: none did).
+    PutIf = 0x2B, Key, KEYED.with(Parts::VALUE).with(Parts::ARG), PUT_IF;
+    /// Removes a key if a condition holds of its value; see [`crate::condition`]. Reply: `Ok` with
+    /// `arg` = 1; `Mismatch` with the `version` that is there; or `NotFound`.
+    DeleteIf = 0x2C, Key, KEYED.with(Parts::VALUE), RequestFlags::NONE;
+    /// The digest of a value. Reply: `arg` = its XXH3-64, `version`; or `NotFound`.
+    Digest = 0x2D, Key, KEYED, RequestFlags::NONE;
     /// Takes the lock of this name, waiting in line as long as the value says; see
     /// [`crate::lock`]. With `TTL_RELATIVE` it is given back after `arg` milliseconds. Reply:
     /// `version` = the token; or `LockNotAcquired`.
@@ -374,6 +387,7 @@ impl Opcode {
             | Self::Ttl
             | Self::MultiGet
             | Self::GetRange
+            | Self::Digest
             | Self::MultiExists
             | Self::Scan
             | Self::Size
@@ -402,6 +416,8 @@ impl Opcode {
             | Self::MultiDelete
             | Self::SetRange
             | Self::GetExpire
+            | Self::PutIf
+            | Self::DeleteIf
             | Self::Destroy
             | Self::Subscribe
             | Self::Unsubscribe

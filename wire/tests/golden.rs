@@ -8,9 +8,9 @@ use std::fmt::Write;
 use jerboa_wire::opcode::Kind;
 use jerboa_wire::routing::{Member, Migration, Topology};
 use jerboa_wire::{
-    Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, HelloReply, Opcode, Reply, ReplyFlags,
-    Request, RequestFlags, ScanQuery, Status, decode_reply, decode_request, hello, lock, multi,
-    stats,
+    Comparison, Conditional, Crc, CrcMode, DecodeOptions, Decoded, Hello, HelloReply, Opcode,
+    Reply, ReplyFlags, Request, RequestFlags, ScanQuery, Status, ValueCondition, decode_reply,
+    decode_request, hello, lock, multi, stats,
 };
 
 #[path = "golden/channels.rs"]
@@ -170,6 +170,7 @@ fn requests(found: &mut Found) {
         Crc::On,
     );
     updates(found);
+    conditions(found);
     locks(found);
     scans(found);
     maps::frames(found);
@@ -316,6 +317,42 @@ fn updates(found: &mut Found) {
         ..Reply::new(Opcode::CasValue, Status::Mismatch, 8)
     };
     found.reply("CasValue of another value", mismatch, Crc::On);
+}
+
+fn conditions(found: &mut Found) {
+    let version = 0x0190_0000_0000_0001;
+    let conditional = |condition, new| {
+        let mut section = Vec::new();
+        assert!(Conditional { condition, new }.encode(&mut section));
+        section
+    };
+    let section = conditional(ValueCondition::Differs(b"bar"), b"quux");
+    let put = Request {
+        value: &section,
+        flags: RequestFlags::KEEP_TTL | RequestFlags::RETURN_OLD,
+        ..keyed(Opcode::PutIf)
+    };
+    found.request("PutIf", put, Crc::On);
+    let mismatch = Reply {
+        version,
+        arg: version,
+        value: b"bar",
+        ..Reply::new(Opcode::PutIf, Status::Mismatch, 8)
+    };
+    found.reply("PutIf of the same value", mismatch, Crc::On);
+    let section = conditional(ValueCondition::DigestEquals(0x9555_E855_5C62_DCFD), b"");
+    let delete = Request {
+        value: &section,
+        ..keyed(Opcode::DeleteIf)
+    };
+    found.request("DeleteIf", delete, Crc::On);
+    found.request("Digest", keyed(Opcode::Digest), Crc::On);
+    let digest = Reply {
+        version,
+        arg: 0x9555_E855_5C62_DCFD,
+        ..Reply::new(Opcode::Digest, Status::Ok, 8)
+    };
+    found.reply("Digest", digest, Crc::On);
 }
 
 fn scans(found: &mut Found) {

@@ -9,9 +9,9 @@
 
 use jerboa_wire::opcode::Kind;
 use jerboa_wire::{
-    ByteRange, Comparison, Crc, CrcMode, DecodeOptions, Decoded, Hello, Message, Opcode, Reply,
-    ReplyFlags, Request, RequestFlags, ScanQuery, Status, channel, decode_reply, decode_request,
-    limits, lock, multi,
+    ByteRange, Comparison, Conditional, Crc, CrcMode, DecodeOptions, Decoded, Hello, Message,
+    Opcode, Reply, ReplyFlags, Request, RequestFlags, ScanQuery, Status, ValueCondition, channel,
+    decode_reply, decode_request, limits, lock, multi,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -65,6 +65,20 @@ fn flags_of(opcode: Opcode) -> Vec<RequestFlags> {
 /// Equal to the flags that a compare-and-swap may have while it wants an absent key.
 fn wants_absent(flags: RequestFlags) -> bool {
     flags.contains(RequestFlags::IF_ABSENT)
+}
+
+fn conditional(opcode: Opcode, value: &[u8], operand: &[u8]) -> Vec<u8> {
+    let mut section = Vec::new();
+    let digest = operand.len() as u64;
+    let condition = match value.len() % 4 {
+        0 => ValueCondition::Equals(operand),
+        1 => ValueCondition::Differs(operand),
+        2 => ValueCondition::DigestEquals(digest),
+        _ => ValueCondition::DigestDiffers(digest),
+    };
+    let new = if opcode == Opcode::PutIf { value } else { &[] };
+    assert!(Conditional { condition, new }.encode(&mut section));
+    section
 }
 
 fn value_of(
@@ -127,6 +141,9 @@ fn value_of(
             };
             assert!(comparison.encode(&mut section));
             return (section, 0);
+        }
+        Opcode::PutIf | Opcode::DeleteIf => {
+            return (conditional(opcode, &value, &items[0].1), 0);
         }
         Opcode::Noop
         | Opcode::Ping
@@ -214,6 +231,7 @@ fn carries_value(opcode: Opcode, status: Status) -> bool {
         Opcode::Get
             | Opcode::GetMeta
             | Opcode::Put
+            | Opcode::PutIf
             | Opcode::GetDelete
             | Opcode::GetRange
             | Opcode::GetExpire
@@ -228,7 +246,9 @@ fn carries_value(opcode: Opcode, status: Status) -> bool {
     );
     let tells = matches!(
         (opcode, status),
-        (Opcode::Put, Status::Exists) | (Opcode::CasValue, Status::Mismatch | Status::Exists)
+        (Opcode::Put, Status::Exists)
+            | (Opcode::CasValue, Status::Mismatch | Status::Exists)
+            | (Opcode::PutIf, Status::Mismatch)
     );
     tells || status.is_error() || free && status == Status::Ok
 }

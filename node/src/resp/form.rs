@@ -1,8 +1,12 @@
 //! How the reply to a request is written as RESP: what a status, a number or a value means in the
 //! words of the command that asked.
 
+mod late;
+
 use jerboa_wire::resp::{Version, Writer, float_text, parse_float};
 use jerboa_wire::{Opcode, Reply, Status};
+
+pub(crate) use late::{Absent, Late};
 
 use super::commands::dmap::MapForm;
 use super::refusal::{Refusal, status_text};
@@ -30,10 +34,16 @@ pub(crate) enum Form {
     Value,
     /// The value, or an empty one.
     ValueOrEmpty,
-    /// Nothing where there is no entry; else the command is refused, which Redis does only then.
-    AbsentOr(Late),
+    /// Where there is an entry the command is refused, which Redis does only then; else this.
+    Unless(Late, Absent),
+    /// 0, whatever is there.
+    Zero,
     /// What stood there before a put, or nothing.
     Old,
+    /// Nothing, whatever is there.
+    Nothing,
+    /// The digest of a value as sixteen hexadecimal digits, or nothing.
+    Digest,
     /// 1 where it was done, 0 where not.
     Flag,
     /// The reply's number.
@@ -76,14 +86,6 @@ pub(crate) enum Form {
     Map(MapForm),
 }
 
-/// What is wrong with a command, found only where its key is there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Late {
-    NotAnInteger,
-    /// In GETEX.
-    InvalidExpiry,
-}
-
 /// What an entry takes beside its key and value, index included, about.
 const ENTRY_BYTES: i64 = 32;
 
@@ -107,20 +109,21 @@ impl Form {
             Self::Stored if is_ok => out.simple("OK"),
             Self::Value | Self::ValueOrEmpty if is_ok => out.bulk(reply.value),
             Self::ValueOrEmpty => out.bulk(""),
-            Self::AbsentOr(late) if is_ok => out.error(late.refusal().as_bytes()),
+            Self::Unless(late, absent) => late.write(absent, reply, out),
             // A put that stored tells by its number whether there was an entry; one that did not
             // store carries what kept it from it.
             Self::Old if is_ok && reply.arg != 0 => out.bulk(reply.value),
-            Self::Old if reply.status == Status::Exists => out.bulk(reply.value),
-            Self::Stored | Self::Value | Self::Old | Self::AbsentOr(_) => out.null(),
+            Self::Old if matches!(reply.status, Status::Exists | Status::Mismatch) => {
+                out.bulk(reply.value);
+            }
+            Self::Stored | Self::Value | Self::Old | Self::Nothing => out.null(),
+            Self::Zero => out.integer(0),
+            Self::Digest if is_ok => out.bulk(format!("{:016x}", reply.arg)),
+            Self::Digest => out.null(),
             Self::Flag => out.integer(is_ok.into()),
             Self::Number => out.integer(number),
             Self::NumberOrZero => out.integer(if is_ok { number } else { 0 }),
-            Self::Float => {
-                let mut text = Vec::new();
-                float_text(f64::from_bits(reply.arg), &mut text);
-                out.bulk(text);
-            }
+            Self::Float => write_float(f64::from_bits(reply.arg), out),
             Self::InfiniteSum if is_ok && parse_float(reply.value).is_none() => {
                 out.error(Refusal::NOT_A_FLOAT.as_bytes());
             }
@@ -172,13 +175,10 @@ impl Form {
     }
 }
 
-impl Late {
-    const fn refusal(self) -> Refusal {
-        match self {
-            Self::NotAnInteger => Refusal::NOT_AN_INTEGER,
-            Self::InvalidExpiry => Refusal::text("ERR invalid expire time in 'getex' command"),
-        }
-    }
+fn write_float(number: f64, out: &mut Writer<'_>) {
+    let mut text = Vec::new();
+    float_text(number, &mut text);
+    out.bulk(text);
 }
 
 /// A key that cannot be answered makes the whole an error: nothing stands for an absent key only.

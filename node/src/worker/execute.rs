@@ -3,6 +3,7 @@
 //! Nothing here knows sockets, sessions or other cores: a request whose keys this core owns goes
 //! in, one reply frame is appended to `out`.
 
+mod condition;
 mod everywhere;
 pub(super) mod lock;
 mod multi;
@@ -125,6 +126,10 @@ fn creates(request: &Request<'_>) -> bool {
             | Opcode::Lock
     ) || matches!(request.opcode, Opcode::Cas | Opcode::CasValue)
         && request.flags.contains(RequestFlags::IF_ABSENT)
+        || request.opcode == Opcode::PutIf
+            && request
+                .conditional()
+                .is_some_and(|wanted| wanted.condition.holds_without_entry())
 }
 
 /// The engine, at the time and in the manner of one request.
@@ -154,6 +159,7 @@ impl Execution<'_> {
             Opcode::Put => self.put_returning_old(request, at, out),
             Opcode::GetDelete => self.get_delete(request, at, out),
             Opcode::CasValue => self.compare_value(request, at, out),
+            Opcode::PutIf => self.put_if(request, at, out),
             Opcode::GetRange => self.get_range(request, at, out),
             Opcode::GetExpire => {
                 let expires_at_ms = expiry_of(request, self.now_ms);
@@ -177,6 +183,7 @@ impl Execution<'_> {
             | Opcode::GetMeta
             | Opcode::GetDelete
             | Opcode::CasValue
+            | Opcode::PutIf
             | Opcode::GetRange
             | Opcode::GetExpire => return None,
             Opcode::Put if request.flags.contains(RequestFlags::RETURN_OLD) => return None,
@@ -207,6 +214,8 @@ impl Execution<'_> {
             Opcode::Append => self.append(request, at),
             Opcode::IncrFloat => self.count_float(request, at),
             Opcode::Cas => self.compare_version(request, at),
+            Opcode::DeleteIf => self.delete_if(request, at),
+            Opcode::Digest => self.digest(request, at),
             Opcode::Unlock => self.unlock(request, at),
             Opcode::Lease => self.lease(request, at),
             _ => self.answering.head(request, Status::UnknownOpcode),

@@ -123,7 +123,7 @@ impl Measures {
     pub(super) fn miss(&mut self, operation: Opcode, keys: u32) {
         let reads = matches!(
             operation,
-            Opcode::Get | Opcode::GetMeta | Opcode::GetRange | Opcode::GetExpire
+            Opcode::Get | Opcode::GetMeta | Opcode::GetRange | Opcode::GetExpire | Opcode::Digest
         );
         if reads || matches!(operation, Opcode::GetDelete | Opcode::MultiGet) {
             self.missed += u64::from(keys.max(1));

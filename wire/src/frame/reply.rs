@@ -333,7 +333,9 @@ fn check_unsuccessful(reply: &Reply<'_>) -> Result<(), DecodeErrorKind> {
 const fn tells_what_is_there(opcode: Opcode, status: Status) -> bool {
     matches!(
         (opcode, status),
-        (Opcode::Put, Status::Exists) | (Opcode::CasValue, Status::Mismatch | Status::Exists)
+        (Opcode::Put, Status::Exists)
+            | (Opcode::CasValue, Status::Mismatch | Status::Exists)
+            | (Opcode::PutIf, Status::Mismatch)
     )
 }
 
@@ -344,6 +346,7 @@ const fn carries_value(opcode: Opcode) -> bool {
         Opcode::Get
             | Opcode::GetMeta
             | Opcode::Put
+            | Opcode::PutIf
             | Opcode::GetDelete
             | Opcode::GetRange
             | Opcode::GetExpire

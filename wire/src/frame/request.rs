@@ -5,6 +5,7 @@ use super::header::{self, Header, Lengths};
 use super::{Crc, DecodeOptions, Decoded};
 use crate::channel;
 use crate::compare::{self, Comparison};
+use crate::condition::{self, Conditional};
 use crate::flags::RequestFlags;
 use crate::limits;
 use crate::lock;
@@ -118,6 +119,12 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn comparison(&self) -> Option<Comparison<'a>> {
         Comparison::decode(self.value)
+    }
+
+    /// What a `PutIf` or `DeleteIf` wants of the value that is there.
+    #[must_use]
+    pub fn conditional(&self) -> Option<Conditional<'a>> {
+        Conditional::decode(self.value)
     }
 
     /// The entries of a `MultiPut`.
@@ -270,6 +277,10 @@ fn check_key(request: &Request<'_>, value_bytes_max: u32) -> Result<(), DecodeEr
         }
         Opcode::GetRange => range::check(request.value),
         Opcode::CasValue => compare::check(request.value, wants_absent, value_bytes_max),
+        Opcode::PutIf | Opcode::DeleteIf => {
+            let stores = request.opcode == Opcode::PutIf;
+            condition::check(request.value, stores, value_bytes_max)
+        }
         Opcode::SetRange => check_set_range(request, value_bytes_max),
         _ => check_value(request, value_bytes_max),
     }

@@ -34,6 +34,7 @@ pub(crate) struct Group {
 /// All of them.
 pub(crate) const GROUPS: &[Group] = &[
     commands::values::GROUP,
+    commands::conditions::GROUP,
     commands::keys::GROUP,
     commands::numbers::GROUP,
     commands::many::GROUP,

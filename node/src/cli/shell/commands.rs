@@ -1,6 +1,7 @@
 //! The commands, by what they are about.
 
 pub(super) mod channels;
+pub(super) mod conditions;
 pub(super) mod keys;
 pub(super) mod local;
 pub(super) mod locks;

@@ -1,5 +1,6 @@
 //! Values: reading, storing, counting, and many at once.
 
+mod condition;
 mod count;
 mod many;
 mod part;
@@ -44,6 +45,9 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("psetex", 4, WRITES, Keys::FIRST, set::set_for_milliseconds, "Stores a value that expires after some milliseconds."),
     command!("getset", 3, COUNTS, Keys::FIRST, get_set, "Stores a value and answers with the one before."),
     command!("getdel", 2, Flags::WRITE.and(Flags::FAST), Keys::FIRST, get_delete, "Removes a key and answers with its value."),
+    command!("digest", 2, READS, Keys::FIRST, condition::digest_of, "The digest of a value: XXH3 in hexadecimal digits."),
+    command!("delex", -2, Flags::WRITE.and(Flags::FAST), Keys::FIRST, condition::delete_if, "Removes a key, if a condition holds of its value."),
+    command!("delifeq", 3, Flags::WRITE.and(Flags::FAST), Keys::FIRST, condition::delete_if_equal, "Removes a key if its value is the one that is given."),
     command!("getex", -2, Flags::WRITE.and(Flags::FAST), Keys::FIRST, set::get_and_expire, "The value of a key, whose expiry is changed."),
     command!("strlen", 2, READS, Keys::FIRST, part::length, "Bytes of a value."),
     command!("getrange", 4, Flags::READ, Keys::FIRST, part::get, "Some bytes of a value."),

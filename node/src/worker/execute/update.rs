@@ -14,9 +14,9 @@ use super::{Execution, encode, put_expiry, status_of};
 const NUMBER_TEXT_BYTES_MAX: usize = 1100;
 
 /// An entry as it was.
-struct Old {
-    version: u64,
-    value: Vec<u8>,
+pub(super) struct Old {
+    pub(super) version: u64,
+    pub(super) value: Vec<u8>,
 }
 
 impl Execution<'_> {
@@ -154,7 +154,7 @@ impl Execution<'_> {
     }
 
     /// The expiry that a request asks for, over an entry with this one.
-    fn new_expiry(&self, request: &Request<'_>, expires_at_ms: Option<u64>) -> Expiry {
+    pub(super) fn new_expiry(&self, request: &Request<'_>, expires_at_ms: Option<u64>) -> Expiry {
         match put_expiry(request, self.now_ms) {
             Expiry::Keep => kept(expires_at_ms),
             expiry => expiry,
@@ -200,7 +200,7 @@ fn parse(value: &Value<'_>) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-fn equals(value: &Value<'_>, expected: &[u8]) -> bool {
+pub(super) fn equals(value: &Value<'_>, expected: &[u8]) -> bool {
     if value.len() != expected.len() {
         return false;
     }

@@ -169,7 +169,7 @@ fn put(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
 }
 
 /// The expiry that an option sets, of which there may be one.
-fn next_expiry(
+pub(super) fn next_expiry(
     words: &mut Arguments,
     option: &str,
     before: Option<Expiry>,

@@ -105,7 +105,9 @@ fn network(figures: &Figures) -> String {
 
 fn maps(figures: &Figures) -> String {
     let deleted = figures.sum("deletes");
-    let asked = figures.operations("Delete") + figures.operations("GetDelete");
+    let asked = figures.operations("Delete")
+        + figures.operations("DeleteIf")
+        + figures.operations("GetDelete");
     format!(
         "{{\"entries_total\":{},\"delete_hits\":{deleted},\"delete_misses\":{},\"get_hits\":{},\
          \"get_misses\":{},\"evicted_total\":{}}}",

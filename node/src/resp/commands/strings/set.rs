@@ -1,10 +1,11 @@
 //! SET with its options, and its older relatives.
 
-use jerboa_wire::{Comparison, Opcode, Request, RequestFlags, limits};
+use jerboa_wire::{Opcode, Request, RequestFlags, limits};
 
 use super::Result;
+use super::condition::{Given, put_if};
 use crate::resp::call::{Asked, Call};
-use crate::resp::form::{Form, Late};
+use crate::resp::form::{Absent, Form, Late};
 use crate::resp::refusal::Refusal;
 
 /// How an expiry is given.
@@ -81,7 +82,7 @@ struct Options<'a> {
     get: bool,
     keep: bool,
     expiry: Option<(Unit, usize)>,
-    expected: Option<&'a [u8]>,
+    condition: Option<Given<'a>>,
 }
 
 impl<'a> Options<'a> {
@@ -90,22 +91,26 @@ impl<'a> Options<'a> {
         let mut index = 3;
         while index < call.len() {
             let has_next = index + 1 < call.len();
-            let conditions = (options.if_absent, options.if_present, options.expected);
+            let conditions = (
+                options.if_absent,
+                options.if_present,
+                options.condition.is_some(),
+            );
+            let given = has_next
+                .then(|| Given::of(call.at(index), call.at(index + 1)))
+                .flatten();
             let unit = Unit::of(call.at(index));
-            if call.is(index, "nx") && matches!(conditions, (_, false, None)) {
+            if call.is(index, "nx") && matches!(conditions, (_, false, false)) {
                 options.if_absent = true;
-            } else if call.is(index, "xx") && matches!(conditions, (false, _, None)) {
+            } else if call.is(index, "xx") && matches!(conditions, (false, _, false)) {
                 options.if_present = true;
             } else if call.is(index, "get") {
                 options.get = true;
             } else if call.is(index, "keepttl") && options.expiry.is_none() {
                 options.keep = true;
-            } else if call.is(index, "ifeq")
-                && has_next
-                && matches!(conditions, (false, false, None))
-            {
+            } else if given.is_some() && conditions == (false, false, false) {
                 index += 1;
-                options.expected = Some(call.at(index));
+                options.condition = given;
             } else if let Some(unit) = unit
                 && has_next
                 && !options.keep
@@ -140,8 +145,8 @@ pub(super) fn set<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a> 
         request.flags = request.flags | flag;
         request.arg = arg;
     }
-    if let Some(expected) = options.expected {
-        return compare_and_set(request, &options, expected, section);
+    if let Some(given) = options.condition {
+        return put_if(request, given, options.get, section);
     }
     let flags = [
         (options.if_absent, RequestFlags::IF_ABSENT),
@@ -155,28 +160,6 @@ pub(super) fn set<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a> 
     }
     let form = if options.get { Form::Old } else { Form::Stored };
     Ok(Asked::plain(request, form))
-}
-
-/// SET … IFEQ: what is there has to be the expected value.
-fn compare_and_set<'a>(
-    put: Request<'a>,
-    options: &Options<'_>,
-    expected: &[u8],
-    section: &mut Vec<u8>,
-) -> Result<'a> {
-    if options.get {
-        return Err(Refusal::text("ERR IFEQ and GET exclude each other"));
-    }
-    let new = put.value;
-    if !(Comparison { expected, new }).encode(section) {
-        return Err(Refusal::VALUE_TOO_LARGE);
-    }
-    let request = Request {
-        opcode: Opcode::CasValue,
-        value: &[],
-        ..put
-    };
-    Ok(Asked::composed(request, Form::Stored))
 }
 
 pub(super) fn set_if_absent<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<'a> {
@@ -250,7 +233,7 @@ pub(super) fn get_and_expire<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result
             } else {
                 Late::InvalidExpiry
             };
-            call.on_key(Opcode::Exists, Form::AbsentOr(late))
+            call.on_key(Opcode::Exists, Form::Unless(late, Absent::Nothing))
         }
     }
 }

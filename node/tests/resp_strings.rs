@@ -1,0 +1,258 @@
+//! Fear: an option of a command on values does something else than in the server that brought it,
+//! or the comparison is not made where the value is.
+//!
+//! Conditions on values are newer than the Redis that `resp_differential.rs` compares with: each
+//! test here names the version whose replies it expects.
+
+mod common;
+
+use common::resp::RespRaw;
+use common::{key_of_core, node};
+
+/// Keys of both cores, to be asked on the port that all share: one of them is always forwarded.
+fn keys(number: u32) -> [String; 2] {
+    [0, 1].map(|core| key_of_core(core, 2, number).escape_ascii().to_string())
+}
+
+/// XXH3-64 of `hello`, as Redis 8.4 answers DIGEST.
+const HELLO: &str = "9555e8555c62dcfd";
+const NULL: &str = "$-1\r\n";
+const OK: &str = "+OK\r\n";
+
+/// As in Redis 8.4.
+#[test]
+fn a_value_is_replaced_only_where_the_condition_holds() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let upper = HELLO.to_ascii_uppercase();
+    let no_digest = "z".repeat(16);
+    // Options, whether a present `hello` is replaced, whether an absent one is made.
+    let cases: [(&[&str], bool, bool); 12] = [
+        (&["IFEQ", "hello"], true, false),
+        (&["ifeq", "other"], false, false),
+        (&["IFEQ", ""], false, false),
+        (&["IFNE", "other"], true, true),
+        (&["IfNe", "hello"], false, true),
+        (&["IFDEQ", HELLO], true, false),
+        (&["IFDEQ", &upper], true, false),
+        (&["IFDEQ", "0000000000000000"], false, false),
+        (&["IFDEQ", &no_digest], false, false),
+        (&["IFDNE", "0000000000000000"], true, true),
+        (&["IFDNE", HELLO], false, true),
+        (&["IFDNE", &no_digest], true, true),
+    ];
+    for (number, (options, replaces, makes)) in (0..).zip(cases) {
+        for key in keys(number) {
+            for get in [false, true] {
+                let mut set = vec!["SET", &key, "world"];
+                set.extend(options);
+                if get {
+                    set.push("GET");
+                }
+                client.call(&["DEL", &key]);
+                let done = |done: bool| if done { OK } else { NULL };
+                let expected = if get { NULL } else { done(makes) };
+                assert_eq!(client.call(&set), expected, "absent: {set:?}");
+                let there = if makes { ":1\r\n" } else { ":0\r\n" };
+                assert_eq!(client.call(&["EXISTS", &key]), there, "{set:?}");
+
+                client.call(&["SET", &key, "hello"]);
+                let expected = if get {
+                    "$5\r\nhello\r\n"
+                } else {
+                    done(replaces)
+                };
+                assert_eq!(client.call(&set), expected, "present: {set:?}");
+                let value = if replaces { "world" } else { "hello" };
+                let value = format!("$5\r\n{value}\r\n");
+                assert_eq!(client.call(&["GET", &key]), value, "{set:?}");
+            }
+        }
+    }
+}
+
+/// As in Redis 8.4: what is wrong with a digest is looked at where there is a value.
+#[test]
+fn a_digest_of_another_length_is_refused_where_there_is_a_value() {
+    const REFUSED: &str = "-ERR digest must be exactly 16 hexadecimal characters\r\n";
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    for (number, short) in (0..).zip(["", &HELLO[1..], "09555e8555c62dcfd"]) {
+        for key in keys(number) {
+            for option in ["IFDEQ", "IFDNE"] {
+                client.call(&["SET", &key, "hello"]);
+                assert_eq!(client.call(&["SET", &key, "w", option, short]), REFUSED);
+                let get = client.call(&["SET", &key, "w", "GET", option, short]);
+                assert_eq!(get, REFUSED);
+                assert_eq!(client.call(&["DELEX", &key, option, short]), REFUSED);
+                assert_eq!(client.call(&["GET", &key]), "$5\r\nhello\r\n");
+                client.call(&["DEL", &key]);
+                assert_eq!(client.call(&["DELEX", &key, option, short]), ":0\r\n");
+                let absent = client.call(&["SET", &key, "w", option, short]);
+                assert_eq!(absent, if option == "IFDNE" { OK } else { NULL });
+            }
+        }
+    }
+}
+
+/// As in Redis 8.4.
+#[test]
+fn a_conditional_put_sets_or_keeps_the_expiry_as_any_other() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    for key in keys(0) {
+        client.call(&["SET", &key, "a", "EX", "1000"]);
+        assert_eq!(
+            client.call(&["SET", &key, "b", "IFEQ", "x", "EX", "5"]),
+            NULL
+        );
+        assert_eq!(client.call(&["TTL", &key]), ":1000\r\n");
+        assert_eq!(client.call(&["SET", &key, "b", "KEEPTTL", "IFEQ", "a"]), OK);
+        assert_eq!(client.call(&["TTL", &key]), ":1000\r\n");
+        assert_eq!(
+            client.call(&["SET", &key, "c", "IFNE", "x", "EX", "500"]),
+            OK
+        );
+        assert_eq!(client.call(&["TTL", &key]), ":500\r\n");
+        assert_eq!(client.call(&["SET", &key, "d", "IFEQ", "c"]), OK);
+        assert_eq!(client.call(&["TTL", &key]), ":-1\r\n");
+    }
+    for conflict in [
+        &["NX", "IFEQ", "a"][..],
+        &["IFEQ", "a", "XX"],
+        &["IFDEQ", HELLO, "NX"],
+        &["IFEQ", "a", "IFNE", "b"],
+        &["IFEQ"],
+        &["IFEQ", "a", "EX", "1", "KEEPTTL"],
+    ] {
+        let mut set = vec!["SET", "k", "v"];
+        set.extend(conflict);
+        assert_eq!(client.call(&set), "-ERR syntax error\r\n", "{conflict:?}");
+    }
+    let bad = client.call(&["SET", "k", "v", "IFEQ", "a", "EX", "0"]);
+    assert_eq!(bad, "-ERR invalid expire time in 'set' command\r\n");
+}
+
+/// DIGEST and DELEX as in Redis 8.4, DELIFEQ as in Valkey 9.0.
+#[test]
+fn a_key_is_removed_only_where_the_condition_holds() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let no_digest = "z".repeat(16);
+    for (number, (options, removes)) in (0..).zip([
+        (&[][..], true),
+        (&["IFEQ", "hello"], true),
+        (&["IFEQ", "other"], false),
+        (&["ifne", "other"], true),
+        (&["IFNE", "hello"], false),
+        (&["IFDEQ", HELLO], true),
+        (&["IFDEQ", &no_digest], false),
+        (&["IFDNE", HELLO], false),
+        (&["IFDNE", &no_digest], true),
+    ]) {
+        for key in keys(number) {
+            let mut delete = vec!["DELEX", &key];
+            delete.extend(options);
+            assert_eq!(client.call(&delete), ":0\r\n", "absent: {delete:?}");
+            client.call(&["SET", &key, "hello"]);
+            let count = format!(":{}\r\n", u8::from(removes));
+            assert_eq!(client.call(&delete), count, "{delete:?}");
+            let left = format!(":{}\r\n", u8::from(!removes));
+            assert_eq!(client.call(&["EXISTS", &key]), left, "{delete:?}");
+        }
+    }
+    for key in keys(100) {
+        assert_eq!(client.call(&["DELEX", &key, "FOO", "bar"]), ":0\r\n");
+        assert_eq!(client.call(&["DIGEST", &key]), NULL);
+        assert_eq!(client.call(&["DELIFEQ", &key, "hello"]), ":0\r\n");
+        client.call(&["SET", &key, "hello"]);
+        assert_eq!(
+            client.call(&["DELEX", &key, "FOO", "bar"]),
+            "-ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE\r\n"
+        );
+        for few in [&["IFEQ"][..], &["IFEQ", "hello", "extra"]] {
+            let mut delete = vec!["DELEX", &key];
+            delete.extend(few);
+            let refused = "-ERR wrong number of arguments for 'delex' command\r\n";
+            assert_eq!(client.call(&delete), refused);
+        }
+        assert_eq!(
+            client.call(&["DIGEST", &key]),
+            format!("$16\r\n{HELLO}\r\n")
+        );
+        assert_eq!(client.call(&["DELIFEQ", &key, "other"]), ":0\r\n");
+        assert_eq!(client.call(&["DELIFEQ", &key, "hello"]), ":1\r\n");
+    }
+}
+
+/// The digests are those that Redis 8.4 and its clients compute.
+#[test]
+fn digests_are_those_of_other_implementations_however_large_the_value() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let zeros = "v8lf0c11xh8ymlqztfd3eeq16kfn4sspw7fqmnuuq3k3t75em5wdizgcdw7uc26nnf961u2jkfzkjytls2k\
+                 wlj7626sd";
+    for (value, digest) in [
+        ("", "2d06800538d394c2"),
+        ("123", "404a763b3f4c8c9a"),
+        ("v8", "0cc76dbb41381419"),
+        (zeros, "00006c38adf31777"),
+    ] {
+        client.call(&["SET", "d", value]);
+        assert_eq!(
+            client.call(&["DIGEST", "d"]),
+            format!("$16\r\n{digest}\r\n")
+        );
+    }
+    // One that lies in several segments.
+    let large = "0123456789abcdef".repeat(500_000);
+    let digest = redis::calculate_value_digest(&large);
+    for key in keys(0) {
+        client.call(&["SET", &key, &large]);
+        assert_eq!(
+            client.call(&["DIGEST", &key]),
+            format!("$16\r\n{digest}\r\n")
+        );
+        assert_eq!(client.call(&["SET", &key, "small", "IFDEQ", &digest]), OK);
+    }
+}
+
+#[test]
+fn of_many_who_replace_the_same_value_one_succeeds() {
+    const CLIENTS: usize = 8;
+    const ROUNDS: usize = 200;
+    let node = node(2);
+    for key in keys(0) {
+        let mut first = RespRaw::connect(node.addresses().any_core);
+        first.call(&["SET", &key, "0"]);
+        let successes: usize = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..CLIENTS)
+                .map(|worker| {
+                    let (key, address) = (&key, node.addresses().any_core);
+                    scope.spawn(move || {
+                        let mut client = RespRaw::connect(address);
+                        let swap = |client: &mut RespRaw, round: usize| {
+                            let (old, new) = (round.to_string(), (round + 1).to_string());
+                            let options: &[&str] = if worker % 2 == 0 {
+                                &["IFEQ", &old]
+                            } else {
+                                &["IFDEQ", &redis::calculate_value_digest(&old)]
+                            };
+                            client.call(&[&["SET", key, &new][..], options].concat()) == OK
+                        };
+                        (0..ROUNDS)
+                            .filter(|round| swap(&mut client, *round))
+                            .count()
+                    })
+                })
+                .collect();
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap())
+                .sum()
+        });
+        let value = first.call(&["GET", &key]);
+        let reached: usize = value.lines().nth(1).unwrap().parse().unwrap();
+        assert_eq!(successes, reached, "each step was made by one client");
+    }
+}
