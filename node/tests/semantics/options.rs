@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jerboa_wire::{Comparison, Opcode, Request, RequestFlags as Flags, Status, multi};
+use jerboa_wire::{
+    Comparison, Conditional, Opcode, Request, RequestFlags as Flags, Status, ValueCondition, multi,
+};
 
 use super::common::{OwnedReply, Raw, key_of_core, node};
 use super::{DOCUMENT, State, state};
@@ -185,6 +187,10 @@ fn outcome(opcode: Opcode, flags: Flags, before: Before, expected: Expected) -> 
             (false, false) => Some(Status::NotFound),
             (true, false) => (expected != Expected::Right).then_some(Status::Mismatch),
         },
+        // What expects nothing wants another value than the empty one.
+        Opcode::PutIf if expected == Expected::Nothing => None,
+        Opcode::PutIf if !is_there => Some(Status::NotFound),
+        Opcode::PutIf => (expected != Expected::Right).then_some(Status::Mismatch),
         Opcode::Expire => {
             // An entry that never expires does so later than any other.
             let is_later =
@@ -255,6 +261,20 @@ fn send(
         Opcode::MultiPut => assert!(multi::push_entry(&mut value, key, NEW)),
         Opcode::CasValue => {
             assert!(Comparison { expected, new: NEW }.encode(&mut value));
+        }
+        Opcode::PutIf => {
+            let condition = if expected.is_empty() {
+                ValueCondition::Differs(b"")
+            } else {
+                ValueCondition::Equals(expected)
+            };
+            assert!(
+                Conditional {
+                    condition,
+                    new: NEW
+                }
+                .encode(&mut value)
+            );
         }
         Opcode::Put | Opcode::Cas => value.extend_from_slice(NEW),
         _ => {}
@@ -356,7 +376,7 @@ impl Trial {
     }
 
     fn compares(&self) -> bool {
-        matches!(self.opcode, Opcode::Cas | Opcode::CasValue)
+        matches!(self.opcode, Opcode::Cas | Opcode::CasValue | Opcode::PutIf)
     }
 
     /// Nothing can be expected rightly of what is not there, nor by who does not compare.
