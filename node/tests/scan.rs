@@ -5,8 +5,8 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Raw, config, eventually, node};
-use jerboa_wire::{Opcode, Request, RequestFlags, ScanQuery, Status};
+use common::{Random, Raw, config, eventually, node};
+use jerboa_wire::{Opcode, Request, RequestFlags, ScanQuery, Status, multi};
 
 /// One call; its keys and the next cursor.
 fn step(raw: &mut Raw, map: &[u8], cursor: u64, count: u32, pattern: &[u8]) -> (Vec<Vec<u8>>, u64) {
@@ -105,6 +105,165 @@ fn a_call_ends_although_nothing_matches_and_the_scan_does_too() {
     assert!(calls > 10, "{calls} calls: one of them did too much");
 }
 
+/// Puts `count` keys, many at once.
+fn fill(raw: &mut Raw, map: &[u8], prefix: &str, count: u32) {
+    for first in (0..count).step_by(1000) {
+        let mut section = Vec::new();
+        let numbers = first..count.min(first + 1000);
+        for number in numbers.clone() {
+            let key = format!("{prefix}:{number}");
+            assert!(multi::push_entry(&mut section, key.as_bytes(), b"v"));
+        }
+        let reply = raw.call(Request {
+            map,
+            value: &section,
+            count: numbers.len() as u32,
+            ..Request::new(Opcode::MultiPut)
+        });
+        assert_eq!(reply.arg, numbers.len() as u64);
+    }
+}
+
+/// Entries that one call may look at, and those of the buckets at both of its ends.
+const ENTRIES_PER_CALL_MAX: usize = 1024;
+
+/// On one core cursors grow along the walk. So the entries that a call passed over can be counted:
+/// they are those that another scan, bucket by bucket, returns between the call's two cursors.
+#[test]
+fn no_call_passes_over_more_than_its_share_however_large_the_map_and_whatever_matches() {
+    const KEYS: u32 = 40_000;
+    let node = node(1);
+    let mut raw = Raw::connect(node.addresses().any_core);
+    fill(&mut raw, b"large", "user", KEYS);
+    put(&mut raw, b"small", b"one");
+
+    // From each place to the next: how many keys lie between.
+    let mut places: Vec<(u64, usize)> = Vec::new();
+    let mut cursor = 0;
+    loop {
+        let (keys, next) = step(&mut raw, b"large", cursor, 1, b"");
+        places.push((cursor, keys.len()));
+        if next == 0 {
+            break;
+        }
+        assert!(next > cursor, "cursors grow");
+        cursor = next;
+    }
+    let total: usize = places.iter().map(|(_, keys)| keys).sum();
+    assert_eq!(total, KEYS as usize);
+    let passed = |from: u64, to: u64| -> usize {
+        let begun = places.partition_point(|(place, _)| *place <= from) - 1;
+        let within = places[begun..].iter().take_while(|(place, _)| *place < to);
+        within.map(|(_, keys)| keys).sum()
+    };
+
+    for (map, pattern) in [
+        (&b"large"[..], &b"none*"[..]),
+        (b"small", b""),
+        (b"small", b"none*"),
+    ] {
+        let (mut cursor, mut calls) = (0, 0);
+        loop {
+            let (_, next) = step(&mut raw, map, cursor, 16_384, pattern);
+            calls += 1;
+            let to = if next == 0 { u64::MAX } else { next };
+            let passed = passed(cursor, to);
+            assert!(
+                passed <= ENTRIES_PER_CALL_MAX,
+                "call {calls} passed over {passed} entries"
+            );
+            if next == 0 {
+                break;
+            }
+            cursor = next;
+        }
+        assert!(calls >= total / ENTRIES_PER_CALL_MAX, "{calls} calls");
+    }
+}
+
+#[test]
+fn no_call_passes_over_more_than_its_share_of_empty_partitions() {
+    let config = jerboa::config::Config {
+        partitions: 16_384,
+        ..config(1)
+    };
+    let node = jerboa::Node::start(&config).unwrap_or_else(|error| panic!("{error}"));
+    let mut raw = Raw::connect(node.addresses().any_core);
+    // The harness computes partitions for other numbers of them: a key is all that is needed.
+    let mut section = Vec::new();
+    assert!(multi::push_entry(&mut section, b"one", b"v"));
+    let reply = raw.call(Request {
+        value: &section,
+        count: 1,
+        ..Request::new(Opcode::MultiPut)
+    });
+    assert_eq!(reply.arg, 1);
+    let (found, calls) = scan(&mut raw, b"", 10, b"");
+    assert_eq!(found.len(), 1);
+    assert!(calls >= 16, "{calls} calls for 16,384 partitions");
+}
+
+/// Version of a key; asking is not a use.
+fn version(raw: &mut Raw, key: &[u8]) -> Option<u64> {
+    let reply = raw.call(Request {
+        key,
+        ..Request::new(Opcode::Exists)
+    });
+    (reply.status == Status::Ok).then_some(reply.version)
+}
+
+#[test]
+fn keys_that_stay_are_found_while_others_are_evicted() {
+    let mut config = config(2);
+    config.memory = Some(32 << 20);
+    let node = jerboa::Node::start(&config).unwrap_or_else(|error| panic!("{error}"));
+    let mut raw = Raw::connect(node.addresses().any_core);
+    let value = vec![7; 2 << 10];
+    for number in 0..4_000 {
+        raw.put(format!("early:{number}").as_bytes(), &value);
+    }
+    let early: Vec<Vec<u8>> = (0..4_000)
+        .map(|number| format!("early:{number}").into_bytes())
+        .collect();
+    // What is used is worth keeping.
+    for key in early.iter().step_by(3).chain(early.iter().step_by(3)) {
+        raw.get(key);
+    }
+    let before: Vec<_> = early.iter().map(|key| version(&mut raw, key)).collect();
+    let evicted_before = raw.stat("node.evicted");
+    let mut found = BTreeMap::new();
+    let (mut cursor, mut written) = (0, 0);
+    loop {
+        let (keys, next) = step(&mut raw, b"", cursor, 20, b"early:*");
+        for key in keys {
+            *found.entry(key).or_insert(0) += 1;
+        }
+        if next == 0 {
+            break;
+        }
+        cursor = next;
+        for _ in 0..100 {
+            raw.put(format!("late:{written}").as_bytes(), &value);
+            written += 1;
+        }
+    }
+    eventually("eviction is told", || {
+        raw.stat("node.evicted") > evicted_before + 500
+    });
+    let mut stayed = 0;
+    for (key, before) in early.iter().zip(before) {
+        let stays = before.is_some() && version(&mut raw, key) == before;
+        stayed += usize::from(stays);
+        assert!(
+            !stays || found.contains_key(key),
+            "{}",
+            String::from_utf8_lossy(key)
+        );
+    }
+    println!("{stayed} stayed, {written} were written");
+    assert!(stayed > 100, "{stayed} stayed: nothing was proved");
+}
+
 #[test]
 fn keys_that_stay_are_found_while_others_come_and_go_and_the_index_grows() {
     let node = node(2);
@@ -201,6 +360,25 @@ fn w11_bad_cursors_and_patterns_are_refused_by_name() {
         });
         assert_eq!(reply.status, Status::InvalidArgument, "{cursor:#x}");
     }
+    // Most of 64 bits are no place; those that are bring keys or none, and no error of another name.
+    let mut random = Random::seeded();
+    let mut refused = 0;
+    for round in 0..5_000 {
+        let cursor = random.next() >> (round % 40);
+        let reply = raw.call(Request {
+            arg: cursor,
+            value: &section,
+            ..Request::new(Opcode::Scan)
+        });
+        let known = [Status::Ok, Status::InvalidArgument];
+        assert!(
+            known.contains(&reply.status),
+            "{cursor:#x}: {:?}",
+            reply.status
+        );
+        refused += u32::from(reply.status == Status::InvalidArgument);
+    }
+    assert!(refused > 1_000, "{refused}");
     for pattern in [&b"["[..], b"[^", b"[a-", b"\\", b"[\\", b"***", b"[z-a]"] {
         scan(&mut raw, b"", 10, pattern);
     }

@@ -16,6 +16,7 @@ const LIMITS: &str = "node/tests/limits.rs";
 const BAD_INPUT: &str = "node/tests/bad_input.rs";
 const EMBEDDED: &str = "node/tests/embedded.rs";
 const LIFECYCLE: &str = "node/tests/embedded_lifecycle.rs";
+const RESP_DMAP: &str = "node/tests/resp_dmap.rs";
 const STATS: &str = "node/tests/shell/stats.rs";
 const VALUES: &str = "wire/src/value/tests.rs";
 const FRAMES: &str = "wire/tests/properties.rs";
@@ -518,8 +519,25 @@ pub(super) const DEFECTS: &[(&str, &[(&str, &str)])] = &[
         )],
     ),
     (
+        "W2c",
+        &[
+            (
+                "core-shard/src/shard/collision_test.rs",
+                "two_keys_with_equal_hashes_are_both_alive",
+            ),
+            (
+                "core-shard/src/shard/collision_test.rs",
+                "hundreds_of_equal_hashes_and_equal_tags_survive_growth_and_deletion",
+            ),
+        ],
+    ),
+    (
         "W3",
         &[
+            (
+                RESP_DMAP,
+                "a_deletion_removes_and_counts_the_keys_of_every_owner",
+            ),
             row("one of many keys decides for the others, or many stop half-way"),
             (
                 SERVE,
@@ -528,7 +546,13 @@ pub(super) const DEFECTS: &[(&str, &[(&str, &str)])] = &[
             (CALLS, "a_command_that_fails_stops_no_other_of_its_pipeline"),
         ],
     ),
-    ("W4", &[row("expire destroys the value, or makes a key")]),
+    (
+        "W4",
+        &[
+            row("expire destroys the value, or makes a key"),
+            (RESP_DMAP, "an_expiry_keeps_the_value_and_makes_no_entry"),
+        ],
+    ),
     (
         "W5",
         &[
@@ -545,7 +569,13 @@ pub(super) const DEFECTS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "W7",
-        &[(LOCKS, "w7_whatever_removes_the_entry_serves_the_line_once")],
+        &[
+            (LOCKS, "w7_whatever_removes_the_entry_serves_the_line_once"),
+            // Through the port of a core that does not own the key, as all rows.
+            row("a condition lets through what it should stop"),
+            row("expire destroys the value, or makes a key"),
+            row("an absent key is mistaken for an empty one"),
+        ],
     ),
     (
         "W10",
@@ -567,6 +597,10 @@ pub(super) const DEFECTS: &[(&str, &[(&str, &str)])] = &[
         &[
             (SCAN, "w11_bad_cursors_and_patterns_are_refused_by_name"),
             (LOCKS, "malformed_lock_requests_are_refused_by_name"),
+            (
+                RESP_DMAP,
+                "malformed_commands_are_refused_and_leave_everybody_in_step",
+            ),
             (
                 BAD_INPUT,
                 "what_is_wrong_inside_a_sound_frame_is_named_and_the_stream_goes_on",
@@ -594,6 +628,28 @@ pub(super) const DEFECTS: &[(&str, &[(&str, &str)])] = &[
             (
                 "core-shard/src/version.rs",
                 "versions_grow_while_the_clock_stands_still_steps_back_and_jumps",
+            ),
+        ],
+    ),
+    (
+        "W21",
+        &[
+            (
+                "node/tests/backpressure.rs",
+                "gigabytes_asked_of_the_own_core_and_never_read_are_never_held",
+            ),
+            (
+                "node/tests/backpressure.rs",
+                "a_full_mailbox_says_busy_and_neither_loses_nor_reorders",
+            ),
+            (
+                LIMITS,
+                "the_largest_value_goes_through_every_core_and_one_byte_more_is_refused",
+            ),
+            (ENGINE_LIMITS, "a_map_never_has_more_bytes_than_its_limit"),
+            (
+                "node/tests/bad_input_clients.rs",
+                "half_open_connections_cost_nothing_and_go_after_the_idle_time_out",
             ),
         ],
     ),
