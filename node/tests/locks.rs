@@ -1,6 +1,9 @@
 //! Fear: two hold one lock, a lock is held by nobody for ever, or those who wait cost the others.
+#![expect(clippy::unwrap_used, reason = "test harness")]
 
 mod common;
+#[path = "locks/tokens.rs"]
+mod tokens;
 
 use std::net::SocketAddr;
 use std::time::Duration;
