@@ -50,6 +50,29 @@ impl Store {
         self.drawn = self.drawn.wrapping_mul(6_364_136_223_846_793_005) + 1;
         (self.drawn >> 33) % below
     }
+
+    /// Writes between two steps of the walk: entries that go soon, entries that fill the memory, and
+    /// overwrites, before which keys that were evicted are noted.
+    fn disturb(&mut self, written: &mut u32, interrupted: &mut BTreeSet<Vec<u8>>) {
+        for _ in 0..60 {
+            *written += 1;
+            match *written % 3 {
+                0 => {
+                    let ttl_ms = 1 + self.draw(50);
+                    self.put(format!("brief-{written}"), 60, Some(ttl_ms));
+                }
+                1 => self.put(format!("late-{written}"), 300, None),
+                _ => {
+                    let key = format!("hot-{}", self.draw(HOT_KEYS.into()));
+                    if self.version(key.as_bytes()).is_none() {
+                        interrupted.insert(key.clone().into_bytes());
+                    }
+                    let bytes = 20 + self.draw(3_000) as usize;
+                    self.put(key, bytes, None);
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -85,24 +108,7 @@ fn what_stays_is_seen_and_nothing_expired_while_the_index_grows_and_memory_is_ma
         // What travels between two calls is two numbers.
         cursor = ExportCursor::resume(cursor.partition(), cursor.position());
         store.shard.export(&mut cursor, 1, now_ms, visit).unwrap();
-        for _ in 0..60 {
-            written += 1;
-            match written % 3 {
-                0 => {
-                    let ttl_ms = 1 + store.draw(50);
-                    store.put(format!("brief-{written}"), 60, Some(ttl_ms));
-                }
-                1 => store.put(format!("late-{written}"), 300, None),
-                _ => {
-                    let key = format!("hot-{}", store.draw(HOT_KEYS.into()));
-                    if store.version(key.as_bytes()).is_none() {
-                        interrupted.insert(key.clone().into_bytes());
-                    }
-                    let bytes = 20 + store.draw(3_000) as usize;
-                    store.put(key, bytes, None);
-                }
-            }
-        }
+        store.disturb(&mut written, &mut interrupted);
         store.now_ms += 1;
         store.shard.step(store.now_ms, 256);
     }

@@ -5,8 +5,6 @@
 //! for the others it is said why they are left out. The same for its defects, of which each has a
 //! test here with the opposite outcome.
 
-#![expect(clippy::unwrap_used, reason = "test harness")]
-
 mod common;
 #[path = "olric/counterparts.rs"]
 mod counterparts;
