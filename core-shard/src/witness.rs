@@ -1,10 +1,11 @@
 //! What a shard tells of entries that went away without anybody asking for it: which ones ran out of
-//! time, and which were dropped to make room.
+//! time, and which were dropped to make room. Of entries whose values bear a mark (locks do) it also
+//! tells which were deleted or overwritten by somebody else than their holder.
 //!
 //! Nobody watches unless [`crate::Shard::watch`] says so; then each such entry is noted with its key
 //! in a queue with a bound in bytes, and what does not fit is counted. While nobody watches, an
 //! expired segment is freed whole; while somebody does, its entries are walked in slices.
-//! Deletions, overwriting and the destruction of a map are somebody's doing and are not noted.
+//! The destruction of a map is not noted entry by entry.
 
 use std::collections::VecDeque;
 
@@ -22,7 +23,8 @@ pub struct Interest {
     pub expired: bool,
     /// All that are dropped to make room.
     pub evicted: bool,
-    /// Of both, those whose values begin so, with eight bytes more behind.
+    /// Of both, those whose values are this and eight bytes more; and of these also the ones
+    /// that are deleted or overwritten with another value.
     pub mark: Option<[u8; 8]>,
 }
 
@@ -39,6 +41,10 @@ pub enum Departure {
     Expired,
     /// It was dropped to make room.
     Evicted,
+    /// It bore the mark, and was deleted.
+    Deleted,
+    /// It bore the mark, and was overwritten with another value.
+    Overwritten,
 }
 
 /// An entry that went.
@@ -52,7 +58,7 @@ pub struct Departed {
     pub version: u64,
     /// Its key.
     pub key: Box<[u8]>,
-    /// Where its value began with the mark that was asked for, what follows it there.
+    /// Where its value was the mark that was asked for and eight bytes more, these.
     pub marked: Option<[u8; 8]>,
 }
 
@@ -80,14 +86,20 @@ impl Witness {
         self.interest = interest;
     }
 
+    /// Whether anybody wants to know what is deleted or overwritten.
+    pub(crate) fn minds_loss(&self) -> bool {
+        self.interest.mark.is_some()
+    }
+
     /// Notes an entry if somebody wants to know of it.
     pub(crate) fn note(&mut self, departure: Departure, going: Going<'_>) {
         let mark = self.interest.mark;
         let behind = mark.and_then(|mark| going.value.strip_prefix(&mark));
-        let marked = behind.and_then(|rest| rest.first_chunk().copied());
+        let marked = behind.and_then(|rest| rest.try_into().ok());
         let wanted = match departure {
             Departure::Expired => self.interest.expired,
             Departure::Evicted => self.interest.evicted,
+            Departure::Deleted | Departure::Overwritten => false,
         };
         if !wanted && marked.is_none() {
             return;
@@ -145,11 +157,13 @@ mod tests {
         });
         witness.note(Departure::Expired, going(b"a", b"value"));
         witness.note(Departure::Evicted, going(b"b", b"value"));
-        witness.note(Departure::Evicted, going(b"c", b"markmark and more"));
+        witness.note(Departure::Evicted, going(b"c", b"markmark of lock"));
+        witness.note(Departure::Deleted, going(b"d", b"value"));
+        witness.note(Departure::Overwritten, going(b"e", b"markmark of lock"));
         let told: Vec<_> = std::iter::from_fn(|| witness.take())
             .map(|gone| (gone.key[0], gone.marked.is_some()))
             .collect();
-        assert_eq!(told, [(b'a', false), (b'c', true)]);
+        assert_eq!(told, [(b'a', false), (b'c', true), (b'e', true)]);
         assert!(!witness.has_notes());
     }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use jerboa_core_shard::{
-    Condition, Departure, Expiry, Interest, MapId, PutOptions, Shard, ShardConfig,
+    Address, Condition, Departure, Expiry, Interest, MapId, PutOptions, Shard, ShardConfig,
 };
 
 const START_MS: u64 = 1_800_000_000_000;
@@ -36,6 +36,7 @@ fn noted(shard: &mut Shard) -> (BTreeMap<String, u32>, BTreeMap<String, u32>) {
         let kind = match gone.departure {
             Departure::Expired => &mut expired,
             Departure::Evicted => &mut evicted,
+            Departure::Deleted | Departure::Overwritten => panic!("nothing bears a mark: {gone:?}"),
         };
         assert!(gone.version > 0);
         *kind
@@ -208,4 +209,106 @@ fn what_goes_with_its_map_or_unwatched_is_not_noted() {
     assert!(!shard.has_departed());
     assert_eq!(shard.usage().entries, 0);
     shard.verify().unwrap();
+}
+
+const MARK: [u8; 8] = *b"markmark";
+
+fn marked(token: u8) -> [u8; 16] {
+    let mut value = [token; 16];
+    value[..8].copy_from_slice(&MARK);
+    value
+}
+
+type Loss = fn(&mut Shard, Address, &[u8]);
+
+/// What may happen to a marked entry, and what of it is noted.
+const LOSSES: [(&str, Option<Departure>, Loss); 9] = [
+    ("deleted", Some(Departure::Deleted), |shard, at, key| {
+        assert!(shard.delete(at, key, START_MS));
+    }),
+    ("shorter", Some(Departure::Overwritten), |shard, at, key| {
+        shard
+            .put(at, key, b"v", PutOptions::default(), START_MS)
+            .unwrap();
+    }),
+    ("as long", Some(Departure::Overwritten), |shard, at, key| {
+        shard
+            .put(at, key, &[7; 16], PutOptions::default(), START_MS)
+            .unwrap();
+    }),
+    ("longer", Some(Departure::Overwritten), |shard, at, key| {
+        let value = [marked(1).as_slice(), b"appended"].concat();
+        shard
+            .put(at, key, &value, PutOptions::default(), START_MS)
+            .unwrap();
+    }),
+    ("large", Some(Departure::Overwritten), |shard, at, key| {
+        shard
+            .put(at, key, &[7; 600 << 10], PutOptions::default(), START_MS)
+            .unwrap();
+    }),
+    (
+        "put that is over",
+        Some(Departure::Deleted),
+        |shard, at, key| {
+            let expiry = Expiry::At(START_MS - 1);
+            let options = PutOptions {
+                expiry,
+                ..PutOptions::default()
+            };
+            shard.put(at, key, b"v", options, START_MS).unwrap();
+        },
+    ),
+    (
+        "expiry that is over",
+        Some(Departure::Deleted),
+        |shard, at, key| {
+            shard.set_expiry(at, key, Some(START_MS), START_MS);
+        },
+    ),
+    ("same value", None, |shard, at, key| {
+        shard
+            .put(at, key, &marked(1), PutOptions::default(), START_MS)
+            .unwrap();
+        shard.set_expiry(at, key, Some(START_MS + 1_000_000), START_MS);
+        assert!(shard.add(at, key, 1, START_MS).is_err());
+    }),
+    ("given back", None, |shard, at, key| {
+        assert!(shard.give_back(at, key, START_MS));
+    }),
+];
+
+#[test]
+fn a_marked_entry_that_somebody_takes_away_is_noted_once_and_one_given_back_is_not() {
+    let mut shard = shard();
+    shard.watch(Interest {
+        mark: Some(MARK),
+        ..Interest::default()
+    });
+    let map = MapId::DEFAULT;
+    for (key, expected, lose) in LOSSES {
+        put(&mut shard, map, key, &marked(1), Some(60_000), START_MS);
+        let plain = format!("plain {key}");
+        put(&mut shard, map, &plain, &[1; 16], Some(60_000), START_MS);
+        for key in [key, &plain] {
+            let at = shard.address(map, (key.len() % 16) as u16, key.as_bytes());
+            let key = key.as_bytes();
+            if !key.starts_with(b"plain same") {
+                lose(&mut shard, at, key);
+            }
+        }
+        let noted: Vec<_> = std::iter::from_fn(|| shard.take_departed())
+            .map(|gone| (gone.key, gone.departure, gone.marked))
+            .collect();
+        let expected: Vec<_> = expected
+            .map(|departure| (Box::from(key.as_bytes()), departure, Some([1; 8])))
+            .into_iter()
+            .collect();
+        assert_eq!(noted, expected, "{key}");
+    }
+    shard.watch(Interest::default());
+    put(&mut shard, map, "unwatched", &marked(1), None, START_MS);
+    let at = shard.address(map, 9, b"unwatched");
+    assert!(shard.delete(at, b"unwatched", START_MS));
+    assert!(!shard.has_departed());
 }

@@ -213,6 +213,10 @@ happenings! {
     LockExpired = 64, LockLost;
     /// The lock at `map`, `key` was dropped to make room while it was held under the token `version`.
     LockEvicted = 65, LockLost;
+    /// The lock at `map`, `key` was deleted while it was held under the token `version`.
+    LockDeleted = 66, LockLost;
+    /// The lock at `map`, `key` was overwritten while it was held under the token `version`.
+    LockOverwritten = 67, LockLost;
 }
 
 /// One event, borrowed from the payload that it was read from or is written from.

@@ -1,4 +1,5 @@
-//! Telling whoever watches which entries go by themselves; see [`crate::witness`].
+//! Telling whoever watches which entries go, by themselves or against their holder's will; see
+//! [`crate::witness`].
 
 use super::Shard;
 use crate::entry::Header;
@@ -41,6 +42,31 @@ impl Shard {
         if self.witness.is_some() {
             self.note(start, header, departure);
         }
+    }
+
+    /// Notes an entry that somebody deletes (`new` is `None`) or overwrites, if that matters.
+    #[inline]
+    pub(super) fn lose(&mut self, start: usize, header: &Header, new: Option<&[u8]>) {
+        if self.witness.is_some() {
+            self.note_loss(start, header, new);
+        }
+    }
+
+    #[cold]
+    fn note_loss(&mut self, start: usize, header: &Header, new: Option<&[u8]>) {
+        if self
+            .witness
+            .as_ref()
+            .is_none_or(|witness| !witness.minds_loss())
+        {
+            return;
+        }
+        let departure = match new {
+            None => Departure::Deleted,
+            Some(new) if self.value_of(start, header).as_slice() == Some(new) => return,
+            Some(_) => Departure::Overwritten,
+        };
+        self.note(start, header, departure);
     }
 
     #[cold]

@@ -90,6 +90,7 @@ impl Shard {
         };
         match existing {
             Some(found) if self.fits_in_place(&found, &new, now_ms) => {
+                self.lose(found.start, &found.header, Some(value));
                 self.overwrite(&found, &new, value, now_ms);
                 Ok(())
             }
@@ -214,6 +215,7 @@ impl Shard {
         let location = self.append(pool, new, value.len(), now_ms)?;
         let frequency = (found.slot.frequency() + 1).min(FREQUENCY_MAX);
         let slot = Slot::entry(found.slot.tag(), frequency, location);
+        self.lose(found.start, &found.header, Some(value));
         self.unbook(found.start, &found.header);
         self.memory.buckets_mut()[found.place.bucket as usize].0[found.place.position] = slot.0;
         self.write_entry(at, new, value, location);

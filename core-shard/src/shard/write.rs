@@ -38,6 +38,7 @@ impl Shard {
         let expires_ms = match (options.expiry, live) {
             (Expiry::At(time_ms), _) if time_ms <= now_ms => {
                 if let Some(found) = live {
+                    self.lose(found.start, &found.header, None);
                     self.delete_found(at, key, &found, now_ms);
                 }
                 return Ok(PutOutcome::Stored {
@@ -55,6 +56,16 @@ impl Shard {
 
     /// Removes an entry; whether there was a live one.
     pub fn delete(&mut self, at: Address, key: &[u8], now_ms: u64) -> bool {
+        if self.witness.is_some()
+            && let Some(found) = self.find_live(at, key, now_ms)
+        {
+            self.lose(found.start, &found.header, None);
+        }
+        self.give_back(at, key, now_ms)
+    }
+
+    /// As [`Shard::delete`], by whom the entry belongs to: to a watcher it is no loss.
+    pub fn give_back(&mut self, at: Address, key: &[u8], now_ms: u64) -> bool {
         let Some(place) = self.index.place(at.partition) else {
             return false;
         };
@@ -82,6 +93,7 @@ impl Shard {
             return ExpiryOutcome::Missing;
         };
         if expires_at_ms.is_some_and(|time_ms| time_ms <= now_ms) {
+            self.lose(found.start, &found.header, None);
             self.delete_found(at, key, &found, now_ms);
             return ExpiryOutcome::Deleted;
         }

@@ -144,13 +144,16 @@ impl Worker {
             };
             let map: Box<[u8]> = self.shard.map_name(departed.map).unwrap_or_default().into();
             let (entry, lock) = match departed.departure {
-                Departure::Expired => (Happening::EntryExpired, Happening::LockExpired),
-                Departure::Evicted => (Happening::EntryEvicted, Happening::LockEvicted),
+                Departure::Expired => (Some(Happening::EntryExpired), Happening::LockExpired),
+                Departure::Evicted => (Some(Happening::EntryEvicted), Happening::LockEvicted),
+                Departure::Deleted => (None, Happening::LockDeleted),
+                Departure::Overwritten => (None, Happening::LockOverwritten),
             };
             let lock = departed
                 .marked
                 .map(|token| (lock, u64::from_le_bytes(token)));
-            let told = [Some((entry, departed.version)), lock];
+            let entry = entry.map(|entry| (entry, departed.version));
+            let told = [entry, lock];
             for (happening, version) in told.into_iter().flatten() {
                 let event = Event {
                     version,

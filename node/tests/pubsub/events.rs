@@ -1,9 +1,11 @@
 //! Events of the node on its own channels.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, UNIX_EPOCH};
 
 use jerboa::Node;
 use jerboa::config::Config;
+use jerboa_wire::client::Expiry;
 use jerboa_wire::event::{Event, EventKind, EventKinds, EventSwitch, Happening};
 use jerboa_wire::{Opcode, Request, RequestFlags, Status, stats};
 
@@ -28,9 +30,12 @@ fn kinds_are_off_at_first_and_switched_for_the_whole_node() {
     let (mut one, mut other) = (Client::connect(cores[0]), Client::connect(cores[1]));
     let expired = EventKinds::only(EventKind::Expired);
     assert_eq!(switch(&mut one, EventKinds::NONE, EventKinds::NONE), 0);
-    assert_eq!(switch(&mut one, expired, expired), expired.bits().into());
+    assert_eq!(
+        switch(&mut one, expired, expired),
+        u64::from(expired.bits())
+    );
     let asked = switch(&mut other, EventKinds::NONE, EventKinds::NONE);
-    assert_eq!(asked, expired.bits().into());
+    assert_eq!(asked, u64::from(expired.bits()));
     assert_eq!(switch(&mut other, expired, EventKinds::NONE), 0);
     let strange = one.call_unchecked(Opcode::Events, 1 << 40);
     assert_eq!(strange, Status::InvalidArgument);
@@ -96,9 +101,14 @@ fn a_start_and_a_stop_are_told_to_each_subscriber_once() {
     node.join().unwrap();
 }
 
+/// That a core which nobody watches allocates for nothing that goes is `core-shard/tests/allocation.rs`.
 #[test]
-fn a_node_whose_kinds_are_off_says_nothing() {
-    let node = node(1);
+fn a_node_whose_kinds_are_off_collects_nothing_that_it_could_tell_later() {
+    let node = Node::start(&Config {
+        memory: Some(16 << 20),
+        ..config(1)
+    })
+    .unwrap();
     let mut client = Client::connect(node.addresses().any_core);
     let channels: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.channel()).collect();
     client.subscribe(&channels);
@@ -110,16 +120,58 @@ fn a_node_whose_kinds_are_off_says_nothing() {
         ..Request::new(Opcode::Put)
     });
     assert_eq!(put.status, Status::Ok);
-    eventually("it expired", || {
+    lock(&mut client, b"lost");
+    client.call(Request {
+        map: b"locks",
+        key: b"lost",
+        ..Request::new(Opcode::Delete)
+    });
+    let stat = |name: &str| stats::number(&node.stats_text(), name).unwrap();
+    let mut stored = 0;
+    while stat("core.0.evicted") < 500 {
+        let key = format!("key:{stored}");
+        assert_eq!(
+            client.put(key.as_bytes(), &[1; 16 << 10]).status,
+            Status::Ok
+        );
+        stored += 1;
+    }
+    eventually("all of it is gone", || {
         client.get(b"short").status == Status::NotFound
     });
+    // Whatever had been noted would be told now, before what happens from now on.
+    switch(&mut client, EventKinds::ALL, EventKinds::ALL);
+    lock(&mut client, b"seen");
+    client.call(Request {
+        map: b"locks",
+        key: b"seen",
+        ..Request::new(Opcode::Delete)
+    });
+    let told = event(&mut client, EventKind::LockLost.channel());
+    assert_eq!((told.0, told.4), (Happening::LockDeleted, b"seen".to_vec()));
+    switch(&mut client, EventKinds::ALL, EventKinds::NONE);
     client.nothing_came();
+    eventually("one was told", || stat("core.0.events") == 1);
+    assert_eq!(stat("core.0.events_dropped"), 0);
     node.request_stop();
     assert_eq!(client.rest(), []);
     node.join().unwrap();
 }
 
 const TTL_MS: u64 = 300;
+
+/// Takes a lock for a short time; its token.
+fn lock(client: &mut Client, key: &[u8]) -> u64 {
+    let reply = client.call(Request {
+        map: b"locks",
+        key,
+        arg: TTL_MS,
+        flags: RequestFlags::TTL_RELATIVE,
+        ..Request::new(Opcode::Lock)
+    });
+    assert_eq!(reply.status, Status::Ok);
+    reply.version
+}
 
 fn short_lived(client: &mut Client, map: &str, key: &[u8]) -> u64 {
     let put = client.call(Request {
@@ -236,17 +288,6 @@ fn a_lock_that_runs_out_is_told_and_one_that_is_given_back_is_not() {
     let mut client = Client::connect(node.addresses().any_core);
     let kinds = EventKinds::only(EventKind::LockLost);
     switch(&mut client, kinds, kinds);
-    let lock = |client: &mut Client, key: &[u8]| {
-        let reply = client.call(Request {
-            map: b"locks",
-            key,
-            arg: TTL_MS,
-            flags: RequestFlags::TTL_RELATIVE,
-            ..Request::new(Opcode::Lock)
-        });
-        assert_eq!(reply.status, Status::Ok);
-        reply.version
-    };
     let mut expected = BTreeSet::new();
     for core in 0..2 {
         let (kept, returned) = (key_of_core(core, 2, 1), key_of_core(core, 2, 2));
@@ -270,6 +311,74 @@ fn a_lock_that_runs_out_is_told_and_one_that_is_given_back_is_not() {
         eventually("it expired", || {
             client.get(&plain).status == Status::NotFound
         });
+    }
+    subscriber.nothing_came();
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+type Locks = jerboa::embedded::BlockingDMap;
+
+/// Everything that takes a lock from its holder, and how that is told.
+const LOSSES: [(&str, Happening, fn(&Locks, &str)); 10] = [
+    ("delete", Happening::LockDeleted, |map, key| {
+        assert!(map.delete(key).unwrap());
+    }),
+    ("get and delete", Happening::LockDeleted, |map, key| {
+        map.get_and_delete::<Vec<u8>>(key).unwrap();
+    }),
+    ("multi delete", Happening::LockDeleted, |map, key| {
+        map.multi_delete(&[key])[0].as_ref().unwrap();
+    }),
+    ("put", Happening::LockOverwritten, |map, key| {
+        map.put(key, "mine now").unwrap();
+    }),
+    ("swap", Happening::LockOverwritten, |map, key| {
+        let held: Vec<u8> = map.get(key).unwrap().unwrap();
+        map.compare_and_swap::<Vec<u8>>(key, held, "mine now", Expiry::After(HOUR))
+            .unwrap();
+    }),
+    ("append", Happening::LockOverwritten, |map, key| {
+        map.append(key, "more").unwrap();
+    }),
+    ("set range", Happening::LockOverwritten, |map, key| {
+        map.set_range(key, 0, "mine now").unwrap();
+    }),
+    ("multi put", Happening::LockOverwritten, |map, key| {
+        map.multi_put(&[(key, "mine now")], Expiry::After(HOUR))[0]
+            .as_ref()
+            .unwrap();
+    }),
+    ("get and put", Happening::LockOverwritten, |map, key| {
+        map.get_and_put::<Vec<u8>>(key, b"mine now".to_vec())
+            .unwrap();
+    }),
+    ("put for no time", Happening::LockDeleted, |map, key| {
+        map.expire(key, Expiry::At(UNIX_EPOCH)).unwrap();
+    }),
+];
+
+#[test]
+fn a_lock_that_somebody_else_takes_away_is_told_whatever_they_did() {
+    let node = node(2);
+    let mut subscriber = Client::connect(node.addresses().cores[0]);
+    let lost = EventKind::LockLost.channel();
+    subscriber.subscribe(&[lost]);
+    let mut client = Client::connect(node.addresses().any_core);
+    let kinds = EventKinds::only(EventKind::LockLost);
+    switch(&mut client, kinds, kinds);
+    let locks = node.dmap("locks").blocking();
+    for (name, happening, lose) in LOSSES {
+        let token = lock(&mut client, name.as_bytes());
+        lose(&locks, name);
+        let told = event(&mut subscriber, lost);
+        let key = name.as_bytes().to_vec();
+        assert_eq!(
+            (told.0, told.2, told.3, told.4),
+            (happening, token, b"locks".to_vec(), key)
+        );
+        // What lies there now is no lock.
+        locks.delete(name).unwrap();
     }
     subscriber.nothing_came();
 }
