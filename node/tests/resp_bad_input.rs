@@ -5,19 +5,31 @@
 #![expect(clippy::unwrap_used, reason = "test harness")]
 
 mod common;
+#[path = "resp_bad_input/crowds.rs"]
+mod crowds;
 
 use std::io::{ErrorKind, Read, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::bystander::Bystander;
 use common::resp::{RespRaw, command};
-use common::{Random, Raw, config, eventually, node};
+use common::{Random, Raw, config, eventually};
 use jerboa::Node;
+use jerboa::config::Config;
 
 /// What the process may grow by, for a test whose client sends or owes far more.
 const GROWTH_BYTES_MAX: u64 = 512 << 20;
 
+/// The memory of a process is measured by one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 struct Scene {
+    _alone: MutexGuard<'static, ()>,
     node: Node,
     bystander: Bystander,
     resident_bytes: u64,
@@ -25,11 +37,17 @@ struct Scene {
 
 impl Scene {
     fn set() -> Self {
-        let node = node(2);
+        Self::with(&config(2))
+    }
+
+    fn with(settings: &Config) -> Self {
+        let alone = alone();
+        let node = Node::start(settings).unwrap();
         let bystander = Bystander::watch(node.addresses().any_core, 2);
         let mut raw = Raw::connect(node.addresses().any_core);
         let resident_bytes = raw.stat("process.resident_bytes");
         Self {
+            _alone: alone,
             node,
             bystander,
             resident_bytes,
@@ -237,6 +255,7 @@ fn many_keys_of_all_cores_come_back_in_order() {
 
 #[test]
 fn who_sends_millions_of_commands_and_reads_nothing_is_not_served_without_end() {
+    let _alone = alone();
     let mut settings = config(2);
     settings.slow_client_timeout_ms = 1_000;
     let node = Node::start(&settings).unwrap();
