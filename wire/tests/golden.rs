@@ -143,6 +143,12 @@ fn requests(found: &mut Found) {
     let flags = RequestFlags::TTL_ABSOLUTE;
     let arg = 1_767_225_600_000;
     found.request("Put until 2026", Request { flags, arg, ..put }, Crc::On);
+    let never = Request {
+        flags,
+        arg: 0,
+        ..put
+    };
+    found.request("Put never to expire", never, Crc::On);
     found.request(
         "Expire",
         Request {

@@ -408,7 +408,11 @@ fn put_expiry(request: &Request<'_>, now_ms: u64) -> Expiry {
     if request.flags.contains(RequestFlags::KEEP_TTL) {
         return Expiry::Keep;
     }
-    expiry_of(request, now_ms).map_or(Expiry::AsMap, Expiry::At)
+    match expiry_of(request, now_ms) {
+        Some(at_ms) => Expiry::At(at_ms),
+        None if request.flags.contains(RequestFlags::TTL_ABSOLUTE) => Expiry::None,
+        None => Expiry::AsMap,
+    }
 }
 
 /// The point in time that a request's TTL flags and argument mean.
@@ -417,10 +421,10 @@ fn expiry_of(request: &Request<'_>, now_ms: u64) -> Option<u64> {
         let at_ms = now_ms.saturating_add(request.arg);
         return Some(at_ms.min(jerboa_wire::limits::EXPIRY_MS_MAX));
     }
-    request
-        .flags
-        .contains(RequestFlags::TTL_ABSOLUTE)
-        .then_some(request.arg)
+    // An absolute 0 is never, but for Expire, to which it is a time that has passed.
+    let never = request.arg == 0 && request.opcode != Opcode::Expire;
+    let absolute = request.flags.contains(RequestFlags::TTL_ABSOLUTE);
+    (absolute && !never).then_some(request.arg)
 }
 
 /// The answer for what the engine refused.

@@ -154,7 +154,11 @@ impl Raw {
                     self.input.drain(..self.taken);
                     self.taken = 0;
                     let mut bytes = [0; 65536];
-                    let count = self.stream.read(&mut bytes)?;
+                    let count = match self.stream.read(&mut bytes) {
+                        // A ring of this thread's has something to say.
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                        read => read?,
+                    };
                     if count == 0 {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }

@@ -51,6 +51,8 @@ pub(crate) enum Do {
     Size,
     Destroy,
     RandomKey,
+    /// Changes settings of the row's map.
+    Settings(&'static str),
     /// Lets the time go by that an expiry takes.
     Pass(Duration),
 }

@@ -51,8 +51,9 @@ impl Before {
     }
 }
 
-fn expiries() -> [Expiry; 4] {
+fn expiries() -> [Expiry; 5] {
     [
+        Expiry::MapDefault,
         Expiry::Never,
         Expiry::After(TEN_HOURS),
         Expiry::At(SystemTime::now() + HUNDRED_HOURS),
@@ -63,7 +64,8 @@ fn expiries() -> [Expiry; 4] {
 /// What a write with this expiry leaves an entry.
 fn left(expiry: Expiry, before: Before) -> Option<Duration> {
     match expiry {
-        Expiry::Never => None,
+        // These maps have no settings of their own.
+        Expiry::MapDefault | Expiry::Never => None,
         Expiry::After(_) => Some(TEN_HOURS),
         Expiry::At(_) => Some(HUNDRED_HOURS),
         Expiry::Keep => before.left(),
@@ -170,10 +172,10 @@ fn several(before: Before, expiry: Expiry, rows: &mut Vec<Row>) {
     }
 }
 
-/// Changes of the expiry alone. To keep it is none, and to set none under a condition is no time:
-/// neither is sent.
+/// Changes of the expiry alone. To keep it is none, a map's default is for writes, and to set none
+/// under a condition is no time: neither is sent.
 fn changes(before: Before, expiry: Expiry, rows: &mut Vec<Row>) {
-    if expiry == Expiry::Keep {
+    if matches!(expiry, Expiry::Keep | Expiry::MapDefault) {
         return;
     }
     let is_there = before != Before::Absent;

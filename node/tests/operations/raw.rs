@@ -34,7 +34,8 @@ fn millis(duration: Duration) -> u64 {
 
 fn ttl(expiry: Expiry) -> (RequestFlags, u64) {
     match expiry {
-        Expiry::Never => (RequestFlags::NONE, 0),
+        Expiry::MapDefault => (RequestFlags::NONE, 0),
+        Expiry::Never => (RequestFlags::TTL_ABSOLUTE, 0),
         Expiry::Keep => (RequestFlags::KEEP_TTL, 0),
         Expiry::After(duration) => (RequestFlags::TTL_RELATIVE, millis(duration)),
         Expiry::At(time) => {
@@ -136,7 +137,7 @@ fn read(what: &Do, reply: OwnedReply) -> Got {
         Do::Incr(_) | Do::Decr(_) => Got::Counter(arg.cast_signed()),
         Do::IncrFloat(_) => Got::Float(f64::from_bits(arg)),
         Do::Lock { .. } => Got::Token(found.then_some(version)),
-        Do::Unlock(_) if found => Got::Done,
+        Do::Unlock(_) | Do::Settings(_) if found => Got::Done,
         Do::Lease(..) if found => Got::Leased { until_ms: arg },
         other => panic!("{status:?} answers {other:?}"),
     }
@@ -203,15 +204,18 @@ fn build<'a>(
     match what.clone() {
         Do::Get => request(Opcode::Get),
         Do::Entry => request(Opcode::GetMeta),
-        Do::Put(value) => written(Opcode::Put, value, none, Expiry::Never),
+        Do::Put(value) => written(Opcode::Put, value, none, Expiry::MapDefault),
         Do::PutWith(value, when, expiry) => written(Opcode::Put, value, condition(when), expiry),
         Do::Replace(value, when, expiry) => {
             let flags = condition(when) | RequestFlags::RETURN_OLD;
             written(Opcode::Put, value, flags, expiry)
         }
-        Do::GetAndPut(value) => {
-            written(Opcode::Put, value, RequestFlags::RETURN_OLD, Expiry::Never)
-        }
+        Do::GetAndPut(value) => written(
+            Opcode::Put,
+            value,
+            RequestFlags::RETURN_OLD,
+            Expiry::MapDefault,
+        ),
         Do::GetAndDelete => request(Opcode::GetDelete),
         Do::PutIfAbsent(new, expiry) => {
             let expected = &b""[..];
@@ -226,7 +230,7 @@ fn build<'a>(
             version,
             ..written(Opcode::Cas, value, none, expiry)
         },
-        Do::Append(value) => written(Opcode::Append, value, none, Expiry::Never),
+        Do::Append(value) => written(Opcode::Append, value, none, Expiry::MapDefault),
         Do::Delete => request(Opcode::Delete),
         Do::Exists => request(Opcode::Exists),
         Do::Expire(Expiry::Never) => request(Opcode::Persist),
@@ -244,11 +248,11 @@ fn build<'a>(
         Do::GetRange(start, end) => {
             section.extend_from_slice(&start.to_le_bytes());
             section.extend_from_slice(&end.to_le_bytes());
-            written(Opcode::GetRange, section, none, Expiry::Never)
+            written(Opcode::GetRange, section, none, Expiry::MapDefault)
         }
         Do::SetRange(offset, value) => Request {
             arg: offset,
-            ..written(Opcode::SetRange, value, none, Expiry::Never)
+            ..written(Opcode::SetRange, value, none, Expiry::MapDefault)
         },
         Do::PutAllIfAbsent(entries, expiry) => {
             for (suffix, value) in entries {
@@ -279,7 +283,7 @@ fn build<'a>(
         },
         Do::Lock { wait, lease } => {
             section.extend_from_slice(&lock::encode_wait(millis(wait)));
-            let expiry = lease.map_or(Expiry::Never, Expiry::After);
+            let expiry = lease.map_or(Expiry::MapDefault, Expiry::After);
             written(Opcode::Lock, section, none, expiry)
         }
         Do::Unlock(_) => Request {
@@ -292,6 +296,10 @@ fn build<'a>(
         },
         Do::Size => of_map(Opcode::Size),
         Do::Destroy => of_map(Opcode::Destroy),
+        Do::Settings(lines) => Request {
+            value: lines.as_bytes(),
+            ..of_map(Opcode::SettingsSet)
+        },
         Do::RandomKey => of_map(Opcode::RandomKey),
         other => panic!("{other:?} is not of one request"),
     }
@@ -345,11 +353,11 @@ impl Frames {
         let (opcode, expiry) = match what.clone() {
             Do::MultiGet(suffixes) => {
                 keys(suffixes, &mut section);
-                (Opcode::MultiGet, Expiry::Never)
+                (Opcode::MultiGet, Expiry::MapDefault)
             }
             Do::MultiDelete(suffixes) => {
                 keys(suffixes, &mut section);
-                (Opcode::MultiDelete, Expiry::Never)
+                (Opcode::MultiDelete, Expiry::MapDefault)
             }
             Do::MultiPut(entries, expiry) => {
                 for (suffix, value) in entries {

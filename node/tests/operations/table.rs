@@ -19,6 +19,7 @@ const ALWAYS: Condition = Condition::Always;
 const ABSENT: Condition = Condition::IfAbsent;
 const PRESENT: Condition = Condition::IfPresent;
 const NEVER: Expiry = Expiry::Never;
+const AS_MAP: Expiry = Expiry::MapDefault;
 const HOUR: Duration = Duration::from_secs(3600);
 const SOON: Duration = Duration::from_millis(20);
 const FOR_AN_HOUR: Expiry = Expiry::After(HOUR);
@@ -50,6 +51,7 @@ pub(crate) fn table() -> Vec<Row> {
     values(&mut row);
     conditions(&mut row);
     expiries(&mut row);
+    map_defaults(&mut row);
     conditional_expiries(&mut row);
     ranges(&mut row);
     counters(&mut row);
@@ -228,6 +230,47 @@ fn expiries(row: Add<'_>) {
                 Do::Expire(Expiry::After(Duration::from_secs(1 << 40))),
                 Is::Refused(Status::InvalidArgument),
             ),
+            (Do::Ttl, Is::Endless),
+        ],
+    );
+}
+
+fn map_defaults(row: Add<'_>) {
+    row(
+        "a map's time to live is given where the caller said never, or not where it said nothing",
+        vec![
+            (Do::Settings("ttl_ms 3600000"), Is::Done),
+            (Do::Put(b"1"), Is::Stored),
+            (Do::Ttl, Is::Left(HOUR)),
+            (Do::PutWith(b"2", ALWAYS, NEVER), Is::Stored),
+            (Do::Ttl, Is::Endless),
+            (Do::PutWith(b"3", ALWAYS, Expiry::Keep), Is::Stored),
+            (Do::Ttl, Is::Endless),
+            (Do::PutWith(b"4", PRESENT, AS_MAP), Is::Stored),
+            (Do::Ttl, Is::Left(HOUR)),
+            (
+                Do::Replace(b"5", ALWAYS, NEVER),
+                Is::Replaced(Some((b"4", Which::Given(3)))),
+            ),
+            (Do::Ttl, Is::Endless),
+            (Do::Swap(b"5", b"6", AS_MAP), Is::Stored),
+            (Do::Ttl, Is::Left(HOUR)),
+            (Do::Swap(b"6", b"7", NEVER), Is::Stored),
+            (Do::Ttl, Is::Endless),
+            (Do::MultiPut(&[("", b"8")], AS_MAP), Is::StoredAll(1)),
+            (Do::Ttl, Is::Left(HOUR)),
+            (Do::MultiPut(&[("", b"9")], NEVER), Is::StoredAll(1)),
+            (Do::Ttl, Is::Endless),
+            (Do::GetAndPut(b"10"), Is::Value(b"9")),
+            (Do::Ttl, Is::Left(HOUR)),
+            (Do::GetAndExpire(NEVER), Is::Content(b"10", None)),
+            (Do::Ttl, Is::Endless),
+            (Do::Delete, Is::Yes),
+            (Do::PutIfAbsent(b"11", NEVER), Is::Stored),
+            (Do::Ttl, Is::Endless),
+            (Do::Delete, Is::Yes),
+            (Do::PutAllIfAbsent(&[("", b"12")], NEVER), Is::Yes),
+            (Do::Persist, Is::No),
             (Do::Ttl, Is::Endless),
         ],
     );

@@ -163,6 +163,7 @@ macro_rules! ask {
             Do::Size => got($run!($door, $map, size()), Got::Count),
             Do::Destroy => got($run!($door, $map, destroy()), Got::Count),
             Do::RandomKey => got($run!($door, $map, random_key()), Got::Value),
+            Do::Settings(lines) => got($run!($door, $map, change_settings(lines)), |_| Got::Done),
             Do::MultiPut(..) | Do::MultiGet(_) | Do::MultiDelete(_) => unreachable!(),
             Do::Pass(time) => {
                 std::thread::sleep(time);

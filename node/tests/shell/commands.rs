@@ -140,6 +140,13 @@ const ROWS: &[Row] = &[
         r#"{"origin":"own","setting":"ttl_ms","value":"60000"}"#,
     ),
     ("settings", 0, "settings", r#""value":"60000""#),
+    ("put forever v NEVER", 0, "ok", "true"),
+    ("meta forever", 0, "expires_at_ms", "null"),
+    ("cas forever 1 w NEVER", 1, "reason", r#""Mismatch""#),
+    ("expire forever NEVER", 2, "error.code", r#""Usage""#),
+    ("getex forever NEVER", 0, "value", r#""v""#),
+    ("ttl forever", 0, "left_ms", "null"),
+    ("del forever", 0, "removed", "1"),
     (
         "settings defaults",
         0,

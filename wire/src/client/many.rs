@@ -49,7 +49,7 @@ impl Split {
         keys: &[impl AsRef<[u8]>],
         table: Option<&Table>,
     ) -> Self {
-        let mut splitter = Splitter::new(opcode, map, Expiry::Never, table);
+        let mut splitter = Splitter::new(opcode, map, Expiry::MapDefault, table);
         for (place, key) in keys.iter().enumerate() {
             let key = key.as_ref();
             splitter.add(place, key, multi::key_bytes(key), |out| {

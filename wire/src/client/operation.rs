@@ -131,15 +131,15 @@ impl Operation {
         self
     }
 
-    /// Sets when a key expires; [`Expiry::Never`] removes its expiry.
+    /// Sets when a key expires; [`Expiry::Never`] removes its expiry. [`Expiry::Keep`] and
+    /// [`Expiry::MapDefault`] are no times.
     pub fn expire(map: &[u8], key: &[u8], when: Expiry) -> Result<Self, InvalidCall> {
-        if when == Expiry::Never {
-            return Self::keyed(Opcode::Persist, map, key);
+        match when {
+            Expiry::Never => return Self::keyed(Opcode::Persist, map, key),
+            Expiry::Keep | Expiry::MapDefault => return Err(InvalidCall::Expiry),
+            Expiry::After(_) | Expiry::At(_) => {}
         }
         let (flags, arg) = expiry(when, 0)?;
-        if flags == RequestFlags::KEEP_TTL {
-            return Err(InvalidCall::Expiry);
-        }
         Ok(Self {
             flags,
             arg,
@@ -212,7 +212,10 @@ impl Operation {
         let wait = lock::encode_wait(wait_ms);
         let section: &[u8] = if wait_ms == 0 { &[] } else { &wait };
         let operation = Self::with_value(Opcode::Lock, map, key, section)?;
-        operation.with_expiry(options.lease.map_or(Expiry::Never, Expiry::After))
+        match options.lease {
+            Some(lease) => operation.with_expiry(Expiry::After(lease)),
+            None => Ok(operation),
+        }
     }
 
     /// Gives a lock back.
@@ -305,7 +308,7 @@ impl Operation {
         Self { arg, ..self }
     }
 
-    /// Sets when a key expires under a condition. [`Expiry::Never`] and [`Expiry::Keep`] are no
+    /// Sets when a key expires under a condition. Only [`Expiry::After`] and [`Expiry::At`] are
     /// times.
     pub fn expire_if(
         map: &[u8],
@@ -327,9 +330,10 @@ impl Operation {
         Ok(operation)
     }
 
-    /// Reads an entry and sets when it expires. [`Expiry::Keep`] would only read.
+    /// Reads an entry and sets when it expires. [`Expiry::Keep`] would only read, and
+    /// [`Expiry::MapDefault`] is for writes.
     pub fn get_and_expire(map: &[u8], key: &[u8], when: Expiry) -> Result<Self, InvalidCall> {
-        if when == Expiry::Keep {
+        if matches!(when, Expiry::Keep | Expiry::MapDefault) {
             return Err(InvalidCall::Expiry);
         }
         Self::keyed(Opcode::GetExpire, map, key)?.with_expiry(when)
@@ -506,7 +510,8 @@ fn cut(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
 /// The TTL form and its argument, which is at least `least`.
 fn expiry(expiry: Expiry, least: u64) -> Result<(RequestFlags, u64), InvalidCall> {
     let (flags, duration) = match expiry {
-        Expiry::Never => return Ok((RequestFlags::NONE, 0)),
+        Expiry::MapDefault => return Ok((RequestFlags::NONE, 0)),
+        Expiry::Never => return Ok((RequestFlags::TTL_ABSOLUTE, 0)),
         Expiry::Keep => return Ok((RequestFlags::KEEP_TTL, 0)),
         Expiry::After(duration) => (RequestFlags::TTL_RELATIVE, duration),
         Expiry::At(time) => {
@@ -589,6 +594,9 @@ mod tests {
         for operation in [
             put(PutOptions::default()),
             put(PutOptions::expire_after(second).if_absent()),
+            put(PutOptions::never_expiring()),
+            Operation::get_and_expire(b"", b"k", Expiry::Never).unwrap(),
+            Operation::lock(b"", b"k", LockOptions::default()).unwrap(),
             put(PutOptions {
                 expiry: Expiry::At(SystemTime::now()),
                 ..PutOptions::default()
@@ -636,8 +644,20 @@ mod tests {
         assert_eq!(map, InvalidCall::MapNameTooLarge(256));
         let keep = Operation::expire(b"", b"k", Expiry::Keep).unwrap_err();
         assert_eq!(keep, InvalidCall::Expiry);
+        for no_time in [Expiry::MapDefault, Expiry::Keep] {
+            let refused = Operation::expire(b"", b"k", no_time).unwrap_err();
+            assert_eq!(refused, InvalidCall::Expiry);
+            let refused = Operation::get_and_expire(b"", b"k", no_time).unwrap_err();
+            assert_eq!(refused, InvalidCall::Expiry);
+        }
         let keep = Operation::get_and_expire(b"", b"k", Expiry::Keep).unwrap_err();
         assert_eq!(keep, InvalidCall::Expiry);
+        for no_time in [Expiry::MapDefault, Expiry::Keep] {
+            let refused = Operation::expire(b"", b"k", no_time).unwrap_err();
+            assert_eq!(refused, InvalidCall::Expiry);
+            let refused = Operation::get_and_expire(b"", b"k", no_time).unwrap_err();
+            assert_eq!(refused, InvalidCall::Expiry);
+        }
         for no_time in [Expiry::Keep, Expiry::Never] {
             let refused = Operation::expire_if(b"", b"k", no_time, ExpireCondition::IfSome);
             assert_eq!(refused.unwrap_err(), InvalidCall::Expiry);

@@ -12,8 +12,9 @@ macro_rules! operations {
             /// The value of a key with its version and expiry.
             fn get_entry<V: Decode>(key: impl AsRef<[u8]>) -> Option<Entry<V>>;
 
-            /// Stores a value, whatever stood there, never to expire; its version. See
-            /// [`crate::value`] for what can be stored.
+            /// Stores a value, whatever stood there, to expire as the settings of the map say, which
+            /// is never where they say nothing; its version. See [`crate::value`] for what can be
+            /// stored.
             fn put(key: impl AsRef<[u8]>, value: impl Encode) -> u64;
 
             /// Stores a value under a condition or to expire. An expiry that has passed is no
@@ -31,7 +32,7 @@ macro_rules! operations {
                 options: PutOptions
             ) -> Replaced<V>;
 
-            /// Stores a value, never to expire; the value that stood there before.
+            /// As `put`; the value that stood there before.
             fn get_and_put<V: Decode>(key: impl AsRef<[u8]>, value: impl Encode) -> Option<V>;
 
             /// Removes a key; the value that it had.
@@ -53,8 +54,7 @@ macro_rules! operations {
             ) -> Swap<Versioned<V>>;
 
             /// Stores a value if the key has exactly the expected one, else tells what is there.
-            /// With [`Expiry::Never`] the new entry expires as its map's settings say, whatever the
-            /// old one did.
+            /// Its expiry is that of a new entry, but for [`Expiry::Keep`].
             /// Both values travel together: for larger ones compare versions.
             fn compare_and_swap<V: Decode>(
                 key: impl AsRef<[u8]>,

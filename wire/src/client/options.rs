@@ -7,15 +7,17 @@ use std::time::{Duration, SystemTime};
 /// When an entry expires.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Expiry {
-    /// Never; for a write: as its map's settings say, and never where they say nothing.
+    /// As the settings of its map say, and never where they say nothing.
     #[default]
+    MapDefault,
+    /// Never, whatever the settings of its map say.
     Never,
     /// After this time, counted by the node from when it stores; in whole milliseconds, rounded
     /// up.
     After(Duration),
     /// At this time.
     At(SystemTime),
-    /// As before: when the overwritten entry would have.
+    /// As before: when the overwritten entry would have, and never where there was none.
     Keep,
 }
 
@@ -45,7 +47,8 @@ pub enum ExpireCondition {
     IfEarlier,
 }
 
-/// How a value is put. The default stores always, never to expire.
+/// How a value is put. The default stores always, to expire as the map's settings say: never where
+/// they say nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PutOptions {
     /// Under which condition.
@@ -71,6 +74,12 @@ impl PutOptions {
             condition: Condition::Always,
             expiry: Expiry::After(duration),
         }
+    }
+
+    /// Stores always, never to expire, whatever the settings of the map say.
+    #[must_use]
+    pub const fn never_expiring() -> Self {
+        Self::expiring(Expiry::Never)
     }
 
     /// The same options, for an absent key only.

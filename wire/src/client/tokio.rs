@@ -5,7 +5,7 @@
 //! gathered by then in one piece. Dropping the last [`Client`] ends the tasks.
 //!
 //! A client belongs to the runtime that it was connected on, which needs timers and sockets
-//! (`enable_all`): without them [`Client::connect`] says so with [`Error::Runtime`]. Its calls may
+//! (`enable_all`): without them `Client::connect` says so with [`Error::Runtime`]. Its calls may
 //! be awaited under any other executor as well, subscriptions on such a runtime only. With the
 //! runtime the client ends, and its calls fail.
 

@@ -248,8 +248,10 @@ fn check_options(request: &Request<'_>) -> Result<(), DecodeErrorKind> {
     if request.flags.conflict() || (needs_time && !timed) {
         return Err(DecodeErrorKind::InvalidOptions);
     }
-    // A put that is expired at birth is a mistake; to expire a key at once is a deletion.
-    let least = u64::from(timed && !expire);
+    // A put that is expired at birth is a mistake; to expire a key at once is a deletion. The
+    // absolute time 0 is never.
+    let relative = request.flags.contains(RequestFlags::TTL_RELATIVE);
+    let least = u64::from(relative && !expire);
     let most = if timed { limits::EXPIRY_MS_MAX } else { 0 };
     if request.arg < least || request.arg > most {
         return Err(DecodeErrorKind::InvalidArgument { arg: request.arg });

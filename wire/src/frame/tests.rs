@@ -224,6 +224,12 @@ fn expiries_are_bounded_and_an_immediate_one_is_for_expire_alone() {
     let before = out.len();
     let refused = EncodeError::Refused(DecodeErrorKind::InvalidArgument { arg: 1 << 48 });
     assert_eq!(expire(1 << 48).encode(&mut out, Crc::On), Err(refused));
+    let never = Request {
+        flags: RequestFlags::TTL_ABSOLUTE,
+        arg: 0,
+        ..put()
+    };
+    assert_eq!(never.encode(&mut Vec::new(), Crc::On), Ok(()));
     let put = Request { arg: 0, ..put() };
     let refused = EncodeError::Refused(DecodeErrorKind::InvalidArgument { arg: 0 });
     assert_eq!(put.encode(&mut out, Crc::On), Err(refused));

@@ -104,6 +104,10 @@ impl Arguments {
                 let flags = RequestFlags::KEEP_TTL;
                 return Ok(Some(Expiry { flags, arg: 0 }));
             }
+            "NEVER" => {
+                let flags = RequestFlags::TTL_ABSOLUTE;
+                return Ok(Some(Expiry { flags, arg: 0 }));
+            }
             _ => return Ok(None),
         };
         let count: u64 = self.number(option)?;

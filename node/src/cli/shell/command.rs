@@ -132,7 +132,9 @@ mod tests {
         let options: Vec<_> = put.options().collect();
         assert_eq!(
             options,
-            ["NX", "XX", "GET", "EX", "PX", "EXAT", "PXAT", "KEEPTTL"]
+            [
+                "NX", "XX", "GET", "EX", "PX", "EXAT", "PXAT", "NEVER", "KEEPTTL"
+            ]
         );
     }
 

@@ -115,8 +115,9 @@ fn expire(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> 
     let option = String::from_utf8_lossy(&how).to_uppercase();
     let (mut flags, arg) = match option.parse::<u64>() {
         Ok(seconds) => (RequestFlags::TTL_RELATIVE, words.in_ms(seconds, 1000)?),
+        // To let a key stay is `persist`.
         Err(_) => match words.expiry(&option)? {
-            Some(expiry) if expiry.flags != RequestFlags::KEEP_TTL => (expiry.flags, expiry.arg),
+            Some(expiry) if option != "KEEPTTL" && option != "NEVER" => (expiry.flags, expiry.arg),
             _ => return Err(words.unknown_option(&option)),
         },
     };

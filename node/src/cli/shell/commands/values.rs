@@ -32,11 +32,12 @@ pub(crate) const GROUP: Group = Group {
         Command {
             name: "put",
             aliases: &["set"],
-            words: "KEY VALUE [NX|XX] [GET] [EX SECONDS|PX MS|EXAT UNIX-SECONDS|PXAT UNIX-MS|KEEPTTL]",
+            words: "KEY VALUE [NX|XX] [GET] [EX SECONDS|PX MS|EXAT UNIX-SECONDS|PXAT UNIX-MS|NEVER|KEEPTTL]",
             summary: "store a value (Put)",
             details: "NX stores only where the key is absent, XX only where it is present. GET tells \
-                      what stood there before. Without a time the entry never expires; KEEPTTL \
-                      leaves the time that it has.\n\
+                      what stood there before. Without a time the entry expires as the settings of \
+                      its map say, never where they say nothing; NEVER says so whatever they say; \
+                      KEEPTTL leaves the time that it has.\n\
                       Example: put session:7 \"a b\" EX 60\n",
             run: put,
         },
@@ -51,7 +52,7 @@ pub(crate) const GROUP: Group = Group {
         Command {
             name: "getex",
             aliases: &["getexpire"],
-            words: "KEY [EX SECONDS|PX MS|EXAT UNIX-SECONDS|PXAT UNIX-MS|KEEPTTL]",
+            words: "KEY [EX SECONDS|PX MS|EXAT UNIX-SECONDS|PXAT UNIX-MS|NEVER|KEEPTTL]",
             summary: "the value of a key, whose expiry is changed (GetExpire)",
             details: "Without a time it never expires from then on.\n",
             run: get_expire,
@@ -84,7 +85,7 @@ pub(crate) const GROUP: Group = Group {
         Command {
             name: "cas",
             aliases: &[],
-            words: "KEY VERSION VALUE [EX SECONDS|PX MS|EXAT UNIX-SECONDS|PXAT UNIX-MS|KEEPTTL]",
+            words: "KEY VERSION VALUE [EX SECONDS|PX MS|EXAT UNIX-SECONDS|PXAT UNIX-MS|NEVER|KEEPTTL]",
             summary: "store a value if the entry has this version (Cas)",
             details: "The version is that of `meta` or `put`; `absent` in its place wants the key to \
                       be absent. Where it is another, that one is told and nothing is changed.\n\
@@ -94,7 +95,7 @@ pub(crate) const GROUP: Group = Group {
         Command {
             name: "casvalue",
             aliases: &[],
-            words: "KEY EXPECTED VALUE [NX] [EX SECONDS|PX MS|EXAT UNIX-SECONDS|PXAT UNIX-MS|KEEPTTL]",
+            words: "KEY EXPECTED VALUE [NX] [EX SECONDS|PX MS|EXAT UNIX-SECONDS|PXAT UNIX-MS|NEVER|KEEPTTL]",
             summary: "store a value if the entry holds the expected one (CasValue)",
             details: "With NX the key has to be absent, and EXPECTED is \"\".\n",
             run: cas_value,
