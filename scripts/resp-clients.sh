@@ -3,7 +3,7 @@
 # valkey-py, Valkey GLIDE, coredis, node-redis, ioredis and iovalkey, each alone and as a cluster
 # client, and in Go go-redis (with what Olric's client sends) and redigo's cluster client. After each
 # cluster client the node's own counters must show that at least 99.9 % of its commands arrived at
-# the owning core. (redis-rs and its cluster client are in node/tests/clients.rs.)
+# the owning core. (redis-rs and its cluster client are in node/tests/resp_cluster.rs.)
 #
 #   scripts/resp-clients.sh            needs `cargo build --release --workspace` first
 #

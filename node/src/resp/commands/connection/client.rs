@@ -100,7 +100,7 @@ fn set_info(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> R
     check_length(value)?;
     if !value.iter().all(u8::is_ascii_graphic) {
         let mut text = b"ERR ".to_vec();
-        text.extend_from_slice(&call.at(2).to_ascii_lowercase());
+        text.extend_from_slice(call.at(2));
         text.extend_from_slice(b" cannot contain spaces, newlines or special characters.");
         return Err(Refusal::bytes(text));
     }
