@@ -1,6 +1,7 @@
 //! The maps of a shard: their names, the small numbers that stand for them, and their books.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::entry::{Header, MAPS_MAX};
 use crate::error::ShardError;
@@ -54,9 +55,9 @@ pub struct MapCounters {
 
 /// All maps, by name and by number, of which there are so many at most.
 pub(crate) struct Maps {
-    numbers: BTreeMap<Box<[u8]>, u16>,
+    numbers: BTreeMap<Arc<[u8]>, u16>,
     /// None: the map was forgotten, and its number is in `free`.
-    names: Vec<Option<Box<[u8]>>>,
+    names: Vec<Option<Arc<[u8]>>>,
     free: VecDeque<u16>,
     pub(crate) usage: Vec<MapUsage>,
     pub(crate) counters: Vec<MapCounters>,
@@ -65,8 +66,8 @@ pub(crate) struct Maps {
 impl Maps {
     pub(crate) fn new() -> Self {
         Self {
-            numbers: BTreeMap::from([(Box::default(), MapId::DEFAULT.0)]),
-            names: vec![Some(Box::default())],
+            numbers: BTreeMap::from([(Arc::default(), MapId::DEFAULT.0)]),
+            names: vec![Some(Arc::default())],
             free: VecDeque::new(),
             usage: vec![MapUsage::default()],
             counters: vec![MapCounters::default()],
@@ -97,8 +98,9 @@ impl Maps {
                 self.names.len() as u16 - 1
             }
         };
-        self.numbers.insert(name.into(), number);
-        self.names[usize::from(number)] = Some(name.into());
+        let name: Arc<[u8]> = name.into();
+        self.numbers.insert(Arc::clone(&name), number);
+        self.names[usize::from(number)] = Some(name);
         Ok(MapId(number))
     }
 
@@ -130,6 +132,12 @@ impl Maps {
 
     pub(crate) fn name(&self, map: MapId) -> Option<&[u8]> {
         self.names.get(usize::from(map.0))?.as_deref()
+    }
+
+    /// The name of a map, to be kept: the number may be another map's by and by.
+    pub(crate) fn name_to_keep(&self, map: u16) -> Arc<[u8]> {
+        let name = self.names.get(usize::from(map));
+        name.and_then(Clone::clone).unwrap_or_default()
     }
 
     #[inline(always)]

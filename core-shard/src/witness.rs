@@ -3,17 +3,16 @@
 //! tells which were deleted or overwritten by somebody else than their holder.
 //!
 //! Nobody watches unless [`crate::Shard::watch`] says so; then each such entry is noted with its key
-//! in a queue with a bound in bytes, and what does not fit is counted. While nobody watches, an
+//! and the name of its map in a queue with a bound in bytes, and what does not fit is counted. While nobody watches, an
 //! expired segment is freed whole; while somebody does, its entries are walked in slices.
 //! The destruction of a map is not noted entry by entry.
 
 use std::collections::VecDeque;
-
-use crate::map::MapId;
+use std::sync::Arc;
 
 /// Bytes of notes that wait to be taken.
 const QUEUE_BYTES_MAX: usize = 4 << 20;
-/// What a note counts beside its key.
+/// What a note counts beside its key and the name of its map.
 const NOTE_BYTES: usize = 64;
 
 /// Which entries to note.
@@ -52,8 +51,8 @@ pub enum Departure {
 pub struct Departed {
     /// Why.
     pub departure: Departure,
-    /// Its map.
-    pub map: MapId,
+    /// The name of its map, which may have been destroyed and its number given to another since.
+    pub map_name: Arc<[u8]>,
     /// Its version.
     pub version: u64,
     /// Its key.
@@ -72,9 +71,9 @@ pub(crate) struct Witness {
 }
 
 /// An entry that goes, where it lies.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Going<'a> {
-    pub(crate) map: u16,
+    pub(crate) map_name: Arc<[u8]>,
     pub(crate) version: u64,
     pub(crate) key: &'a [u8],
     /// As far as it lies in the entry.
@@ -104,7 +103,7 @@ impl Witness {
         if !wanted && marked.is_none() {
             return;
         }
-        let bytes = NOTE_BYTES + going.key.len();
+        let bytes = bytes_of(&going.map_name, going.key);
         if self.queue_bytes + bytes > QUEUE_BYTES_MAX {
             self.dropped += 1;
             return;
@@ -112,7 +111,7 @@ impl Witness {
         self.queue_bytes += bytes;
         self.queue.push_back(Departed {
             departure,
-            map: MapId(going.map),
+            map_name: going.map_name,
             version: going.version,
             key: going.key.into(),
             marked,
@@ -125,7 +124,7 @@ impl Witness {
 
     pub(crate) fn take(&mut self) -> Option<Departed> {
         let departed = self.queue.pop_front()?;
-        self.queue_bytes -= NOTE_BYTES + departed.key.len();
+        self.queue_bytes -= bytes_of(&departed.map_name, &departed.key);
         Some(departed)
     }
 
@@ -134,13 +133,17 @@ impl Witness {
     }
 }
 
+fn bytes_of(map_name: &[u8], key: &[u8]) -> usize {
+    NOTE_BYTES + map_name.len() + key.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn going<'a>(key: &'a [u8], value: &'a [u8]) -> Going<'a> {
         Going {
-            map: 3,
+            map_name: b"map".as_slice().into(),
             version: 7,
             key,
             value,
@@ -175,7 +178,7 @@ mod tests {
             ..Interest::default()
         });
         let key = [b'k'; 1000];
-        let fitting = QUEUE_BYTES_MAX / (NOTE_BYTES + key.len());
+        let fitting = QUEUE_BYTES_MAX / bytes_of(b"map", &key);
         for _ in 0..fitting + 10 {
             witness.note(Departure::Evicted, going(&key, b""));
         }

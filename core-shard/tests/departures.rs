@@ -312,3 +312,37 @@ fn a_marked_entry_that_somebody_takes_away_is_noted_once_and_one_given_back_is_n
     assert!(shard.delete(at, b"unwatched", START_MS));
     assert!(!shard.has_departed());
 }
+
+#[test]
+fn what_waits_to_be_told_keeps_the_name_of_a_map_whose_number_another_has_got() {
+    let mut shard = shard();
+    shard.watch(ALL);
+    let first = shard.map_id(b"first").unwrap();
+    let later_ms = START_MS + 100_000;
+    for number in 0..1000 {
+        let key = format!("first:{number}");
+        put(&mut shard, first, &key, b"value", Some(1000), START_MS);
+    }
+    settle(&mut shard, later_ms);
+    put(&mut shard, first, "stays", b"value", None, later_ms);
+    shard.destroy_map(first, later_ms).unwrap();
+    settle(&mut shard, later_ms);
+    assert_eq!(shard.next_vacant_map(), Some(first));
+    assert!(shard.forget_map(first));
+    let second = shard.map_id(b"second").unwrap();
+    assert_eq!(second, first, "the number is used again");
+    for number in 0..1000 {
+        let key = format!("second:{number}");
+        put(&mut shard, second, &key, b"value", Some(1000), later_ms);
+    }
+    settle(&mut shard, later_ms + 100_000);
+    let mut told = 0;
+    while let Some(gone) = shard.take_departed() {
+        let key = std::str::from_utf8(&gone.key).unwrap();
+        let (map, _) = key.split_once(':').unwrap();
+        assert_eq!(std::str::from_utf8(&gone.map_name), Ok(map), "{key}");
+        told += 1;
+    }
+    assert_eq!(told, 2000);
+    assert_eq!(shard.take_unnoted(), 0);
+}

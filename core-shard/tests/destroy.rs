@@ -251,3 +251,38 @@ fn a_limited_map_that_was_destroyed_has_room_at_once() {
     assert!(!shard.forget_map(map), "it has limits");
     shard.verify().expect("sound");
 }
+
+/// By counts: what is freed at a time is bounded by what a slice may look at, however large the map.
+#[test]
+fn no_moment_frees_more_than_a_slice_of_a_large_map() {
+    const ENTRIES: u32 = 150_000;
+    const STEP: u32 = 64;
+    let mut shard = shard();
+    let map = shard.map_id(b"large").expect("room for maps");
+    for number in 0..ENTRIES {
+        put(&mut shard, map, number, START_MS);
+    }
+    let before = shard.usage();
+    assert_eq!(shard.destroy_map(map, START_MS), Ok(u64::from(ENTRIES)));
+    assert_eq!(
+        shard.usage(),
+        before,
+        "nothing is freed at the moment itself"
+    );
+    let (mut left, mut most) = (before.entries, 0);
+    loop {
+        let more = shard.step(START_MS, STEP);
+        let now = shard.usage().entries;
+        most = most.max(left - now);
+        left = now;
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(left, 0);
+    assert!(
+        most > 0 && most <= u64::from(2 * STEP),
+        "{most} in one slice"
+    );
+    shard.verify().expect("sound");
+}

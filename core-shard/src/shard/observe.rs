@@ -83,7 +83,7 @@ impl Shard {
             false => &entry[header.value_at()..][..header.value_bytes],
         };
         let going = Going {
-            map: header.map,
+            map_name: self.maps.name_to_keep(header.map),
             version: header.version,
             key: &entry[header.key_at..][..header.key_bytes],
             value,

@@ -142,7 +142,6 @@ impl Worker {
             let Some(departed) = self.shard.take_departed() else {
                 return;
             };
-            let map: Box<[u8]> = self.shard.map_name(departed.map).unwrap_or_default().into();
             let (entry, lock) = match departed.departure {
                 Departure::Expired => (Some(Happening::EntryExpired), Happening::LockExpired),
                 Departure::Evicted => (Some(Happening::EntryEvicted), Happening::LockEvicted),
@@ -157,7 +156,7 @@ impl Worker {
             for (happening, version) in told.into_iter().flatten() {
                 let event = Event {
                     version,
-                    map: &map,
+                    map: &departed.map_name,
                     key: &departed.key,
                     ..Event::new(happening)
                 };
