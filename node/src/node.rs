@@ -37,7 +37,8 @@ use crate::worker::changes::{Changes, Cursor};
 use crate::worker::events::EventMask;
 use crate::worker::pubsub::SubscriptionLimits;
 use crate::worker::pubsub::directory::Directory;
-use crate::worker::settings::{SettingsStore, SettingsView};
+use crate::worker::settings::SettingsStore;
+use crate::worker::settings::view::SettingsView;
 use crate::worker::shared::Shared;
 use crate::worker::stats::CoreStats;
 use crate::worker::{Links, Listeners, Worker, WorkerConfig, mailboxes};
@@ -424,7 +425,7 @@ async fn run_core(
         Ok(shard) => shard,
         Err(source) => return failed(StartError::Memory { core, source }),
     };
-    if !SettingsView::default().take(&mut shard, &stopper.shared.settings) {
+    if !SettingsView::default().take_all(&mut shard, &stopper.shared.settings) {
         let limited_maps_max = shard.limited_maps_max();
         return failed(StartError::MapSettings { limited_maps_max });
     }

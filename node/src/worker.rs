@@ -290,6 +290,7 @@ impl Worker {
         self.take_calls(now_ms);
         self.serve_locks(now_ms);
         self.tell_departed(now_ms);
+        self.walk_on_with_changes();
         self.answer_changes(now_ms);
         self.send_messages();
         self.flush(now_ms);

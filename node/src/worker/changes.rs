@@ -32,7 +32,9 @@ pub(super) enum What {
     Nothing,
     /// The map of this name is destroyed: what was in it is gone.
     Destroyed(Box<[u8]>),
-    /// Settings of maps were set: see [`super::settings`].
+    /// Settings of the map of this name were set.
+    SettingsOf(Box<[u8]>),
+    /// Settings that may concern every map were set: a core takes that over in slices.
     Settings,
 }
 

@@ -5,7 +5,6 @@ use jerboa_wire::hello::ANY_CORE;
 use jerboa_wire::{Crc, Hello, HelloReply, Opcode, Reply, Request, Status};
 
 use super::WorkerConfig;
-use super::changes::follow::Follower;
 use super::execute::{Answering, encode};
 use super::session::{Door, Session};
 use super::shared::Shared;
@@ -16,7 +15,6 @@ pub(super) struct Surroundings<'w> {
     pub(super) shared: &'w Shared,
     pub(super) config: &'w WorkerConfig,
     pub(super) verification: &'w mut Verification,
-    pub(super) changes: &'w Follower,
 }
 
 /// Executes such a request and puts the reply into the session.
@@ -49,8 +47,8 @@ pub(super) fn execute_connection(
             }
             None => session.reply(|out| answering.status(request, Status::NotFound, out)),
         },
-        Opcode::SettingsGet | Opcode::SettingsSet => {
-            let (status, text) = around.changes.settings(request, shared);
+        Opcode::SettingsGet => {
+            let (status, text) = shared.settings.execute(request);
             let value = text.as_bytes();
             session.reply(|out| {
                 encode(

@@ -22,7 +22,7 @@ use jerboa_wire::{
 use super::WorkerConfig;
 use super::budget::{BATCH, WORK_OF_SCAN, WORK_OF_STATS, WORK_OF_TABLES, WORK_PER_CONNECTION};
 use super::buffer::Pool;
-use super::changes::follow::Follower;
+use super::changes::follow::{Follower, changes_all};
 use super::commands::{Scratch, Turn};
 use super::connection::{Surroundings, execute_connection};
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode, without_map};
@@ -419,8 +419,8 @@ impl Executor<'_> {
                 execute_owned(&mut engine, locks, shared, request, out);
             });
         }
-        if request.opcode == Opcode::Destroy {
-            return self.execute_destroy(socket, request, answering, render);
+        if changes_all(request.opcode) {
+            return self.execute_change(socket, request, answering, render);
         }
         if request.opcode.is_everywhere() {
             return self.execute_everywhere(socket, request, answering, render);
@@ -437,13 +437,8 @@ impl Executor<'_> {
             shared: self.shared,
             config: self.config,
             verification: self.verification,
-            changes: self.changes,
         };
         execute_connection(request, session, &mut around, answering);
-        if request.opcode == Opcode::SettingsSet {
-            // It holds for the next request already.
-            self.refresh();
-        }
     }
 
     fn execute_many(

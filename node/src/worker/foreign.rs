@@ -53,6 +53,11 @@ impl Foreign {
         self.inlet.is_empty() && self.late.is_empty()
     }
 
+    /// When the calls of this turn were taken.
+    pub(super) fn taken(&self) -> Instant {
+        self.taken
+    }
+
     /// The node stops: nobody calls any more.
     pub(super) fn close(&self) {
         self.inlet.close();
@@ -148,7 +153,7 @@ impl Worker {
         now_ms: u64,
     ) {
         let answering = self.answering_calls();
-        call = match self.destroy_for_call(call, &answering, now_ms) {
+        call = match self.change_for_call(call, &answering, now_ms) {
             Some(call) => call,
             None => {
                 *at += 1;
@@ -262,8 +267,8 @@ impl Worker {
                 encode(&Reply { value, ..ok }, replies, Crc::Off);
             }
             Opcode::Hello => answering.status(&request, Status::UnknownOpcode, replies),
-            Opcode::SettingsGet | Opcode::SettingsSet => {
-                let (status, text) = self.changes.settings(&request, &self.shared);
+            Opcode::SettingsGet => {
+                let (status, text) = self.shared.settings.execute(&request);
                 let value = text.as_bytes();
                 let reply = Reply {
                     status,
@@ -271,8 +276,6 @@ impl Worker {
                     ..ok
                 };
                 encode(&reply, replies, Crc::Off);
-                // It holds for the next operation already.
-                self.refresh(now_ms);
             }
             Opcode::Verify => {
                 let again = request.arg == 1;

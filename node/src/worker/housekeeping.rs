@@ -265,6 +265,10 @@ impl Worker {
     /// The names of destroyed maps are free once nothing is left of them: between two turns no
     /// address is kept but in the lines for locks.
     fn forget_vacant_maps(&mut self) {
+        if self.changes.is_walking() {
+            // What holds for new maps may not hold for all others yet, and a map that differs stays.
+            return;
+        }
         let mut forgotten = false;
         while let Some(map) = self.shard.next_vacant_map() {
             if !self.locks.has_lines_of(map) && self.shard.forget_map(map) {

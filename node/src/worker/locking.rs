@@ -25,6 +25,8 @@ use crate::resp::Render;
 
 /// Locks given out in one turn; the rest waits for the next.
 const GRANTS_PER_TURN: usize = 256;
+/// Lines gone by in one turn, to find those of a map that was destroyed.
+const LINES_PASSED_PER_TURN: u32 = 1024;
 /// Evicted locks are looked for this often, and only if anything was evicted.
 const EVICTION_LOOK_MS: u64 = 1000;
 
@@ -157,6 +159,7 @@ pub(super) fn asked_for_lock(
 impl Worker {
     /// Gives free locks to those in line, and answers those whose time is over.
     pub(super) fn serve_locks(&mut self, now_ms: u64) {
+        self.locks.waiters.pass_on(LINES_PASSED_PER_TURN);
         if self.locks.waiters.is_empty() {
             return;
         }

@@ -6,28 +6,29 @@
 //!
 //! A core's share of a limit is the limit divided by the number of cores, rounded up.
 
+pub(crate) mod view;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jerboa_core_shard::{FullPolicy, MapLimits, Shard};
-use jerboa_wire::limits::MAP_NAME_BYTES_MAX;
+use jerboa_core_shard::{FullPolicy, MapLimits};
 use jerboa_wire::settings::{EffectiveSettings, MapSettings, SettingError, WhenFull};
 use jerboa_wire::{Opcode, Request, Status};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::config::{self, MapsConfig, nearest_setting};
 
 /// Maps with settings of their own, at most.
 const NAMED_MAPS_MAX: usize = 1024;
 /// The `arg` of a request about the defaults.
-const OF_DEFAULTS: u64 = 1;
+pub(super) const OF_DEFAULTS: u64 = 1;
 
 /// What was set.
 #[derive(Clone, Debug, Default)]
 struct All {
     defaults: MapSettings,
-    named: BTreeMap<Box<[u8]>, MapSettings>,
+    named: BTreeMap<Arc<[u8]>, MapSettings>,
 }
 
 /// The settings of all maps of a node.
@@ -175,59 +176,5 @@ impl From<SettingError> for Refusal {
         }
         text.truncate(text.floor_char_boundary(jerboa_wire::limits::ERROR_TEXT_BYTES_MAX));
         Self { status, text }
-    }
-}
-
-/// How far a core has taken over the settings.
-#[derive(Debug, Default)]
-pub(crate) struct SettingsView {
-    /// Maps for which there was no room.
-    refused: usize,
-}
-
-impl SettingsView {
-    /// Takes over everything; whether there was room for it.
-    #[cold]
-    pub(crate) fn take(&mut self, shard: &mut Shard, store: &SettingsStore) -> bool {
-        let can_limit = shard.limited_maps_max();
-        store
-            .limited_maps_max
-            .fetch_min(can_limit, Ordering::Relaxed);
-        let all = store.all();
-        let nothing = MapSettings::default();
-        let of_new_maps = store.limits(&nothing.over(&all.defaults));
-        self.refused = 0;
-        shard.set_limits_of_new_maps(MapLimits::default());
-        // A map that nobody wrote to is made known, so that its first entry finds its limits.
-        for name in all.named.keys() {
-            debug_assert!(name.len() <= MAP_NAME_BYTES_MAX);
-            self.refused += usize::from(shard.map_id(name).is_err());
-        }
-        shard.set_limits_of_new_maps(of_new_maps);
-        for map in shard.map_ids() {
-            let Some(name) = shard.map_name(map) else {
-                continue;
-            };
-            let own = all.named.get(name).unwrap_or(&nothing);
-            let limits = store.limits(&own.over(&all.defaults));
-            if shard.map_limits(map) != limits {
-                self.refused += usize::from(shard.set_map_limits(map, limits).is_err());
-            }
-        }
-        if self.refused > 0 {
-            warn!(
-                maps = self.refused,
-                limited_maps_max = can_limit,
-                "there is no room for the settings of some maps"
-            );
-        }
-        self.refused == 0
-    }
-
-    /// A map was forgotten: there may be room for what found none.
-    pub(super) fn room_was_made(&mut self, shard: &mut Shard, store: &SettingsStore) {
-        if self.refused > 0 {
-            self.take(shard, store);
-        }
     }
 }

@@ -93,6 +93,29 @@ pub(super) struct Waiters {
     connections: BTreeSet<(Connection, u32)>,
     due: BTreeSet<(u64, Due)>,
     touched: Vec<u32>,
+    pass: Pass,
+}
+
+/// A pass over all lines, a few at a time, to touch those of some maps or all of them.
+#[derive(Debug, Default)]
+struct Pass {
+    next: u32,
+    of: Passed,
+    /// What is to be touched in the pass after this one, which has gone by some lines already.
+    after: Passed,
+}
+
+/// Which lines a pass touches.
+#[derive(Debug, Default)]
+struct Passed {
+    all: bool,
+    maps: BTreeSet<MapId>,
+}
+
+impl Passed {
+    fn is_empty(&self) -> bool {
+        !self.all && self.maps.is_empty()
+    }
 }
 
 /// As many wait as may.
@@ -110,7 +133,7 @@ impl Waiters {
 
     /// Whether a line is to be looked at.
     pub(super) fn is_touched(&self) -> bool {
-        !self.touched.is_empty()
+        !self.touched.is_empty() || !self.pass.of.is_empty()
     }
 
     /// Whether somebody waits for a key.
@@ -179,23 +202,45 @@ impl Waiters {
         }
     }
 
-    /// Something changed that may concern every line of a map.
+    /// Something changed that may concern every line of a map: [`Self::pass_on`] touches them.
     pub(super) fn touch_map(&mut self, map: MapId) {
-        let lines = self.lines_of_maps.get(&map);
-        let lines: Vec<u32> = lines
-            .into_iter()
-            .flat_map(HashMap::values)
-            .copied()
-            .collect();
-        for line in lines {
-            self.touch_line(line);
+        if self.has_lines_of(map) {
+            self.next_pass().maps.insert(map);
         }
     }
 
-    /// Something changed that may concern any line.
+    /// Something changed that may concern any line: [`Self::pass_on`] touches them.
     pub(super) fn touch_all(&mut self) {
-        for line in 0..self.lines.len() {
-            self.touch_line(line);
+        self.next_pass().all = !self.is_empty();
+    }
+
+    fn next_pass(&mut self) -> &mut Passed {
+        if self.pass.next == 0 {
+            &mut self.pass.of
+        } else {
+            &mut self.pass.after
+        }
+    }
+
+    /// Touches lines as they were asked to be, going by so many at most; none while so many are
+    /// touched already.
+    pub(super) fn pass_on(&mut self, most: u32) {
+        if self.pass.of.is_empty() || self.touched.len() >= most as usize {
+            return;
+        }
+        let end = self.lines.len();
+        let until = end.min(self.pass.next.saturating_add(most));
+        for id in self.pass.next..until {
+            let line = self.lines.get(id);
+            let of = &self.pass.of;
+            if line.is_some_and(|line| of.all || of.maps.contains(&line.at.map)) {
+                self.touch_line(id);
+            }
+        }
+        self.pass.next = until;
+        if until == end {
+            self.pass.next = 0;
+            self.pass.of = std::mem::take(&mut self.pass.after);
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use jerboa_core_shard::Shard;
+use jerboa_core_shard::{MapId, Shard};
 use jerboa_wire::{Crc, Opcode, Reply, Request, Status};
 
 use super::{Change, Cursor, What};
@@ -15,7 +15,8 @@ use crate::worker::execute::{Answering, encode};
 use crate::worker::executor::Executor;
 use crate::worker::locking::Locks;
 use crate::worker::mailbox::{Answer, Mailbox, Order, ReturnAddress};
-use crate::worker::settings::SettingsView;
+use crate::worker::settings::OF_DEFAULTS;
+use crate::worker::settings::view::SettingsView;
 use crate::worker::shared::Shared;
 
 /// A core's side of the changes.
@@ -26,6 +27,8 @@ pub(in crate::worker) struct Follower {
     settings: SettingsView,
     /// Changes that were asked for here and that some core has not taken over yet.
     asked: Vec<Asked>,
+    /// Changes that this core is taking over in slices.
+    walking: Vec<Arc<Change>>,
 }
 
 /// Who asked for a change.
@@ -34,8 +37,14 @@ struct Asked {
     by: Asker,
     /// The reply, but for what comes of it.
     head: Reply<'static>,
+    text: String,
     crc: Crc,
 }
+
+/// A change, and what is answered beside what comes of it.
+type Made = (Arc<Change>, String);
+/// Why there is none.
+type Refusal = (Status, String);
 
 enum Asker {
     /// A place among the replies of a session.
@@ -60,13 +69,14 @@ impl Follower {
             mailboxes,
             settings: SettingsView::default(),
             asked: Vec::new(),
+            walking: Vec::new(),
         }
     }
 
     /// Whether there is something to take over or to answer.
     #[inline]
     pub(in crate::worker) fn has_work(&self) -> bool {
-        self.cursor.is_behind() || self.has_outcomes()
+        self.cursor.is_behind() || self.settings.is_walking() || self.has_outcomes()
     }
 
     fn has_outcomes(&self) -> bool {
@@ -100,17 +110,42 @@ impl Follower {
                         locks.map_was_destroyed(map);
                     }
                 }
+                What::SettingsOf(name) => self.settings.take_map(name, shard, &shared.settings),
                 What::Settings => {
-                    self.settings.take(shard, &shared.settings);
+                    self.settings.begin_walk(shard, &shared.settings);
+                    self.walking.push(change);
+                    continue;
                 }
             }
-            if change.take_over(removed) {
-                shared.changes.end();
-                if change.asker != self.core {
-                    self.mailboxes[usize::from(change.asker)].wake();
-                }
+            self.took_over(&change, removed, shared);
+        }
+    }
+
+    fn took_over(&self, change: &Change, removed: u64, shared: &Shared) {
+        if change.take_over(removed) {
+            shared.changes.end();
+            if change.asker != self.core {
+                self.mailboxes[usize::from(change.asker)].wake();
             }
         }
+    }
+
+    /// Goes on with what is taken over in slices.
+    pub(in crate::worker) fn walk_on(&mut self, shard: &mut Shard, shared: &Shared) {
+        if !self.settings.is_walking() {
+            return;
+        }
+        self.settings.walk_on(shard, &shared.settings);
+        if !self.settings.is_walking() {
+            for change in std::mem::take(&mut self.walking) {
+                self.took_over(&change, 0, shared);
+            }
+        }
+    }
+
+    /// Whether maps may have other limits than they are to have.
+    pub(in crate::worker) fn is_walking(&self) -> bool {
+        self.settings.is_walking()
     }
 
     /// Makes a change and has the others hear of it.
@@ -124,30 +159,26 @@ impl Follower {
         change
     }
 
-    /// Destroys a map on all cores, if that can be done now. This core still has to refresh.
-    fn destroy(&self, name: &[u8], shared: &Shared) -> Result<Arc<Change>, super::TooMany> {
-        let leave = shared.changes.begin()?;
-        Ok(self.announce(What::Destroyed(name.into()), leave))
-    }
-
-    /// Executes SettingsGet or SettingsSet. This core still has to refresh.
-    pub(in crate::worker) fn settings(
-        &self,
-        request: &Request<'_>,
-        shared: &Shared,
-    ) -> (Status, String) {
-        if request.opcode != Opcode::SettingsSet {
-            return shared.settings.execute(request);
-        }
+    /// Makes the change that a request asks for, or refuses it. This core still has to refresh.
+    fn make(&self, request: &Request<'_>, shared: &Shared) -> Result<Made, Refusal> {
         let Ok(leave) = shared.changes.begin() else {
-            let text = "too many changes are under way".to_owned();
-            return (Status::Busy, text);
+            let text = "too many changes for all cores are under way".to_owned();
+            return Err((Status::Busy, text));
         };
-        let answer = shared.settings.execute(request);
-        if answer.0 == Status::Ok {
-            self.announce(What::Settings, leave);
+        if request.opcode == Opcode::Destroy {
+            let change = self.announce(What::Destroyed(request.map.into()), leave);
+            return Ok((change, String::new()));
         }
-        answer
+        let (status, text) = shared.settings.execute(request);
+        if status != Status::Ok {
+            return Err((status, text));
+        }
+        let what = if request.arg == OF_DEFAULTS {
+            What::Settings
+        } else {
+            What::SettingsOf(request.map.into())
+        };
+        Ok((self.announce(what, leave), text))
     }
 
     /// A map was forgotten: there may be room for settings that found none.
@@ -176,15 +207,15 @@ impl Executor<'_> {
         socket: SocketId,
         request: &Request<'_>,
     ) -> bool {
-        if request.opcode != Opcode::Destroy {
+        if !changes_all(request.opcode) {
             return true;
         }
         let session = self.sessions[socket.0 as usize].as_mut();
         session.is_none_or(|session| !session.replies.wait_for_all())
     }
 
-    /// Destroys a map on all cores; the reply comes when all have taken it over.
-    pub(in crate::worker) fn execute_destroy(
+    /// Changes something for all cores; the reply comes when all have taken it over.
+    pub(in crate::worker) fn execute_change(
         &mut self,
         socket: SocketId,
         request: &Request<'_>,
@@ -194,37 +225,49 @@ impl Executor<'_> {
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
-        let map = self.shard.find_map(request.map);
-        self.measures.note(request.opcode, map, self.since);
-        let refusal = if request.hops > 0 {
-            Status::NotOwner
+        self.measures
+            .note(request.opcode, map_of(self.shard, request), self.since);
+        let made = if request.opcode.is_everywhere() && request.hops > 0 {
+            Err((Status::NotOwner, String::new()))
         } else {
-            match self.changes.destroy(request.map, self.shared) {
-                Ok(change) => {
-                    let to = ReturnAddress {
-                        core: self.config.core,
-                        socket,
-                        serial: session.serial,
-                        number: session.replies.wait(render),
-                        part: 0,
-                    };
-                    self.changes.asked.push(Asked {
-                        change,
-                        by: Asker::Session(to),
-                        head: answering.head(request, Status::Ok),
-                        crc: answering.crc,
-                    });
-                    return self.refresh();
-                }
-                Err(super::TooMany) => {
-                    self.counts.busy += 1;
-                    Status::Busy
-                }
-            }
+            self.changes.make(request, self.shared)
         };
-        session.reply_as(render, &mut self.scratch.frame, |out| {
-            answering.status(request, refusal, out);
-        });
+        let head = answering.head(request, Status::Ok);
+        match made {
+            Ok((change, text)) => {
+                let to = ReturnAddress {
+                    core: self.config.core,
+                    socket,
+                    serial: session.serial,
+                    number: session.replies.wait(render),
+                    part: 0,
+                };
+                if request.opcode == Opcode::SettingsSet {
+                    // It holds for the next request already.
+                    session.replies.wait_for_all();
+                }
+                self.changes.asked.push(Asked {
+                    change,
+                    by: Asker::Session(to),
+                    head,
+                    text,
+                    crc: answering.crc,
+                });
+                self.refresh();
+            }
+            Err((status, text)) => {
+                self.counts.busy += u64::from(status == Status::Busy);
+                let value = text.as_bytes();
+                let reply = Reply {
+                    status,
+                    value,
+                    ..head
+                };
+                session.reply_as(render, &mut self.scratch.frame, |out| {
+                    encode(&reply, out, answering.crc);
+                });
+            }
+        }
     }
 }
 
@@ -240,9 +283,9 @@ impl Worker {
         });
     }
 
-    /// Destroys the map that a call names, which is answered when all cores have taken it over.
-    /// `None` if the call is not about that.
-    pub(in crate::worker) fn destroy_for_call(
+    /// Makes the change for all cores that a call asks for, which is answered when all have taken it
+    /// over. The call itself if it asks for something else.
+    pub(in crate::worker) fn change_for_call(
         &mut self,
         mut call: Call,
         answering: &Answering,
@@ -252,28 +295,45 @@ impl Worker {
             return Some(call);
         };
         let request = operation.request();
-        if request.opcode != Opcode::Destroy {
+        if !changes_all(request.opcode) {
             return Some(call);
         }
+        self.counts.ops += 1;
+        self.counts.called += 1;
+        self.measures.note(
+            request.opcode,
+            map_of(&self.shard, &request),
+            self.foreign.taken(),
+        );
         let head = answering.head(&request, Status::Ok);
-        let destroyed = self.changes.destroy(request.map, &self.shared);
-        match destroyed {
-            Ok(change) => {
+        match self.changes.make(&request, &self.shared) {
+            Ok((change, text)) => {
                 self.changes.asked.push(Asked {
                     change,
                     by: Asker::Call(call),
                     head,
+                    text,
                     crc: answering.crc,
                 });
                 self.refresh(now_ms);
             }
-            Err(super::TooMany) => {
-                self.counts.busy += 1;
-                let status = Status::Busy;
-                self.answer_changed_call(call, &Reply { status, ..head }, now_ms);
+            Err((status, text)) => {
+                self.counts.busy += u64::from(status == Status::Busy);
+                let value = text.as_bytes();
+                let reply = Reply {
+                    status,
+                    value,
+                    ..head
+                };
+                self.answer_changed_call(call, &reply, now_ms);
             }
         }
         None
+    }
+
+    /// Goes on with what is taken over in slices.
+    pub(in crate::worker) fn walk_on_with_changes(&mut self) {
+        self.changes.walk_on(&mut self.shard, &self.shared);
     }
 
     /// Answers those whose changes all cores have taken over.
@@ -286,6 +346,7 @@ impl Worker {
         for asked in done {
             let reply = Reply {
                 arg: asked.change.outcome().unwrap_or(0),
+                value: asked.text.as_bytes(),
                 ..asked.head
             };
             match asked.by {
@@ -313,4 +374,15 @@ impl Worker {
         }
         self.answer_call(call, now_ms);
     }
+}
+
+/// Whether a request changes something for all cores at one moment.
+pub(in crate::worker) const fn changes_all(opcode: Opcode) -> bool {
+    matches!(opcode, Opcode::Destroy | Opcode::SettingsSet)
+}
+
+/// The map whose operations a request counts among.
+fn map_of(shard: &Shard, request: &Request<'_>) -> Option<MapId> {
+    let of_map = request.opcode == Opcode::Destroy;
+    of_map.then(|| shard.find_map(request.map)).flatten()
 }

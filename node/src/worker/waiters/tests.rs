@@ -134,3 +134,50 @@ fn maps_have_lines_of_their_own() {
     waiters.touch(MapId::DEFAULT, b"key");
     assert!(waiters.is_touched());
 }
+
+#[test]
+fn the_lines_of_a_map_are_touched_a_few_at_a_time_and_none_is_left_out() {
+    const LINES: u32 = 5000;
+    const MOST: u32 = 512;
+    let mut shard = shard();
+    let maps = [b"a", b"b", b"c"].map(|name| shard.map_id(name).unwrap());
+    let mut waiters = Waiters::default();
+    for number in 0..LINES {
+        for map in maps {
+            let key = number.to_le_bytes();
+            let at = shard.address(map, 1, &key);
+            let id = u64::from(number * 3) + u64::from(map.index());
+            waiters.join(at, &key, waiter(id, 1000)).unwrap();
+        }
+    }
+    while waiters.next_touched().is_some() {}
+    let mut touched = HashMap::<MapId, u32>::new();
+    waiters.touch_map(maps[0]);
+    let mut passes = 0;
+    while waiters.is_touched() {
+        waiters.pass_on(MOST);
+        passes += 1;
+        if passes == 7 {
+            // By now lines of it were passed.
+            waiters.touch_map(maps[2]);
+        }
+        let mut at_once = 0;
+        while let Some(line) = waiters.next_touched() {
+            let (_, _, at, _) = waiters.head(line).unwrap();
+            *touched.entry(at.map).or_default() += 1;
+            at_once += 1;
+        }
+        assert!(at_once <= MOST, "{at_once} lines at once");
+    }
+    assert_eq!(touched.get(&maps[0]), Some(&LINES));
+    assert_eq!(touched.get(&maps[1]), None);
+    assert_eq!(touched.get(&maps[2]), Some(&LINES));
+    // Whoever is gone is not waited for.
+    waiters.touch_map(maps[1]);
+    waiters.pass_on(1);
+    for id in waiters.all() {
+        waiters.remove(id);
+    }
+    waiters.pass_on(1);
+    assert!(!waiters.is_touched());
+}
