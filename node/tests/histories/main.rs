@@ -7,6 +7,7 @@
 mod checker;
 #[path = "../common/mod.rs"]
 mod common;
+mod destroy;
 mod models;
 mod recorder;
 mod selftest;

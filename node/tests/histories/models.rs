@@ -196,6 +196,8 @@ pub(crate) enum LockCall {
     Refused,
     /// `freed: None`: the answer never came.
     Unlock { token: u64, freed: Option<bool> },
+    /// Its map was destroyed, and the lock with it if anybody held it.
+    Destroyed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -242,6 +244,10 @@ impl Model for Lock {
                 },
             ),
             LockCall::Refused => only(state.holder != Holder::Nobody, *state),
+            LockCall::Destroyed => {
+                let holder = Holder::Nobody;
+                vec![LockState { holder, ..*state }]
+            }
             LockCall::Unlock { token, freed } => {
                 let holds = state.holder == Holder::Token(token);
                 let holder = if holds { Holder::Nobody } else { state.holder };

@@ -70,6 +70,16 @@ impl Recorder {
         }
     }
 
+    /// Asks, and always waits for the answer: for histories in which each open call would count.
+    pub(crate) fn ask_to_the_end(&mut self, request: Request<'_>) -> Asked {
+        let called = self.now();
+        let reply = self.raw.call(request);
+        Asked {
+            called,
+            answer: Some((self.now(), reply)),
+        }
+    }
+
     /// A value that nobody else writes, and nobody writes twice.
     pub(crate) fn value(&mut self) -> u64 {
         self.values += 1;
