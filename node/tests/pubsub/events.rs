@@ -319,8 +319,11 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 type Locks = jerboa::embedded::BlockingDMap;
 
+/// How a lock is lost.
+type Losing = fn(&Locks, &str);
+
 /// Everything that takes a lock from its holder, and how that is told.
-const LOSSES: [(&str, Happening, fn(&Locks, &str)); 10] = [
+const LOSSES: [(&str, Happening, Losing); 10] = [
     ("delete", Happening::LockDeleted, |map, key| {
         assert!(map.delete(key).unwrap());
     }),
