@@ -7,6 +7,7 @@
 //!   servers' clocks.
 //! * The order of KEYS and SCAN, and which key RANDOMKEY draws: theirs is not promised either.
 //! * Expiries beyond the year 2109 count as none: entries hold 42 bits of milliseconds.
+//! * Shard channels are served by every core, so that SSUBSCRIBE takes those of several slots.
 //! * MSETNX on keys of several cores is CROSSSLOT, as in a cluster; here they share a `{tag}`.
 //! * The empty key, keys above 65,535 bytes and values above the node's limit are refused.
 //! * INCRBYFLOAT counts in 64 bits instead of 80: sums that differ in the 17th digit.
@@ -53,7 +54,7 @@ use channels::Channels;
 use common::resp::{RespRaw, command};
 use common::{Random, node};
 use redis::Redis;
-use stream::{Args, Stream};
+use stream::{Args, Compare, Stream};
 
 fn shown(arguments: &Args) -> String {
     let words: Vec<_> = arguments
@@ -134,11 +135,34 @@ fn what_is_asked_of_the_server_itself_is_answered_or_refused_as_by_redis() {
     let Some(redis) = Redis::beside(node.addresses().any_core) else {
         return;
     };
+    same_answers(
+        node.addresses().any_core,
+        redis.address,
+        administration::questions(),
+    );
+}
+
+/// A node with one core is a cluster of one, as this Redis is.
+#[test]
+fn what_cluster_clients_ask_is_answered_or_refused_as_by_redis() {
+    let node = node(1);
+    let core = node.addresses().cores[0];
+    let Some(redis) = Redis::cluster_beside(core) else {
+        return;
+    };
+    same_answers(core, redis.address, administration::cluster_questions());
+}
+
+/// Each question on connections of its own: what it sets is gone with them.
+fn same_answers(
+    node: SocketAddr,
+    redis: SocketAddr,
+    questions: impl Iterator<Item = (Args, Compare)> + Clone,
+) {
     let mut differences: Vec<String> = Vec::new();
     for version in ["2", "3"] {
-        for (words, compare) in administration::questions() {
-            // Each on connections of its own: what it sets is gone with them.
-            let [ours, theirs] = [node.addresses().any_core, redis.address].map(|address| {
+        for (words, compare) in questions.clone() {
+            let [ours, theirs] = [node, redis].map(|address| {
                 let mut client = RespRaw::connect(address);
                 client.call(&["HELLO", version]);
                 let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();

@@ -171,6 +171,55 @@ const QUESTIONS: &[(&str, Compare)] = &[
     ("ECHO", Exact),
 ];
 
+/// What cluster clients ask of a core's own port.
+const CLUSTER_QUESTIONS: &[(&str, Compare)] = &[
+    ("CLUSTER KEYSLOT key", Exact),
+    ("CLUSTER KEYSLOT {tag}key", Exact),
+    ("CLUSTER KEYSLOT {}key", Exact),
+    ("CLUSTER KEYSLOT a{b}{c}", Exact),
+    ("CLUSTER COUNTKEYSINSLOT 7", Exact),
+    ("CLUSTER COUNTKEYSINSLOT -1", Exact),
+    ("CLUSTER COUNTKEYSINSLOT 16384", Exact),
+    ("CLUSTER COUNTKEYSINSLOT abc", Exact),
+    ("CLUSTER GETKEYSINSLOT 7 10", Exact),
+    ("CLUSTER GETKEYSINSLOT 16384 10", Exact),
+    ("CLUSTER GETKEYSINSLOT 7 -1", Exact),
+    ("CLUSTER GETKEYSINSLOT abc 1", Exact),
+    ("CLUSTER GETKEYSINSLOT 1 abc", Exact),
+    ("CLUSTER MYID", Shape),
+    ("CLUSTER INFO", Kind),
+    ("CLUSTER NODES", Kind),
+    ("CLUSTER SLOTS", Shape),
+    ("CLUSTER SHARDS", Shape),
+    ("CLUSTER HELP", Kind),
+    ("CLUSTER bogus", Exact),
+    ("CLUSTER", Exact),
+    ("READONLY", Exact),
+    ("READWRITE", Exact),
+    ("ASKING", Exact),
+    ("SELECT 0", Exact),
+    ("SELECT 1", Exact),
+    ("MGET a b", Exact),
+    ("MGET {a}1 {a}2", Exact),
+    ("MSET a 1 b 2", Exact),
+    ("MSETNX a 1 b 2", Exact),
+    ("DEL a b", Exact),
+    ("UNLINK a b c", Exact),
+    ("EXISTS a b", Exact),
+    ("TOUCH a b", Exact),
+    ("SSUBSCRIBE {a}1", Exact),
+    ("SPUBLISH a hello", Exact),
+    ("SUBSCRIBE a", Exact),
+    ("HELLO", Shape),
+    ("COMMAND GETKEYS mget a b", Exact),
+];
+
+/// All that cluster clients ask.
+pub(crate) fn cluster_questions() -> impl Iterator<Item = (Args, Compare)> + Clone {
+    let all = CLUSTER_QUESTIONS.iter();
+    all.map(|(line, compare)| (words(line), *compare))
+}
+
 /// What the node does not have, and calls unknown.
 const LACKING: &[(&str, &str)] = &[
     ("client", "list"),
@@ -188,7 +237,7 @@ fn is_lacking(line: &str) -> bool {
 }
 
 /// All of them.
-pub(crate) fn questions() -> impl Iterator<Item = (Args, Compare)> {
+pub(crate) fn questions() -> impl Iterator<Item = (Args, Compare)> + Clone {
     let all = QUESTIONS.iter().filter(|(line, _)| !is_lacking(line));
     all.map(|(line, compare)| (words(line), *compare))
 }

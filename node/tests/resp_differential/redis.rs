@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::common;
@@ -16,12 +17,43 @@ const VALUE_BYTES_MAX: u64 = 64 << 20;
 pub(crate) struct Redis {
     process: Child,
     pub(crate) address: SocketAddr,
+    /// What it keeps of its cluster.
+    file: Option<PathBuf>,
+}
+
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
 }
 
 impl Redis {
     /// One with the commands that the node at `node` has too. `None`, with a notice, where Redis is
     /// not installed and need not be.
     pub(crate) fn beside(node: SocketAddr) -> Option<Self> {
+        Self::without_what_lacks(node, "")
+    }
+
+    /// The same as the only node of a cluster, whose slots are all its own.
+    pub(crate) fn cluster_beside(node: SocketAddr) -> Option<Self> {
+        let bus = free_port();
+        let file = std::env::temp_dir().join(format!("redis-nodes-{}-{bus}", std::process::id()));
+        let file_shown = file.display();
+        let settings =
+            format!("cluster-enabled yes\ncluster-port {bus}\ncluster-config-file {file_shown}\n");
+        let mut redis = Self::without_what_lacks(node, &settings)?;
+        redis.file = Some(file);
+        let mut client = RespRaw::connect(redis.address);
+        let all = ["CLUSTER", "ADDSLOTSRANGE", "0", "16383"];
+        assert_eq!(client.call(&all), "+OK\r\n");
+        common::eventually("the cluster is complete", || {
+            client
+                .call(&["CLUSTER", "INFO"])
+                .contains("cluster_state:ok")
+        });
+        Some(redis)
+    }
+
+    fn without_what_lacks(node: SocketAddr, settings: &str) -> Option<Self> {
         let whole = Self::start("")?;
         let mut ours = names(node);
         ours.sort_unstable();
@@ -31,13 +63,11 @@ impl Redis {
             .map(|name| format!("rename-command {name} \"\"\n"))
             .collect();
         drop(whole);
-        Self::start(&without)
+        Self::start(&format!("{settings}{without}"))
     }
 
     fn start(more: &str) -> Option<Self> {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let started = Command::new("redis-server")
             .arg("-")
             .stdin(Stdio::piped())
@@ -61,7 +91,11 @@ impl Redis {
         let mut stdin = process.stdin.take().unwrap();
         stdin.write_all(settings.as_bytes()).unwrap();
         drop(stdin);
-        let redis = Self { process, address };
+        let redis = Self {
+            process,
+            address,
+            file: None,
+        };
         common::eventually("redis answers", || {
             std::net::TcpStream::connect(address).is_ok()
         });
@@ -73,6 +107,9 @@ impl Drop for Redis {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if let Some(file) = &self.file {
+            let _ = std::fs::remove_file(file);
+        }
     }
 }
 

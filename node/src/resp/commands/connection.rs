@@ -86,8 +86,11 @@ fn reset(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result 
     Ok(())
 }
 
-fn select(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+fn select(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
     if call.integer(1)? != 0 {
+        if here.client.is_on_core_port {
+            return Err(Refusal::text("ERR SELECT is not allowed in cluster mode"));
+        }
         return Err(Refusal::text("ERR DB index is out of range"));
     }
     out.simple("OK");
