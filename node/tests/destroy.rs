@@ -412,3 +412,38 @@ fn memory_comes_back_in_slices_while_others_are_served() {
     }
     assert_eq!(verdicts.into_inner().unwrap(), [2; CORES as usize]);
 }
+
+#[test]
+fn whoever_destroys_while_the_node_stops_is_answered_or_told_so() {
+    for _ in 0..5 {
+        let node = node();
+        let begun = Barrier::new(5);
+        let port = node.addresses().any_core;
+        thread::scope(|scope| {
+            for number in 0..4 {
+                let (map, begun) = (node.dmap(format!("{number}")).blocking(), &begun);
+                scope.spawn(move || {
+                    begun.wait();
+                    let ended = loop {
+                        match map.put("key", "value").and_then(|_| map.destroy()) {
+                            Ok(removed) => assert_eq!(removed, 1),
+                            Err(error) => break error,
+                        }
+                    };
+                    assert!(matches!(ended, Error::Closed { .. }), "{ended}");
+                });
+            }
+            let mut raw = Raw::connect(port);
+            begun.wait();
+            for _ in 0..20 {
+                assert!(destroy(&mut raw, b"").is_ok());
+            }
+            raw.send(Request::new(Opcode::Destroy));
+            node.request_stop();
+            // Answered before the end, or not begun.
+            let (replies, _) = raw.drain();
+            assert!(replies.iter().all(|reply| reply.status == Status::Ok));
+        });
+        node.join().unwrap();
+    }
+}

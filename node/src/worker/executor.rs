@@ -67,12 +67,6 @@ pub(super) struct Op<'a> {
     pub(super) task: Task<'a>,
 }
 
-impl Op<'_> {
-    fn is_publish(&self) -> bool {
-        matches!(&self.task, Task::Other { request, .. } if request.opcode == Opcode::Publish)
-    }
-}
-
 /// Frames that are executed together.
 pub(super) type Batch<'a> = ArrayVec<Op<'a>, BATCH>;
 
@@ -264,17 +258,17 @@ impl Executor<'_> {
             if progress.blocked || progress.deferred {
                 continue;
             }
-            if op.is_publish() && !self.pubsub.may_publish() {
-                progress.deferred = true;
-                continue;
-            }
             let input = &entries[op.input as usize];
             let socket = input.socket;
-            if let Task::Other { request, .. } = &op.task
-                && !self.may_change_all(socket, request)
-            {
-                progress.blocked = true;
-                continue;
+            if let Task::Other { request, .. } = &op.task {
+                if request.opcode == Opcode::Publish && !self.pubsub.may_publish() {
+                    progress.deferred = true;
+                    continue;
+                }
+                if !self.may_change_all(socket, request) {
+                    progress.blocked = true;
+                    continue;
+                }
             }
             let session = self.sessions[socket.0 as usize].as_mut();
             let Some(session) = session.filter(|session| !session.blocked(self.output_limit))

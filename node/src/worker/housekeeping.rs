@@ -386,6 +386,7 @@ impl Worker {
             return true;
         }
         let owes = self.session_count > 0 || self.outbox.is_waiting() || !self.foreign.is_empty();
+        let owes = owes || self.changes.owes_answers();
         if !owes && !std::mem::replace(&mut self.drained, true) {
             self.shared.draining.fetch_sub(1, Ordering::SeqCst);
         }

@@ -79,6 +79,11 @@ impl Follower {
         self.cursor.is_behind() || self.settings.is_walking() || self.has_outcomes()
     }
 
+    /// Whether somebody waits for an answer.
+    pub(in crate::worker) fn owes_answers(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
     fn has_outcomes(&self) -> bool {
         let mut asked = self.asked.iter();
         asked.any(|asked| asked.change.outcome().is_some())
