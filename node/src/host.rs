@@ -88,6 +88,14 @@ fn fit(
     })
 }
 
+/// Whether a node that runs may accept so many connections from now on.
+///
+/// # Errors
+/// The limit on open files forbids it.
+pub(crate) fn check_connections(asked: u32, cores: usize) -> Result<(), HostError> {
+    limits::check_connections(asked, cores)
+}
+
 /// What a failed ring set-up or registration at run time means on this host.
 #[must_use]
 pub fn explain_ring_failure(error: &std::io::Error) -> HostError {

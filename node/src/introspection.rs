@@ -20,6 +20,8 @@ pub(crate) struct Introspection {
     pub(crate) executable: String,
     /// The path of the configuration file; empty without one.
     pub(crate) config_file: String,
+    /// The port that all cores serve; 0 where the node does not listen.
+    pub(crate) port: u16,
     /// Memory of the machine.
     pub(crate) machine_bytes: u64,
     /// Whether commands are allowed that only tests need.
@@ -28,7 +30,7 @@ pub(crate) struct Introspection {
 }
 
 impl Introspection {
-    pub(crate) fn new(config_file: &Path, debug_commands: bool) -> Self {
+    pub(crate) fn new(config_file: &Path, port: u16, debug_commands: bool) -> Self {
         let config_file = std::path::absolute(config_file).unwrap_or_default();
         let executable = std::env::current_exe().unwrap_or_default();
         Self {
@@ -36,6 +38,7 @@ impl Introspection {
             system: system(),
             executable: executable.to_string_lossy().into_owned(),
             config_file: config_file.to_string_lossy().into_owned(),
+            port,
             machine_bytes: machine_bytes(),
             debug_commands,
             forgotten: Mutex::default(),

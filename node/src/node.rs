@@ -35,12 +35,14 @@ use crate::net::{self, Waker};
 use crate::resp::SlotMaps;
 use crate::worker::changes::{Changes, Cursor};
 use crate::worker::events::EventMask;
-use crate::worker::pubsub::SubscriptionLimits;
+use crate::worker::pauses::Pauses;
 use crate::worker::pubsub::directory::Directory;
 use crate::worker::settings::SettingsStore;
 use crate::worker::settings::view::SettingsView;
 use crate::worker::shared::Shared;
+use crate::worker::slow::SlowLog;
 use crate::worker::stats::CoreStats;
+use crate::worker::tuning::Tuning;
 use crate::worker::{Links, Listeners, Worker, WorkerConfig, mailboxes};
 
 /// Memory that glommio reserves for its own file I/O on each core, of which there is none.
@@ -175,7 +177,7 @@ impl Node {
             };
             let shard = shard_config(config, plan, &self.shared, core);
             let stopper = self.stopper.clone();
-            let worker = worker_config(config, core);
+            let worker = WorkerConfig::new(config, core);
             let report = report.clone();
             let executor = LocalExecutorBuilder::new(Placement::Fixed(plan.cpus[index]))
                 .name(&format!("jerboa-core-{index}"))
@@ -490,12 +492,18 @@ fn share(
         events: EventMask::new(config.events),
         changes: Changes::new(cores),
         settings: SettingsStore::new(&config.maps, config.when_full, cores),
-        introspection: Introspection::new(&beside.config_file, beside.debug_commands),
-        configuration: config.settings(),
+        pauses: Pauses::new(cores),
+        slow_log: SlowLog::new(cores),
+        introspection: Introspection::new(
+            &beside.config_file,
+            addresses.any_core.port(),
+            beside.debug_commands,
+        ),
+        tuning: Tuning::new(config),
         memory_bytes: plan.memory_bytes,
         value_bytes_max: config.value_bytes_max,
         connections: AtomicU32::new(0),
-        connections_max: plan.connections_max,
+        connections_max: AtomicU32::new(plan.connections_max),
         clients: AtomicU64::new(0),
         started: Instant::now(),
         started_ms: crate::worker::now_ms(),
@@ -525,26 +533,6 @@ fn shard_config(config: &Config, plan: &Plan, shared: &Shared, core: u16) -> Sha
             WhenFull::Refuse => FullPolicy::Refuse,
         },
         tag_scan: TagScan::Auto,
-    }
-}
-
-fn worker_config(config: &Config, core: u16) -> WorkerConfig {
-    WorkerConfig {
-        core,
-        spin: Duration::from_micros(config.spin_us.into()),
-        value_bytes_max: config.value_bytes_max,
-        input_bytes_max: config.input_bytes_max,
-        output_bytes_max: config.output_bytes_max,
-        buffer_bytes_max: config.buffer_bytes_max,
-        idle_timeout_ms: config.idle_timeout_ms,
-        slow_client_timeout_ms: config.slow_client_timeout_ms,
-        drain_timeout_ms: config.drain_timeout_ms,
-        mailbox_capacity: config.mailbox_capacity,
-        subscriber_bytes_max: config.subscriber_bytes_max,
-        subscriptions: SubscriptionLimits {
-            per_connection: config.connection_subscriptions_max as usize,
-            per_core: config.core_subscriptions_max as usize,
-        },
     }
 }
 

@@ -23,6 +23,7 @@ mod locking;
 mod mailbox;
 pub(crate) mod measure;
 mod owned;
+pub(crate) mod pauses;
 pub(crate) mod pubsub;
 mod rates;
 mod replies;
@@ -30,7 +31,9 @@ mod scan;
 mod session;
 pub(crate) mod settings;
 pub(crate) mod shared;
+pub(crate) mod slow;
 pub(crate) mod stats;
+pub(crate) mod tuning;
 mod turn;
 mod verification;
 mod waiters;
@@ -45,6 +48,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use jerboa_core_shard::Shard;
 use jerboa_wire::event::EventKinds;
 
+use crate::config::Config;
 use crate::embedded::Inlet;
 use crate::net::{Completion, Ring, RingConfig, RingError, SocketId, Waker};
 use budget::{COMPLETIONS_PER_TURN, POOLED_BUFFER_BYTES, TICK_MS, TURNS_PER_YIELD};
@@ -58,11 +62,13 @@ use locking::Locks;
 pub(crate) use mailbox::mailboxes;
 use mailbox::{Inbox, Mailbox, Message, Outbox};
 use measure::Measures;
+use pauses::OwnPauses;
 use pubsub::{PubSub, SubscriptionLimits};
 use rates::Rates;
 pub(crate) use scan::core_of_cursor;
 use session::Session;
 use shared::Shared;
+use slow::SlowCommands;
 use stats::Counts;
 use turn::Inputs;
 use verification::Verification;
@@ -88,6 +94,29 @@ pub(crate) struct WorkerConfig {
     pub(crate) subscriptions: SubscriptionLimits,
 }
 
+impl WorkerConfig {
+    /// What one core is told.
+    pub(crate) fn new(config: &Config, core: u16) -> Self {
+        Self {
+            core,
+            spin: Duration::from_micros(config.spin_us.into()),
+            value_bytes_max: config.value_bytes_max,
+            input_bytes_max: config.input_bytes_max,
+            output_bytes_max: config.output_bytes_max,
+            buffer_bytes_max: config.buffer_bytes_max,
+            idle_timeout_ms: config.idle_timeout_ms,
+            slow_client_timeout_ms: config.slow_client_timeout_ms,
+            drain_timeout_ms: config.drain_timeout_ms,
+            mailbox_capacity: config.mailbox_capacity,
+            subscriber_bytes_max: config.subscriber_bytes_max,
+            subscriptions: SubscriptionLimits {
+                per_connection: config.connection_subscriptions_max as usize,
+                per_core: config.core_subscriptions_max as usize,
+            },
+        }
+    }
+}
+
 /// The ends of a worker's connections to the others.
 pub(crate) struct Links {
     pub(crate) mailboxes: Arc<[Mailbox]>,
@@ -102,6 +131,8 @@ pub(crate) struct Links {
 /// One data core.
 pub(crate) struct Worker {
     config: WorkerConfig,
+    /// The changes of the node's settings that are in it.
+    tuned: u64,
     shared: Arc<Shared>,
     shard: Shard,
     ring: Ring,
@@ -117,6 +148,8 @@ pub(crate) struct Worker {
     counts: Counts,
     measures: Measures,
     rates: Rates,
+    slow: SlowCommands,
+    pauses: OwnPauses,
     /// When this turn's bytes were taken from the kernel.
     arrived: Instant,
     completions: Vec<Completion>,
@@ -180,6 +213,7 @@ impl Worker {
         let outbox = Outbox::new(links.mailboxes, config.mailbox_capacity);
         Ok(Self {
             config,
+            tuned: 0,
             shared,
             shard,
             ring,
@@ -194,6 +228,8 @@ impl Worker {
             counts: Counts::default(),
             measures: Measures::default(),
             rates: Rates::default(),
+            slow: SlowCommands::default(),
+            pauses: OwnPauses::default(),
             arrived: Instant::now(),
             completions: Vec::with_capacity(COMPLETIONS_PER_TURN),
             inputs: Inputs::default(),
@@ -283,6 +319,7 @@ impl Worker {
         }
         self.completions = completions;
         self.queue_ready();
+        self.retune();
         self.refresh(now_ms);
         self.execute_inputs(now_ms);
         self.take_answers(now_ms);
@@ -299,6 +336,16 @@ impl Worker {
         self.counts.turns += 1;
         self.begin_drain_if_asked();
         Ok(Activity::Busy)
+    }
+
+    /// Takes over settings of the node that have changed.
+    #[inline]
+    fn retune(&mut self) {
+        let changes = self.shared.tuning.changes();
+        if changes != self.tuned {
+            self.tuned = changes;
+            self.config = WorkerConfig::new(&self.shared.tuning.config(), self.config.core);
+        }
     }
 
     /// How much unsent output blocks a session now: less when the core's sessions together hold

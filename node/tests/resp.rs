@@ -8,6 +8,10 @@ mod commandstats;
 mod common;
 #[path = "resp/introspection.rs"]
 mod introspection;
+#[path = "resp/settings.rs"]
+mod settings;
+#[path = "resp/slow.rs"]
+mod slow;
 
 use common::resp::{RespRaw, command};
 use common::{Raw, key_of_core, node};

@@ -151,7 +151,7 @@ pub(super) fn show_auto<T>(value: Option<&T>, show: impl FnOnce(&T) -> String) -
 }
 
 /// Bytes from `4096`, `512MiB`, `512mb`, `512m`, `1.5g`.
-pub(super) fn size<T: TryFrom<u64>>(text: &str) -> Result<T, ValueError> {
+pub(crate) fn size<T: TryFrom<u64>>(text: &str) -> Result<T, ValueError> {
     let trimmed = text.trim();
     let unit_at = trimmed
         .find(|c: char| c.is_ascii_alphabetic())

@@ -101,6 +101,16 @@ pub(super) fn check_memlock(cores: usize, readings: &Readings) -> Result<(), Hos
     Ok(())
 }
 
+/// Whether the limit on open files allows so many connections.
+pub(super) fn check_connections(asked: u32, cores: usize) -> Result<(), HostError> {
+    let limit = Limit::read(Resource::RLIMIT_NOFILE).soft;
+    let needed = PROCESS_DESCRIPTORS + CORE_DESCRIPTORS * cores as u64 + u64::from(asked);
+    if needed > limit {
+        return Err(HostError::TooFewDescriptors { limit, needed });
+    }
+    Ok(())
+}
+
 /// How many connections the node accepts in all.
 pub(super) fn choose_connections(
     asked: Option<u32>,

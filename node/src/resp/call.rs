@@ -7,6 +7,7 @@ use super::command::Command;
 use super::form::Form;
 use super::refusal::Refusal;
 use super::session::Client;
+use crate::worker::changes::follow::Follower;
 use crate::worker::shared::Shared;
 
 /// A command with its arguments.
@@ -135,4 +136,6 @@ impl<'a> Asked<'a> {
 pub(crate) struct Here<'h> {
     pub(crate) client: &'h mut Client,
     pub(crate) shared: &'h Shared,
+    /// By which settings change for all cores.
+    pub(crate) changes: &'h Follower,
 }

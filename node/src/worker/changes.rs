@@ -17,7 +17,7 @@
 //! * C3 At most [`OPEN_MAX`] changes are `open`, which some core has not taken over: one beyond
 //!   them is refused before anything is changed. So a core finds a bounded number of them.
 
-pub(super) mod follow;
+pub(crate) mod follow;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};

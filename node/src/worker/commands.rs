@@ -61,6 +61,8 @@ pub(super) struct Turn<'t, 'a> {
     pub(super) batch: &'t mut Batch<'a>,
     pub(super) entries: &'t [Input],
     pub(super) progress: &'t mut [Progress],
+    /// The line that the command is, where it is one.
+    pub(super) line: Option<&'a [u8]>,
 }
 
 /// What a command that is refused counts as.
@@ -237,6 +239,7 @@ impl Executor<'_> {
             batch: &mut batch,
             entries: turn.entries,
             progress: turn.progress,
+            line: Some(line),
         };
         let flow = self.command(place, arguments, work, &mut alone);
         self.catch_up(place, &mut alone);
@@ -301,7 +304,7 @@ impl Executor<'_> {
         };
         if asked.composed {
             *work += work_of(&asked.request);
-            return self.composed(place, &asked, number, turn);
+            return self.composed(place, &asked, &call, number, turn);
         }
         let task = self.command_task(place.socket, asked.request);
         if let Task::Elsewhere { request, core } = &task
@@ -315,6 +318,7 @@ impl Executor<'_> {
                 input: place.index,
                 end: place.end,
                 render,
+                raw: turn.line.unwrap_or_else(|| arguments.bytes()),
                 command: number,
                 task,
             },
@@ -341,6 +345,7 @@ impl Executor<'_> {
         &mut self,
         place: Place,
         asked: &Asked<'_>,
+        call: &Call<'_, '_>,
         number: CommandNumber,
         turn: &mut Turn<'_, '_>,
     ) -> Flow {
@@ -376,6 +381,7 @@ impl Executor<'_> {
             _ => self.execute(place.socket, &task, render),
         }
         self.count_failure(place.socket, number);
+        self.note_alone_if_slow(place.socket, call.arguments);
         self.scratch.keep_section(section);
         Flow::GoesOn
     }
@@ -501,13 +507,17 @@ impl Executor<'_> {
         self.begin_command(place, number, turn);
         let mut out = std::mem::take(&mut self.scratch.answer);
         out.clear();
-        let shared = self.shared;
-        let Some(client) = self.client(place.socket) else {
+        let session = self.sessions[place.socket.0 as usize].as_mut();
+        let Some(client) = session.and_then(|session| session.client.as_deref_mut()) else {
             return Flow::Blocked;
         };
         let was_silent = client.is_silent();
         let mut writer = Writer::new(&mut out, client.version);
-        let mut here = Here { client, shared };
+        let mut here = Here {
+            client,
+            shared: self.shared,
+            changes: self.changes,
+        };
         let answered = answer(&mut here, call, &mut writer);
         let version = here.client.version;
         // What turns replies on again is answered itself.
@@ -523,9 +533,11 @@ impl Executor<'_> {
             let command = number;
             self.measures.commands.fail(Failed { command, word });
         }
-        if !is_fast {
-            self.measures.commands.finish();
+        if !is_fast || self.notes_all() {
+            self.note_alone_if_slow(place.socket, call.arguments);
         }
+        // Settings hold for the next command already.
+        self.refresh();
         if unsubscribes {
             self.leave_channels(place.socket);
         }
@@ -566,6 +578,7 @@ impl Executor<'_> {
                 turn.progress[place.index as usize].consumed = place.end as usize;
                 self.begin_command(place, number, turn);
                 self.count_failure(place.socket, number);
+                self.note_alone_if_slow(place.socket, call.arguments);
                 Flow::GoesOn
             }
             Some(Err(refusal)) => self.refuse(place, &refusal, Refused::Failed(number), turn),

@@ -7,6 +7,7 @@
 //! * X3 A request leaves this core at most once, and only if it has not been forwarded before.
 
 mod dispatch;
+mod slow;
 
 use std::time::Instant;
 
@@ -20,7 +21,9 @@ use jerboa_wire::{
 };
 
 use super::WorkerConfig;
-use super::budget::{BATCH, WORK_OF_SCAN, WORK_OF_STATS, WORK_OF_TABLES, WORK_PER_CONNECTION};
+use super::budget::{
+    BATCH, LARGE_REPLY_BYTES, WORK_OF_SCAN, WORK_OF_STATS, WORK_OF_TABLES, WORK_PER_CONNECTION,
+};
 use super::buffer::Pool;
 use super::changes::follow::{Follower, changes_all};
 use super::commands::{Scratch, Turn};
@@ -30,10 +33,12 @@ use super::locking::{Asked, Locks, asked_for_lock};
 use super::mailbox::{Outbox, ReturnAddress};
 use super::measure::{Failed, Measures};
 use super::owned::execute_owned;
+use super::pauses::OwnPauses;
 use super::pubsub::PubSub;
 use super::scan::ScanPlace;
 use super::session::Session;
 use super::shared::Shared;
+use super::slow::SlowCommands;
 use super::stats::Counts;
 use super::turn::{Input, Progress};
 use super::verification::Verification;
@@ -62,9 +67,24 @@ pub(super) struct Op<'a> {
     pub(super) end: u32,
     /// How the reply is written.
     pub(super) render: Render,
+    /// Its bytes and what came behind them.
+    pub(super) raw: &'a [u8],
     /// The command that it is, if it is one.
     pub(super) command: CommandNumber,
     pub(super) task: Task<'a>,
+}
+
+impl Op<'_> {
+    /// Whether executing it takes a time of its own, by what it carries.
+    #[inline]
+    fn is_large(&self) -> bool {
+        match &self.task {
+            Task::Key { request, .. }
+            | Task::Other { request, .. }
+            | Task::Elsewhere { request, .. } => request.value.len() > LARGE_REPLY_BYTES,
+            Task::Refused { .. } => false,
+        }
+    }
 }
 
 /// Frames that are executed together.
@@ -87,6 +107,8 @@ pub(super) struct Executor<'w> {
     pub(super) buffered_bytes: &'w mut usize,
     pub(super) counts: &'w mut Counts,
     pub(super) measures: &'w mut Measures,
+    pub(super) slow: &'w mut SlowCommands,
+    pub(super) pauses: &'w mut OwnPauses,
     /// When the request that is being executed arrived.
     pub(super) since: Instant,
     pub(super) pool: &'w mut Pool,
@@ -112,6 +134,7 @@ impl Executor<'_> {
                 batch,
                 entries,
                 progress,
+                line: None,
             };
             return self.decode_commands(index, bytes, &mut turn);
         }
@@ -132,6 +155,7 @@ impl Executor<'_> {
                 return;
             }
             let mut sets_decoding = false;
+            let begin = at;
             let task = match decoded {
                 Ok(Decoded::Incomplete { .. }) => return,
                 Ok(Decoded::Frame { frame, consumed }) => {
@@ -151,6 +175,7 @@ impl Executor<'_> {
                 input: index,
                 end: at as u32,
                 render: Render::Frame,
+                raw: &bytes[begin..],
                 command: CommandNumber::NONE,
                 task,
             });
@@ -241,7 +266,7 @@ impl Executor<'_> {
         &mut self,
         batch: &mut Batch<'_>,
         entries: &[Input],
-        progress: &mut [Progress],
+        progress_of_all: &mut [Progress],
     ) {
         let mut addresses = ArrayVec::<Address, BATCH>::new();
         for op in batch.iter() {
@@ -252,9 +277,11 @@ impl Executor<'_> {
         if addresses.len() > 1 {
             self.shard.prefetch(&addresses);
         }
+        // Those that move much have their time to themselves.
+        let mut timed = 0;
         // By reference: an operation is large, and nothing in it needs dropping.
-        for op in batch.iter() {
-            let progress = &mut progress[op.input as usize];
+        for (place, op) in batch.iter().enumerate() {
+            let progress = &mut progress_of_all[op.input as usize];
             if progress.blocked || progress.deferred {
                 continue;
             }
@@ -282,12 +309,19 @@ impl Executor<'_> {
             self.since = input.since;
             self.measures.commands.begin(op.command, input.since);
             let render = self.unless_silent(socket, op.render);
+            let room = self.room;
             self.execute(socket, &op.task, render);
             if op.command != CommandNumber::NONE {
                 self.count_failure(socket, op.command);
             }
+            if self.room != room || op.is_large() {
+                let took_ns = self.measures.finish();
+                self.note_if_slow(&batch[timed..=place], entries, progress_of_all, took_ns);
+                timed = place + 1;
+            }
         }
-        self.measures.finish();
+        let took_ns = self.measures.finish();
+        self.note_if_slow(&batch[timed..], entries, progress_of_all, took_ns);
         batch.clear();
     }
 

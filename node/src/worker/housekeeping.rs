@@ -17,8 +17,11 @@ use super::budget::{
 use super::execute::{Answering, encode};
 use super::mailbox::{Answer, Forward, Grant, Message, Order};
 use super::owned::Asker;
+use super::pauses::Pause;
 use super::session::Life;
+use super::slow::SlowTime;
 use crate::net::SocketId;
+use crate::resp::CommandNumber;
 
 impl Worker {
     /// One send for each session that has something to send and none in flight.
@@ -167,7 +170,13 @@ impl Worker {
 
     fn take_request(&mut self, forward: &Forward, now_ms: u64) {
         self.counts.forwarded_in += 1;
+        self.measures
+            .commands
+            .begin(CommandNumber::NONE, self.arrived);
         let (reply, order, grant) = self.execute_forward(forward, now_ms);
+        if forward.frame.len() + reply.len() > LARGE_REPLY_BYTES {
+            self.note_if_slow(forward, now_ms);
+        }
         self.outbox.answer(Answer {
             to: forward.to,
             from: self.config.core,
@@ -176,6 +185,22 @@ impl Worker {
             order,
             grant: grant.map(Box::new),
         });
+    }
+
+    /// A request that moved much ends its time.
+    fn note_if_slow(&mut self, forward: &Forward, now_ms: u64) {
+        let log = &self.shared.slow_log;
+        let took_us = self.measures.finish() / 1000;
+        let slow_from_us = u64::try_from(log.slower_than_us());
+        if slow_from_us.is_ok_and(|from_us| took_us >= from_us) {
+            let took = SlowTime {
+                at_ms: now_ms,
+                took_us,
+                core: self.config.core,
+            };
+            let from = forward.to.core;
+            self.slow.keep_forwarded(&forward.frame, from, took, log);
+        }
     }
 
     fn execute_forward(
@@ -253,8 +278,16 @@ impl Worker {
     pub(super) fn step_shard(&mut self, now_ms: u64) {
         if self.shard_busy || now_ms != self.stepped_ms {
             self.stepped_ms = now_ms;
+            // The clock is read for it only where somebody watches.
+            let pause_from_ns = self.shared.pauses.threshold_ns();
+            let begun = (pause_from_ns != u64::MAX).then(Instant::now);
             self.shard_busy = self.shard.step(now_ms, SHARD_STEP);
             self.shard_busy |= self.verification.step(&self.shard);
+            let took_ns = begun.map_or(0, |begun| begun.elapsed().as_nanos() as u64);
+            if begun.is_some() && took_ns >= pause_from_ns {
+                let to = (self.config.core, &self.shared.pauses);
+                self.pauses.keep(Pause::EngineStep, now_ms, took_ns, to);
+            }
             self.forget_vacant_maps();
         }
         if now_ms != self.published_ms {
@@ -295,6 +328,8 @@ impl Worker {
         let stats = &self.shared.stats[usize::from(self.config.core)];
         stats.publish(&self.counts, &self.measures.operations);
         self.measures.publish(&self.shard, &stats.measured);
+        self.slow.tell(self.config.core, &self.shared.slow_log);
+        self.pauses.tell(self.config.core, &self.shared.pauses);
     }
 
     /// Looks at some sessions for time-outs; all of them within a bounded number of ticks.

@@ -41,6 +41,15 @@ pub(crate) struct SettingsStore {
     limited_maps_max: AtomicU32,
 }
 
+/// One setting that is to be changed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SettingChange<'c> {
+    /// `None`: what all maps inherit.
+    pub(crate) map: Option<&'c [u8]>,
+    pub(crate) name: &'c str,
+    pub(crate) value: &'c str,
+}
+
 /// Why a change was refused.
 #[derive(Debug)]
 struct Refusal {
@@ -78,6 +87,47 @@ impl SettingsStore {
         let own = all.named.get(map).copied().unwrap_or_default();
         let holds = own.over(&all.defaults);
         holds.when_full.unwrap_or(self.when_full)
+    }
+
+    /// The settings of a map of its own, or those that all maps inherit.
+    pub(crate) fn own_of(&self, map: Option<&[u8]>) -> MapSettings {
+        let all = self.all();
+        match map {
+            None => all.defaults,
+            Some(map) => all.named.get(map).copied().unwrap_or_default(),
+        }
+    }
+
+    /// The maps that have settings of their own.
+    pub(crate) fn named(&self) -> Vec<(Box<[u8]>, MapSettings)> {
+        let all = self.all();
+        let named = all.named.iter();
+        named
+            .map(|(name, own)| (Box::from(&**name), *own))
+            .collect()
+    }
+
+    /// Changes several settings, or none of them. The cores are still to hear of it.
+    ///
+    /// # Errors
+    /// The number of the change that cannot be, and why.
+    pub(super) fn change_all(&self, changes: &[SettingChange<'_>]) -> Result<(), (usize, String)> {
+        let mut current = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = All::clone(&current);
+        for (number, change) in changes.iter().enumerate() {
+            let own = match change.map {
+                None => &mut all.defaults,
+                Some(map) => all.named.entry(map.into()).or_default(),
+            };
+            let set = own.set(change.name, change.value);
+            set.map_err(|error| (number, error.to_string()))?;
+        }
+        all.named.retain(|_, own| *own != MapSettings::default());
+        self.check(&all)
+            .map_err(|refusal| (changes.len().saturating_sub(1), refusal.text))?;
+        *current = Arc::new(all);
+        debug!(count = changes.len(), "settings of maps changed");
+        Ok(())
     }
 
     /// Executes SettingsGet or SettingsSet: the status and the text of the reply.

@@ -19,8 +19,11 @@ use jerboa_wire::stats::{HotKey, MAP_STATS_FROM, MAP_STATS_ITEMS_MAX, MAP_STATS_
 
 use super::measure::MapRow;
 pub(crate) use super::measure::{CommandRow, CommandTotals};
+use super::pauses::Pauses;
 use super::settings::SettingsStore;
+use super::slow::SlowLog;
 use super::stats::{self, CoreStats, Counts};
+use super::tuning::Tuning;
 use crate::resp::SlotMaps;
 
 /// The node as its cores see it.
@@ -52,15 +55,19 @@ pub(crate) struct Shared {
     pub(crate) changes: Changes,
     /// Settings of maps.
     pub(crate) settings: SettingsStore,
+    /// When a core did one thing for long.
+    pub(crate) pauses: Pauses,
+    /// Commands that took long.
+    pub(crate) slow_log: SlowLog,
     /// What it knows of itself, and is asked through RESP.
     pub(crate) introspection: Introspection,
-    /// The configuration, key by key.
-    pub(crate) configuration: Vec<(String, String)>,
+    /// The configuration as it holds now.
+    pub(crate) tuning: Tuning,
     /// What the entries and their index may take, over all cores.
     pub(crate) memory_bytes: u64,
     pub(crate) value_bytes_max: u32,
     pub(crate) connections: AtomicU32,
-    pub(crate) connections_max: u32,
+    pub(crate) connections_max: AtomicU32,
     /// Clients that spoke RESP so far.
     pub(crate) clients: AtomicU64,
     pub(crate) started: Instant,
@@ -81,9 +88,19 @@ impl Shared {
         let taken = self
             .connections
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-                (count < self.connections_max).then_some(count + 1)
+                (count < self.connections_max.load(Ordering::Relaxed)).then_some(count + 1)
             });
         taken.is_ok()
+    }
+
+    /// Connections that the node accepts in all.
+    pub(crate) fn connections_max(&self) -> u32 {
+        self.connections_max.load(Ordering::Relaxed)
+    }
+
+    /// Accepts so many from now on; those that are above stay.
+    pub(crate) fn set_connections_max(&self, connections: u32) {
+        self.connections_max.store(connections, Ordering::Relaxed);
     }
 
     /// The core that owns a slot; `None` where there is no such slot.

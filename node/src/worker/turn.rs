@@ -154,6 +154,8 @@ impl Worker {
             buffered_bytes: &mut self.buffered_bytes,
             counts: &mut self.counts,
             measures: &mut self.measures,
+            slow: &mut self.slow,
+            pauses: &mut self.pauses,
             since: self.arrived,
             pool: &mut self.pool,
             dirty: &mut self.dirty,

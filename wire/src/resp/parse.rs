@@ -122,6 +122,13 @@ impl<'p, 'a> Arguments<'p, 'a> {
         Self { bytes, spans }
     }
 
+    /// What they are part of: the whole command, and what came behind it.
+    #[must_use]
+    #[inline]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// How many there are, the name included.
     #[must_use]
     #[inline]

@@ -1,13 +1,15 @@
 //! What operators and their tools ask of a server: settings, logs, memory, time.
 //!
-//! Where Redis has something that this node has not (a log of slow commands, for one: no command
-//! blocks a core here), the answer is that of a Redis in which nothing of the kind has happened, so
-//! that exporters and consoles work; see the README for the list.
+//! Where Redis has something that this node has not (files on disk, for one), the answer is that of
+//! a Redis in which nothing of the kind has happened, so that exporters and consoles work; see the
+//! README for the list.
 
 mod config;
 mod debug;
 mod histogram;
+mod latency;
 mod memory;
+mod slowlog;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -38,8 +40,8 @@ macro_rules! here {
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
     Command::container("config", Group::Server, config::SUBCOMMANDS, "About the settings."),
-    Command::container("slowlog", Group::Server, SLOWLOG, "About slow commands."),
-    Command::container("latency", Group::Server, LATENCY, "About pauses."),
+    Command::container("slowlog", Group::Server, slowlog::SUBCOMMANDS, "About slow commands."),
+    Command::container("latency", Group::Server, latency::SUBCOMMANDS, "About pauses."),
     Command::container("memory", Group::Server, memory::SUBCOMMANDS, "About memory."),
     here!("debug", -2, FLAGS, debug::debug, "For tests of servers only: refused unless the node was started for them."),
     here!("wait", 3, FLAGS, wait, "How many copies have all writes: there are none."),
@@ -48,65 +50,9 @@ pub(super) const COMMANDS: &[Command] = &[
     here!("lastsave", 1, FAST, last_save, "When the data was last written to disk: never."),
 ];
 
-#[rustfmt::skip]
-const SLOWLOG: &[Command] = &[
-    here!("slowlog|get", -2, FLAGS, slow_commands, "The slow commands: none is kept."),
-    here!("slowlog|len", 2, FLAGS, zero, "How many are kept."),
-    here!("slowlog|reset", 2, FLAGS, done, "Forgets them."),
-    here!("slowlog|help", 2, FLAGS, help_slowlog, "The subcommands."),
-];
-
-#[rustfmt::skip]
-const LATENCY: &[Command] = &[
-    here!("latency|latest", 2, FLAGS, nothing, "The last pauses: none is kept."),
-    here!("latency|history", 3, FLAGS, nothing, "The pauses of one kind."),
-    here!("latency|reset", -2, FLAGS, zero, "Forgets pauses."),
-    here!("latency|histogram", -2, FLAGS, histogram::histogram, "How long commands took, by their names."),
-    here!("latency|doctor", 2, FLAGS, latency_doctor, "An explanation of the pauses."),
-    here!("latency|help", 2, FLAGS, help_latency, "The subcommands."),
-];
-
 fn done(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
     out.simple("OK");
     Ok(())
-}
-
-fn nothing(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    out.array(0);
-    Ok(())
-}
-
-fn slow_commands(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    if call.len() > 3 {
-        return Err(Refusal::text(
-            "ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.",
-        ));
-    }
-    if call.len() == 3 && call.integer(2).map_or(true, |count| count < -1) {
-        return Err(Refusal::text(
-            "ERR count should be greater than or equal to -1",
-        ));
-    }
-    out.array(0);
-    Ok(())
-}
-
-fn zero(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    out.integer(0);
-    Ok(())
-}
-
-fn latency_doctor(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    out.text("No command blocks a core of this node, and background work is done in short slices.");
-    Ok(())
-}
-
-fn help_slowlog(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    help(SLOWLOG, out)
-}
-
-fn help_latency(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    help(LATENCY, out)
 }
 
 /// The subcommands of a container, with what they do.

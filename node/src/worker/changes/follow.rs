@@ -15,12 +15,12 @@ use crate::worker::execute::{Answering, encode};
 use crate::worker::executor::Executor;
 use crate::worker::locking::Locks;
 use crate::worker::mailbox::{Answer, Mailbox, Order, ReturnAddress};
-use crate::worker::settings::OF_DEFAULTS;
 use crate::worker::settings::view::SettingsView;
+use crate::worker::settings::{OF_DEFAULTS, SettingChange};
 use crate::worker::shared::Shared;
 
 /// A core's side of the changes.
-pub(in crate::worker) struct Follower {
+pub(crate) struct Follower {
     core: u16,
     cursor: Cursor,
     mailboxes: Arc<[Mailbox]>,
@@ -184,6 +184,30 @@ impl Follower {
             What::SettingsOf(request.map.into())
         };
         Ok((self.announce(what, leave), text))
+    }
+
+    /// Changes several settings of maps, or none. This core still has to refresh.
+    ///
+    /// # Errors
+    /// The number of the change that cannot be, and why.
+    pub(crate) fn set_settings(
+        &self,
+        changes: &[SettingChange<'_>],
+        shared: &Shared,
+    ) -> Result<(), (usize, String)> {
+        let too_many = |_| (0, "too many changes for all cores are under way".to_owned());
+        // Each map by itself, which a core takes over at once; what all inherit, in slices.
+        let mut maps: Vec<Option<&[u8]>> = changes.iter().map(|change| change.map).collect();
+        maps.sort_unstable();
+        maps.dedup();
+        let leaves: Result<Vec<_>, _> = maps.iter().map(|_| shared.changes.begin()).collect();
+        let leaves = leaves.map_err(too_many)?;
+        shared.settings.change_all(changes)?;
+        for (map, leave) in maps.into_iter().zip(leaves) {
+            let what = map.map_or(What::Settings, |map| What::SettingsOf(map.into()));
+            self.announce(what, leave);
+        }
+        Ok(())
     }
 
     /// A map was forgotten: there may be room for settings that found none.

@@ -155,6 +155,8 @@ pub(in crate::worker) struct Commands {
     /// When the last of them came, and when the batch before it ended.
     since: Instant,
     ended: Instant,
+    /// How long the last batch took.
+    took_ns: u64,
 }
 
 impl Default for Commands {
@@ -170,6 +172,7 @@ impl Default for Commands {
             others: 0,
             since: now,
             ended: now,
+            took_ns: 0,
         }
     }
 }
@@ -180,6 +183,7 @@ impl Commands {
     pub(in crate::worker) fn begin(&mut self, command: CommandNumber, since: Instant) {
         if command == CommandNumber::NONE {
             self.others += 1;
+            self.since = since;
             return;
         }
         if let Some((last, count)) = self.runs.last_mut()
@@ -201,26 +205,33 @@ impl Commands {
         !self.runs.is_empty()
     }
 
-    /// What has begun is done.
-    pub(in crate::worker) fn finish(&mut self) {
+    /// What has begun is done. Returns how long it took; nothing where nothing had begun.
+    pub(in crate::worker) fn finish(&mut self) -> u64 {
         if self.are_open() {
             self.finish_at(Instant::now());
-        } else {
-            self.others = 0;
+            return self.took_ns;
         }
+        self.others = 0;
+        0
+    }
+
+    /// How long the last batch took.
+    #[inline]
+    pub(super) fn took_ns(&self) -> u64 {
+        self.took_ns
     }
 
     #[inline]
     pub(super) fn finish_at(&mut self, now: Instant) {
         let begun = self.since.max(self.ended);
         self.ended = now;
+        self.took_ns = now.saturating_duration_since(begun).as_nanos() as u64;
         let others = std::mem::take(&mut self.others);
         if self.runs.is_empty() {
             return;
         }
         let commands: u32 = self.runs.iter().map(|(_, count)| count).sum();
-        let took_ns = now.saturating_duration_since(begun).as_nanos() as u64;
-        let each_ns = took_ns / u64::from(commands.saturating_add(others).max(1));
+        let each_ns = self.took_ns / u64::from(commands.saturating_add(others).max(1));
         for (command, count) in std::mem::take(&mut self.runs) {
             if let Some(row) = self.row(command) {
                 row.add(count.into(), each_ns);

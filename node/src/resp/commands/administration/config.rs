@@ -1,14 +1,17 @@
 //! CONFIG: the settings, under the names of this node and under those that Redis' clients know.
 
+mod draft;
+mod parameter;
+
 use jerboa_wire::resp::Writer;
 
 use super::{Answered, FLAGS, help};
-use crate::config::value::{event_kinds, show_event_kinds};
 use crate::glob::Glob;
 use crate::resp::call::{Call, Here};
 use crate::resp::command::{Command, Group, Run};
 use crate::resp::refusal::Refusal;
-use crate::worker::shared::Shared;
+use draft::Draft;
+use parameter::{Change, Parameter};
 
 macro_rules! here {
     ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
@@ -26,8 +29,10 @@ macro_rules! here {
 /// Patterns, or pairs of a name and a value, that one command may have: more than there are
 /// settings.
 const ITEMS_MAX: usize = 128;
-/// Bytes of a name that an error quotes; no setting's name is as long.
-const QUOTED_BYTES_MAX: usize = 128;
+/// Names that all patterns of a command are held against: a core does nothing else meanwhile.
+const MATCHES_MAX: usize = 1 << 15;
+/// Bytes of a name that an error quotes: that of a map may be as long.
+const QUOTED_BYTES_MAX: usize = 300;
 
 fn check_count(items: usize) -> Answered {
     if items > ITEMS_MAX {
@@ -43,67 +48,51 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     here!("config|get", -3, get, "Settings whose names match."),
     here!("config|set", -4, set, "Changes settings: those that may change while the node runs."),
     here!("config|resetstat", 2, reset_counts, "INFO counts from here on; the node's own counters only grow."),
-    here!("config|rewrite", 2, rewrite, "Refused: the file belongs to the operator."),
+    here!("config|rewrite", 2, rewrite, "Refused: the file belongs to who runs the node."),
     here!("config|help", 2, config_help, "The subcommands."),
 ];
 
-/// Every setting that can be read: our own, then those under Redis' names.
-fn settings(shared: &Shared) -> Vec<(String, String)> {
-    let mut settings: Vec<_> = shared.configuration.clone();
-    for (name, text) in &mut settings {
-        if name == "events" {
-            let shown = show_event_kinds(&shared.events.kinds());
-            *text = shown.trim_matches('"').to_owned();
-        }
-    }
-    let own = |name: &str| {
-        let found = shared.configuration.iter().find(|(own, _)| own == name);
-        found.map_or_else(String::new, |(_, text)| text.clone())
-    };
-    let policy = match own("when_full").as_str() {
-        "refuse" => "noeviction",
-        _ => "allkeys-lru",
-    };
-    let timeout_ms: u64 = own("idle_timeout_ms").parse().unwrap_or(0);
-    let known = [
-        ("maxmemory", shared.memory_bytes.to_string()),
-        ("maxmemory-policy", policy.to_owned()),
-        ("maxclients", shared.connections_max.to_string()),
-        ("timeout", (timeout_ms / 1000).to_string()),
-        ("proto-max-bulk-len", shared.value_bytes_max.to_string()),
-        ("databases", "1".to_owned()),
-        ("save", String::new()),
-        ("appendonly", "no".to_owned()),
-        ("cluster-enabled", "no".to_owned()),
-        ("replica-read-only", "yes".to_owned()),
-        ("slave-read-only", "yes".to_owned()),
-        ("slowlog-max-len", "0".to_owned()),
-        ("io-threads", shared.stats.len().to_string()),
-    ];
-    settings.extend(known.map(|(name, text)| (name.to_owned(), text)));
-    settings
-}
-
+/// One pattern after the other: each takes kilobytes once it is compiled.
 fn get(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
     let patterns = call.arguments.from(2);
     check_count(patterns.len())?;
-    let settings = settings(here.shared);
-    let mut matched = vec![false; settings.len()];
-    // One pattern after the other: each takes kilobytes once it is compiled.
+    let mut found: Vec<_> = parameter::all(here.shared)
+        .into_iter()
+        .map(|parameter| (parameter, false))
+        .collect();
+    if patterns.len() * found.len() > MATCHES_MAX {
+        return Err(Refusal::text(
+            "ERR too many patterns at a time for that many maps with settings",
+        ));
+    }
     for pattern in patterns.iter() {
-        let pattern = pattern.to_ascii_lowercase();
-        let Ok(glob) = Glob::new(&pattern) else {
+        let lower = pattern.to_ascii_lowercase();
+        let (Ok(glob), Ok(lower)) = (Glob::new(pattern), Glob::new(&lower)) else {
             continue;
         };
-        for (matched, (name, _)) in matched.iter_mut().zip(&settings) {
-            *matched = *matched || glob.matches(name.as_bytes());
+        let mut known = false;
+        for (parameter, matched) in &mut found {
+            // Names of maps differ by their case.
+            let matches = match parameter.change {
+                Change::Map(..) => glob.matches(&parameter.name),
+                _ => lower.matches(&parameter.name),
+            };
+            known |= matches;
+            *matched |= matches;
+        }
+        // A map that has no settings of its own is not in the list, but has its name.
+        let is_word = !pattern.iter().any(|byte| b"*?[\\".contains(byte));
+        if !known
+            && is_word
+            && let Some(parameter) = parameter::find(here.shared, pattern)
+        {
+            found.push((parameter, true));
         }
     }
-    out.map(matched.iter().filter(|matched| **matched).count());
-    let found = settings.into_iter().zip(matched);
-    for ((name, text), _) in found.filter(|(_, matched)| *matched) {
-        out.bulk(name);
-        out.bulk(text);
+    out.map(found.iter().filter(|(_, matched)| *matched).count());
+    for (parameter, _) in found.into_iter().filter(|(_, matched)| *matched) {
+        out.bulk(parameter.name);
+        out.bulk(parameter.text);
     }
     Ok(())
 }
@@ -111,51 +100,58 @@ fn get(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answer
 fn set(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
     let pairs = call.arguments.from(2);
     if !pairs.len().is_multiple_of(2) {
-        return Err(call.wrong_arity());
+        return Err(Refusal::SYNTAX);
     }
     check_count(pairs.len() / 2)?;
-    // All or nothing: first whether every one can be set, then setting them.
-    let known = settings(here.shared);
-    let mut events = None;
-    let mut named: Vec<&str> = Vec::with_capacity(pairs.len() / 2);
-    for index in (0..pairs.len()).step_by(2) {
-        let given = pairs.at(index);
-        let wanted = String::from_utf8_lossy(pairs.at(index + 1));
-        let found = known
+    let shared = here.shared;
+    let _turn = shared.tuning.take_turn();
+    let mut parameters: Vec<Parameter> = Vec::with_capacity(pairs.len() / 2);
+    // First whether all of them are there, once each, as Redis does.
+    for place in 0..pairs.len() / 2 {
+        let given = pairs.at(place * 2);
+        let found = parameter::find(shared, given).ok_or_else(|| {
+            let mut text = UNKNOWN.to_vec();
+            text.extend_from_slice(quoted(given));
+            text.push(b'\'');
+            Refusal::bytes(text)
+        })?;
+        if found.change == Change::Never {
+            return Err(failed(given, "can't set immutable config"));
+        }
+        if parameters
             .iter()
-            .find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(given));
-        let given = String::from_utf8_lossy(&given[..given.len().min(QUOTED_BYTES_MAX)]);
-        let Some((name, now)) = found else {
-            return Err(Refusal::format(format_args!(
-                "ERR Unknown option or number of arguments for CONFIG SET - '{given}'"
-            )));
-        };
-        if named.contains(&name.as_str()) {
-            return Err(Refusal::format(format_args!(
-                "ERR CONFIG SET failed (possibly related to argument '{given}') - duplicate \
-                 parameter"
-            )));
+            .any(|known| known.change_is_that_of(&found))
+        {
+            return Err(failed(given, "duplicate parameter"));
         }
-        named.push(name);
-        if name == "events" {
-            let kinds = event_kinds(&wanted).map_err(|error| {
-                Refusal::format(format_args!(
-                    "ERR CONFIG SET failed (possibly related to argument '{name}') - {error}"
-                ))
-            })?;
-            events = Some(kinds);
-        } else if *now != wanted {
-            return Err(Refusal::format(format_args!(
-                "ERR CONFIG SET failed (possibly related to argument '{name}') - can't set \
-                 immutable config"
-            )));
-        }
+        parameters.push(found);
     }
-    if let Some(kinds) = events {
-        here.shared.events.set(kinds);
+    let mut draft = Draft::new(here);
+    for (place, parameter) in parameters.iter().enumerate() {
+        let wanted = String::from_utf8_lossy(pairs.at(place * 2 + 1));
+        let taken = draft.take(place, parameter, &wanted);
+        taken.map_err(|reason| failed(pairs.at(place * 2), &reason))?;
     }
+    let made = draft.make(parameters.len().saturating_sub(1));
+    made.map_err(|(place, reason)| failed(pairs.at(place * 2), &reason))?;
     out.simple("OK");
     Ok(())
+}
+
+/// What is said to a name that no parameter has.
+const UNKNOWN: &[u8] = b"ERR Unknown option or number of arguments for CONFIG SET - '";
+
+fn quoted(name: &[u8]) -> &[u8] {
+    &name[..name.len().min(QUOTED_BYTES_MAX)]
+}
+
+/// A parameter cannot be as it is wanted.
+fn failed(name: &[u8], reason: &str) -> Refusal {
+    let mut text = b"ERR CONFIG SET failed (possibly related to argument '".to_vec();
+    text.extend_from_slice(quoted(name));
+    text.extend_from_slice(b"') - ");
+    text.extend_from_slice(reason.as_bytes());
+    Refusal::bytes(text)
 }
 
 fn reset_counts(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {

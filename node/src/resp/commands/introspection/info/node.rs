@@ -55,7 +55,7 @@ pub(super) fn server(facts: &Facts<'_>, out: &mut String) {
 pub(super) fn clients(facts: &Facts<'_>, out: &mut String) {
     line(out, "connected_clients", facts.total.connections);
     line(out, "cluster_connections", 0);
-    line(out, "maxclients", facts.shared.connections_max);
+    line(out, "maxclients", facts.shared.connections_max());
     line(out, "blocked_clients", facts.total.lock_waiters);
     line(out, "tracking_clients", 0);
     line(out, "clients_in_timeout_table", facts.total.lock_waiters);
