@@ -5,6 +5,8 @@
 mod common;
 #[path = "semantics/options.rs"]
 mod options;
+#[path = "semantics/resp_counters.rs"]
+mod resp_counters;
 #[path = "semantics/resp_options.rs"]
 mod resp_options;
 

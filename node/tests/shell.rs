@@ -7,5 +7,7 @@ mod commands;
 mod common;
 #[path = "shell/stats.rs"]
 mod stats;
+#[path = "shell/terminal.rs"]
+mod terminal;
 #[path = "shell/top.rs"]
 mod top;

@@ -1,5 +1,6 @@
 //! The shell as a process: every command, what a program reads of it, and its exit status.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
@@ -87,6 +88,14 @@ const ROWS: &[Row] = &[
     ("casvalue c one two", 0, "ok", "true"),
     ("casvalue c one three", 1, "value", r#""two""#),
     ("casvalue d \"\" new NX", 0, "ok", "true"),
+    ("putif c 2 IFEQ one", 1, "reason", r#""Mismatch""#),
+    ("putif c one IFEQ two EX 60", 0, "ok", "true"),
+    ("digest c", 0, "digest", r#"""#),
+    ("digest none", 1, "reason", r#""NotFound""#),
+    ("delif c IFEQ two", 1, "reason", r#""Mismatch""#),
+    ("delif c", 2, "error.code", r#""Usage""#),
+    ("putif c two IFNE other", 0, "ok", "true"),
+    ("delif d IFNE other", 0, "ok", "true"),
     ("incr n", 0, "value", "1"),
     ("incr n -43", 0, "value", "-42"),
     ("decr n 8", 0, "value", "-50"),
@@ -227,6 +236,79 @@ fn every_command_answers_as_it_says() {
         }
     }
     assert_eq!(seen.len(), 4, "{seen:?}");
+}
+
+/// The commands that `help` lists.
+fn listed(node: &Node) -> Vec<String> {
+    let (answers, _) = lines(node, &[], "help");
+    let text = answers[0]["help"].as_str().unwrap().to_owned();
+    let names = text.lines().filter_map(|line| line.strip_prefix("  "));
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_that_is_listed_is_tried_above_and_explains_itself() {
+    let node = node(1);
+    let listed = listed(&node);
+    assert!(listed.len() > 45, "{listed:?}");
+    let words = ROWS.iter().filter_map(|row| row.0.split(' ').next());
+    let tried: BTreeSet<String> = words.map(str::to_lowercase).collect();
+    let untried: Vec<_> = listed
+        .iter()
+        .filter(|name| !tried.contains(*name))
+        .collect();
+    assert!(untried.is_empty(), "no row for {untried:?}");
+    let asked: Vec<_> = listed.iter().map(|name| format!("help {name}")).collect();
+    let (answers, status) = lines(&node, &[], &asked.join("\n"));
+    assert_eq!((answers.len(), status), (listed.len(), 0));
+    for (name, answer) in listed.iter().zip(answers) {
+        let help = answer["help"].as_str().unwrap();
+        assert!(
+            help.starts_with(&name[..]) && help.lines().count() > 1,
+            "{help}"
+        );
+    }
+}
+
+/// A program that gets no JSON for one of many commands cannot go on: whatever is wrong, each answer
+/// is one line of it.
+#[test]
+fn every_command_answers_programs_in_json_however_it_is_given() {
+    let node = node(1);
+    let mut asked = Vec::new();
+    for name in listed(&node) {
+        // These end the shell, or turn the JSON off.
+        if ["exit", "json"].contains(&&name[..]) {
+            continue;
+        }
+        for words in [
+            "",
+            " k",
+            " k 1",
+            " a b c d e f g h i j k l",
+            " 'open",
+            " \"\\xff\" -1",
+        ] {
+            // Without bound it would listen for ever.
+            let bound = if name.ends_with("subscribe") {
+                " WITHIN 1"
+            } else {
+                ""
+            };
+            asked.push(format!("{name}{words}{bound}"));
+        }
+    }
+    let (answers, status) = lines(&node, &[], &(asked.join("\n") + "\n"));
+    assert!(status <= 3, "{status}");
+    let quiet = answers.iter().filter(|answer| answer["ok"].is_null());
+    println!("{} without `ok`", quiet.count());
+    assert!(
+        answers.len() >= asked.len(),
+        "{} for {}",
+        answers.len(),
+        asked.len()
+    );
 }
 
 #[test]
