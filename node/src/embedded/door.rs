@@ -12,7 +12,7 @@
 //! * D2 `large_bytes` is the sum over the queue of the jobs that count.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use crossbeam_queue::ArrayQueue;
 
@@ -166,13 +166,18 @@ impl Inlet {
         Some(call)
     }
 
-    /// What was told since the last look.
+    /// What was told since the last look; nothing while somebody tells something at this moment,
+    /// who may have been put to sleep by the kernel meanwhile. Then the inlet is not empty.
     pub(crate) fn take_notices(&self) -> Vec<Notice> {
         let door = self.door();
         if !door.has_notices.load(Ordering::Acquire) {
             return Vec::new();
         }
-        let mut notices = door.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut notices = match door.notices.try_lock() {
+            Ok(notices) => notices,
+            Err(TryLockError::Poisoned(notices)) => notices.into_inner(),
+            Err(TryLockError::WouldBlock) => return Vec::new(),
+        };
         door.has_notices.store(false, Ordering::Release);
         std::mem::take(&mut notices)
     }

@@ -2,13 +2,15 @@
 //!
 //! Invariants:
 //! * M1 What waits is at most `bytes_max` bytes, and one message more.
-//! * M2 After the end nothing comes in; what waited can still be taken, then the end is told.
+//! * M2 After the end nothing more comes in; what waited can still be taken, then the end is told.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 
+use atomic_waker::AtomicWaker;
+use crossbeam_queue::SegQueue;
 use tracing::error;
 
 /// What a message counts beside its bytes.
@@ -80,97 +82,111 @@ pub(crate) enum Pushed {
     Ended,
 }
 
-/// The queue between a core and one subscriber.
+/// The queue between a core, which alone puts messages in, and one subscriber, which alone takes
+/// them out. Neither ever waits for the other.
 #[derive(Debug)]
 pub(crate) struct Listener {
     bytes_max: usize,
-    state: Mutex<State>,
+    queue: SegQueue<Arc<Published>>,
+    /// What waits, by [`weight`].
+    bytes: AtomicUsize,
+    /// [`OPEN`], or why nothing comes in any more.
+    ended: AtomicU8,
+    waker: AtomicWaker,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    queue: VecDeque<Arc<Published>>,
-    bytes: usize,
-    ended: Option<Ended>,
-    waker: Option<Waker>,
-}
+const OPEN: u8 = 0;
+const TOO_SLOW: u8 = 1;
+const CLOSED: u8 = 2;
 
 impl Listener {
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self {
             bytes_max,
-            state: Mutex::default(),
+            queue: SegQueue::new(),
+            bytes: AtomicUsize::new(0),
+            ended: AtomicU8::new(OPEN),
+            waker: AtomicWaker::new(),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics half-way.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts a message in, or ends it if too much waits.
+    /// Puts a message in, or ends it if too much waits. Only the subscriber's core does so.
     pub(crate) fn push(&self, message: &Arc<Published>) -> Pushed {
-        let bytes = weight(message);
-        let mut state = self.state();
-        if state.ended.is_some() {
+        if self.ended().is_some() {
             return Pushed::Ended;
         }
-        let fits = state.queue.is_empty() || state.bytes + bytes <= self.bytes_max;
-        if fits {
-            state.bytes += bytes;
-            state.queue.push_back(Arc::clone(message));
-        } else {
-            state.ended = Some(Ended::TooSlow);
+        let bytes = weight(message);
+        let waiting = self.bytes.load(Ordering::Relaxed);
+        if waiting > 0 && waiting + bytes > self.bytes_max {
+            self.end(Ended::TooSlow);
+            return Pushed::TooMuch;
         }
-        let waker = state.waker.take();
-        drop(state);
-        wake(waker);
-        if fits { Pushed::In } else { Pushed::TooMuch }
+        // Before the message can be taken out, and its bytes with it.
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.queue.push(Arc::clone(message));
+        self.wake();
+        Pushed::In
     }
 
-    /// Lets nothing in any more.
+    /// Lets nothing in any more. The first reason stays.
     pub(crate) fn end(&self, why: Ended) {
-        let mut state = self.state();
-        state.ended.get_or_insert(why);
-        let waker = state.waker.take();
-        drop(state);
-        wake(waker);
+        let why = match why {
+            Ended::TooSlow => TOO_SLOW,
+            Ended::Closed => CLOSED,
+        };
+        let first = self
+            .ended
+            .compare_exchange(OPEN, why, Ordering::AcqRel, Ordering::Relaxed);
+        if first.is_ok() {
+            self.wake();
+        }
     }
 
     /// Why nothing comes in any more, if so.
     pub(crate) fn ended(&self) -> Option<Ended> {
-        self.state().ended
+        match self.ended.load(Ordering::Acquire) {
+            OPEN => None,
+            TOO_SLOW => Some(Ended::TooSlow),
+            _ => Some(Ended::Closed),
+        }
     }
 
     /// The next message, or the end, if there is one; else `waker` is told when there is.
     pub(super) fn poll(&self, waker: Option<&Waker>) -> Poll<Result<Message, Ended>> {
-        let mut state = self.state();
-        if let Some(published) = state.queue.pop_front() {
-            state.bytes -= weight(&published);
-            return Poll::Ready(Ok(Message { published }));
+        if let Some(found) = self.take() {
+            return Poll::Ready(found);
         }
-        if let Some(why) = state.ended {
-            return Poll::Ready(Err(why));
+        let Some(waker) = waker else {
+            return Poll::Pending;
+        };
+        self.waker.register(waker);
+        // What came before the waker was there woke nobody.
+        self.take().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn take(&self) -> Option<Result<Message, Ended>> {
+        // Looked at before the queue: what came in before the end is there then.
+        let ended = self.ended();
+        let Some(published) = self.queue.pop() else {
+            return ended.map(Err);
+        };
+        self.bytes.fetch_sub(weight(&published), Ordering::Relaxed);
+        Some(Ok(Message { published }))
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.take()
+            // The waker is the caller's code: its panic is not the core's.
+            && catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err()
+        {
+            error!("the waker of an embedded subscriber panicked");
         }
-        if let Some(waker) = waker {
-            state.waker = Some(waker.clone());
-        }
-        Poll::Pending
     }
 }
 
 fn weight(message: &Published) -> usize {
     let pattern = message.pattern.as_ref().map_or(0, |pattern| pattern.len());
     MESSAGE_BYTES + message.channel.len() + pattern + message.payload.len()
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker
-        // The waker is the caller's code: its panic is not the core's.
-        && catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err()
-    {
-        error!("the waker of an embedded subscriber panicked");
-    }
 }
 
 #[cfg(test)]
@@ -207,9 +223,43 @@ mod tests {
     fn room_comes_back_as_messages_are_taken() {
         let listener = Listener::new(1000);
         for _ in 0..100 {
-            while listener.push(&message(100)) == Pushed::In && listener.state().bytes < 800 {}
+            let bytes = || listener.bytes.load(Ordering::Relaxed);
+            while listener.push(&message(100)) == Pushed::In && bytes() < 800 {}
             while listener.poll(None).is_ready() {}
-            assert_eq!(listener.state().bytes, 0);
+            assert_eq!(bytes(), 0);
         }
+    }
+
+    #[test]
+    fn a_subscriber_that_waits_beside_its_core_misses_no_message_and_no_end() {
+        const MESSAGES: usize = 20_000;
+        let listener = Arc::new(Listener::new(usize::MAX));
+        let core = {
+            let listener = Arc::clone(&listener);
+            std::thread::spawn(move || {
+                for number in 0..MESSAGES {
+                    assert_eq!(listener.push(&message(number % 7)), Pushed::In);
+                    if number % 64 == 0 {
+                        std::thread::yield_now();
+                    }
+                }
+                listener.end(Ended::Closed);
+            })
+        };
+        let limit = super::super::pending::Limit::new(std::time::Duration::from_secs(60));
+        for number in 0..=MESSAGES {
+            let found = super::super::pending::park_until(limit, |waker| {
+                match listener.poll(Some(waker)) {
+                    Poll::Ready(found) => Some(found),
+                    Poll::Pending => None,
+                }
+            });
+            let found = found.expect("a message or the end");
+            match found {
+                Ok(message) => assert_eq!(message.payload().len(), number % 7),
+                Err(why) => assert_eq!((number, why), (MESSAGES, Ended::Closed)),
+            }
+        }
+        core.join().unwrap();
     }
 }
