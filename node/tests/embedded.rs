@@ -428,6 +428,50 @@ fn a_full_queue_answers_busy_and_what_it_took_is_served_later() {
 }
 
 #[test]
+fn a_publish_that_one_core_has_no_room_for_reaches_nobody() {
+    let node = builder(2).mailbox_capacity(4).start().unwrap();
+    let mut subscribers = [node.subscriber(), node.subscriber()];
+    for subscriber in &mut subscribers {
+        subscriber.subscribe_blocking(["news"]).unwrap();
+    }
+    let publish = |text: &str| block_on(node.embedded().publish("news", text));
+    assert_eq!(publish("both cores have room").unwrap(), 2);
+    let map = node.dmap("m");
+    let let_go = hang_core(&map);
+    // The core that hangs takes four of these, the other answers all of its own.
+    let mut puts: Vec<_> = (0..40)
+        .map(|n| Box::pin(map.put(format!("k{n}"), n)))
+        .collect();
+    let mut refused = 0;
+    puts.retain_mut(|put| {
+        let answer = put.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(Err(error)) = &answer {
+            assert_eq!(error.status(), Some(Status::Busy));
+            refused += 1;
+        }
+        answer.is_pending()
+    });
+    assert!(refused > 0);
+    let error = publish("one has none").unwrap_err();
+    assert_eq!(error.status(), Some(Status::Busy));
+    // Nor is room lost by that: the other core still takes what is its own.
+    for _ in 0..100 {
+        publish("again").unwrap_err();
+    }
+    let_go.send(()).unwrap();
+    for put in puts {
+        block_on(put).unwrap();
+    }
+    assert_eq!(publish("both have room again").unwrap(), 2);
+    for subscriber in &mut subscribers {
+        for expected in ["both cores have room", "both have room again"] {
+            let message = subscriber.next_blocking(LONG).unwrap().unwrap();
+            assert_eq!(message.payload(), expected.as_bytes());
+        }
+    }
+}
+
+#[test]
 fn a_blocking_call_ends_in_its_time_and_says_what_it_may_have_done() {
     let node = node(1);
     let map = node.dmap("m");

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use jerboa_wire::client::{Error, Operation, Response};
 use jerboa_wire::{Crc, Opcode, Reply, Status};
 
+use super::door::Room;
 use super::job::{Job, ended, read};
 use super::link::{Destination, Inner, Refused};
 use super::pending::{Finished, Pending, fresh};
@@ -55,6 +56,8 @@ struct Open {
     slot: Arc<Slot>,
     marks: Marks,
     bytes: usize,
+    /// Taken for it where it goes to several cores.
+    room: Option<Room>,
 }
 
 impl Open {
@@ -65,6 +68,7 @@ impl Open {
             slot,
             marks: Marks::default(),
             bytes: 0,
+            room: None,
         }
     }
 
@@ -123,15 +127,24 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Sends an operation to several cores, whose answers make one.
+    /// Sends an operation to several cores, whose answers make one, or to none of them where one
+    /// has no room.
     fn spread(&mut self, operation: &Operation, place: usize, cores: &[u16]) {
         self.close_all();
+        let rooms = match self.node.reserve(cores, Job::bytes_of(operation)) {
+            Ok(rooms) => rooms,
+            Err(refused) => {
+                self.answers[place] = refused.answer();
+                return;
+            }
+        };
         let head = Reply::new(operation.opcode(), Status::Ok, 0);
         let max = self.node.value_bytes_max();
         let gather = Gather::everywhere(head, Crc::Off, max, cores.len());
         self.gathers.push((place, gather));
-        for (part, core) in (0u16..).zip(cores) {
+        for ((part, core), room) in (0u16..).zip(cores).zip(rooms) {
             let mut open = Open::new();
+            open.room = Some(room);
             open.add(operation.clone(), place);
             open.marks.part = Some((self.gathers.len() - 1, part));
             self.open[usize::from(*core)] = Some(open);
@@ -151,11 +164,19 @@ impl<'a> Batch<'a> {
             return;
         };
         let Open {
-            job, slot, marks, ..
+            job,
+            slot,
+            marks,
+            room,
+            ..
         } = open;
         let asks = job.operations[..].iter().any(is_lock);
         let waits = job.operations[..].iter().any(|one| !one.wait().is_zero());
-        match self.node.send(core, job, slot, asks) {
+        let sent = match room {
+            Some(room) => self.node.send_into(core, room, job, slot, asks),
+            None => self.node.send(core, job, slot, asks),
+        };
+        match sent {
             Ok(pending) => self.sent.push(Sent {
                 pending,
                 marks,

@@ -9,7 +9,9 @@
 //! * D1 What was put in before the door closed is taken out, by the core or by a caller; so every
 //!   call ends (see [`super::slot`]). The sender looks at `closed` after it put its call in, the
 //!   core takes everything out after it has closed.
-//! * D2 `large_bytes` is the sum over the queue of the jobs that count.
+//! * D2 `large_bytes` is the sum over the queue of the jobs that count, and over the rooms taken.
+//! * D3 `places` is at least the length of the queue: who has taken a [`Room`] is let in. So a call
+//!   that goes to several cores goes to all of them or to none.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
@@ -29,6 +31,7 @@ const LARGE_BYTES_MAX: usize = 256 << 20;
 #[derive(Debug)]
 pub(crate) struct Door {
     calls: ArrayQueue<Call>,
+    places: AtomicUsize,
     large_bytes: AtomicUsize,
     notices: Mutex<Vec<Notice>>,
     has_notices: AtomicBool,
@@ -64,6 +67,14 @@ pub(super) enum Refusal {
     Closed,
 }
 
+/// Room in the queue for one call, taken beforehand: to be used or given back.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Room {
+    /// Of the call's job, if they count.
+    large_bytes: usize,
+}
+
 /// Whether the core was asleep, for those who wonder how long the answer takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Core {
@@ -75,6 +86,7 @@ impl Door {
     pub(crate) fn new(capacity: usize, waker: Waker) -> Self {
         Self {
             calls: ArrayQueue::new(capacity),
+            places: AtomicUsize::new(0),
             large_bytes: AtomicUsize::new(0),
             notices: Mutex::default(),
             has_notices: AtomicBool::new(false),
@@ -83,21 +95,43 @@ impl Door {
         }
     }
 
-    /// Puts a call in and wakes the core.
-    pub(super) fn send(&self, mut call: Call) -> Result<Core, Refusal> {
+    /// Takes room for a call whose job has so many bytes.
+    pub(super) fn reserve(&self, bytes: usize) -> Result<Room, Refusal> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(Refusal::Closed);
         }
-        let bytes = call.job().map_or(0, |job| job.bytes());
-        if bytes >= LARGE_BYTES {
-            let before = self.large_bytes.fetch_add(bytes, Ordering::Relaxed);
-            if before > 0 && before.saturating_add(bytes) > LARGE_BYTES_MAX {
-                self.large_bytes.fetch_sub(bytes, Ordering::Relaxed);
-                return Err(Refusal::Full);
-            }
+        let room = Room {
+            large_bytes: large(bytes),
+        };
+        // Whoever frees a place has taken the call out before.
+        let places = self.places.fetch_add(1, Ordering::Acquire);
+        let too_large = room.large_bytes > 0 && {
+            let before = self
+                .large_bytes
+                .fetch_add(room.large_bytes, Ordering::Relaxed);
+            before > 0 && before.saturating_add(room.large_bytes) > LARGE_BYTES_MAX
+        };
+        if places >= self.calls.capacity() || too_large {
+            self.give_back(room);
+            return Err(Refusal::Full);
         }
+        Ok(room)
+    }
+
+    /// Gives up room that is not needed.
+    pub(super) fn give_back(&self, room: Room) {
+        let Room { large_bytes } = room;
+        if large_bytes > 0 {
+            self.large_bytes.fetch_sub(large_bytes, Ordering::Relaxed);
+        }
+        self.places.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Puts a call into the room that was taken for it, and wakes the core.
+    pub(super) fn send(&self, room: Room, call: Call) -> Result<Core, Refusal> {
         if self.calls.push(call).is_err() {
-            self.weigh_off(bytes);
+            debug_assert!(false, "room was taken (D3)");
+            self.give_back(room);
             return Err(Refusal::Full);
         }
         let slept = self.waker.wake();
@@ -120,16 +154,15 @@ impl Door {
         self.waker.wake();
     }
 
-    fn weigh_off(&self, bytes: usize) {
-        if bytes >= LARGE_BYTES {
-            self.large_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        }
-    }
-
     /// Ends every call that is left.
     fn turn_away(&self) {
         while self.calls.pop().is_some() {}
     }
+}
+
+/// The bytes of a job that count.
+const fn large(bytes: usize) -> usize {
+    if bytes < LARGE_BYTES { 0 } else { bytes }
 }
 
 /// The inner side, which the core owns. The door closes when it goes, however the core ends.
@@ -162,7 +195,9 @@ impl Inlet {
     pub(crate) fn take(&self) -> Option<Call> {
         let door = self.door();
         let mut call = door.calls.pop()?;
-        door.weigh_off(call.job().map_or(0, |job| job.bytes()));
+        door.give_back(Room {
+            large_bytes: large(call.job().map_or(0, |job| job.bytes())),
+        });
         Some(call)
     }
 

@@ -40,11 +40,13 @@ const KEPT_OPERATIONS: usize = 256;
 impl Job {
     /// What the operations weigh.
     pub(super) fn bytes(&self) -> usize {
-        let weigh = |operation: &Operation| {
-            let request = operation.request();
-            request.map.len() + request.key.len() + request.value.len()
-        };
-        self.operations.iter().map(weigh).sum()
+        self.operations.iter().map(Self::bytes_of).sum()
+    }
+
+    /// What one operation weighs.
+    pub(super) fn bytes_of(operation: &Operation) -> usize {
+        let request = operation.request();
+        request.map.len() + request.key.len() + request.value.len()
     }
 
     /// Empty again, with the room that it had, within reason.

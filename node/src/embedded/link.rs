@@ -17,7 +17,7 @@ use jerboa_wire::routing::{Table, Topology, partition, slot};
 use jerboa_wire::{Opcode, Request, RequestFlags, Status, multi};
 
 use super::batch::{Batch, Sent, waves_of};
-use super::door::{Door, Notice, Refusal};
+use super::door::{Door, Notice, Refusal, Room};
 use super::job::{Ending, Job, ended, unanswered};
 use super::pending::{Finished, Limit, Pending, fresh, is_core_thread};
 use super::slot::{Call, Slot};
@@ -447,6 +447,19 @@ impl Inner {
     pub(super) fn send(
         &self,
         core: u16,
+        job: Box<Job>,
+        slot: Arc<Slot>,
+        waits: bool,
+    ) -> Result<Pending<'_>, Refused> {
+        let room = self.doors[usize::from(core)].reserve(job.bytes());
+        self.send_into(core, room.map_err(Refused)?, job, slot, waits)
+    }
+
+    /// As [`Inner::send`], into room that was taken before.
+    pub(super) fn send_into(
+        &self,
+        core: u16,
+        room: Room,
         mut job: Box<Job>,
         slot: Arc<Slot>,
         waits: bool,
@@ -455,10 +468,27 @@ impl Inner {
             job.ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         }
         let (door, ticket) = (&self.doors[usize::from(core)], job.ticket);
-        match door.send(Call::new(job, Arc::clone(&slot))) {
+        match door.send(room, Call::new(job, Arc::clone(&slot))) {
             Ok(core) => Ok(Pending::new(door, slot, ticket, core)),
             Err(refusal) => Err(Refused(refusal)),
         }
+    }
+
+    /// Takes room for a job of so many bytes on each of several cores, or on none.
+    pub(super) fn reserve(&self, cores: &[u16], bytes: usize) -> Result<Vec<Room>, Refused> {
+        let mut rooms = Vec::with_capacity(cores.len());
+        for core in cores {
+            match self.doors[usize::from(*core)].reserve(bytes) {
+                Ok(room) => rooms.push(room),
+                Err(refusal) => {
+                    for (core, room) in cores.iter().zip(rooms) {
+                        self.doors[usize::from(*core)].give_back(room);
+                    }
+                    return Err(Refused(refusal));
+                }
+            }
+        }
+        Ok(rooms)
     }
 
     /// How many cores there are.

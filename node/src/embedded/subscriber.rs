@@ -189,8 +189,8 @@ impl Embedded {
     ///
     /// # Errors
     /// [`Error::Refused`] with `ReservedChannel`, or with `Busy` where a core had no room for the
-    /// call: its subscribers did not get the message, others may have. [`Error::Invalid`] for a
-    /// channel that is empty or too long; [`Error::Closed`].
+    /// call: then nobody gets the message. [`Error::Invalid`] for a channel that is empty or too
+    /// long; [`Error::Closed`].
     pub async fn publish(
         &self,
         channel: impl AsRef<[u8]>,
