@@ -32,7 +32,7 @@ use crate::embedded::{
 use crate::host::{self, HostError, Plan};
 use crate::introspection::Introspection;
 use crate::net::{self, Waker};
-use crate::resp::SlotMaps;
+use crate::resp::{Pause, SlotMaps};
 use crate::worker::changes::{Changes, Cursor};
 use crate::worker::events::EventMask;
 use crate::worker::pauses::Pauses;
@@ -504,6 +504,7 @@ fn share(
         value_bytes_max: config.value_bytes_max,
         connections: AtomicU32::new(0),
         connections_max: AtomicU32::new(plan.connections_max),
+        pause: Pause::default(),
         clients: AtomicU64::new(0),
         started: Instant::now(),
         started_ms: crate::worker::now_ms(),

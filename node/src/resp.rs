@@ -15,19 +15,23 @@
 //! arity, its keys and its place in MOVED are all answered from it.
 
 mod call;
+mod clients;
 mod command;
 mod commands;
 mod form;
+mod pause;
 mod refusal;
 mod session;
 mod slots;
 
 pub(crate) use call::{Asked, Call, Here, wrong_arity};
+pub(crate) use clients::{ClientQuery, Listed, Purpose};
 pub(crate) use command::{
-    Answer, Channels, Command, CommandNumber, Flags, Run, find_numbered, numbered,
+    Answer, Ask, Channels, Command, CommandNumber, Flags, Run, find_numbered, numbered,
 };
 pub(crate) use commands::pubsub::{SHARD_PREFIX, checked_channel, checked_message};
 pub(crate) use form::{Form, Render};
+pub(crate) use pause::Pause;
 pub(crate) use refusal::{Refusal, status_text, unknown_command, unknown_subcommand};
 pub(crate) use session::{Client, Replies};
 pub(crate) use slots::SlotMaps;

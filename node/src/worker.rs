@@ -10,6 +10,7 @@
 mod budget;
 mod buffer;
 pub(crate) mod changes;
+mod clients;
 mod commands;
 mod connection;
 pub(crate) mod events;
@@ -164,6 +165,8 @@ pub(crate) struct Worker {
     dirty: Vec<SocketId>,
     /// Sessions with input left for the next turn.
     ready: Vec<SocketId>,
+    /// Sessions with input left for the end of a pause.
+    held: Vec<SocketId>,
     /// The first `any_core_listeners` listener indexes are the shared port's.
     any_core_listeners: usize,
     /// Where the look for time-outs goes on.
@@ -238,6 +241,7 @@ impl Worker {
             forwards_sent: Instant::now(),
             dirty: Vec::new(),
             ready: Vec::new(),
+            held: Vec::new(),
             any_core_listeners,
             cursor: 0,
             locks: Locks::default(),
@@ -318,6 +322,7 @@ impl Worker {
             self.take_in(completion, now_ms);
         }
         self.completions = completions;
+        self.resume_held(now_ms);
         self.queue_ready();
         self.retune();
         self.refresh(now_ms);

@@ -27,6 +27,7 @@ mod send;
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 
 use io_uring::{IoUring, types};
 use socket2::SockRef;
@@ -125,6 +126,13 @@ impl Ring {
         let socket = SockRef::from(&entry.fd);
         let address = |found: io::Result<socket2::SockAddr>| found.ok()?.as_socket();
         (address(socket.peer_addr()), address(socket.local_addr()))
+    }
+
+    /// The number of a socket's descriptor in this process; -1 where there is none.
+    #[must_use]
+    pub fn descriptor(&self, socket: SocketId) -> i32 {
+        let entry = self.sockets.get(socket.0);
+        entry.map_or(-1, |entry| entry.fd.as_raw_fd())
     }
 
     /// Sockets known to the ring, those being closed included.

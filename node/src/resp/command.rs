@@ -5,8 +5,10 @@ use std::sync::LazyLock;
 use jerboa_wire::resp::Writer;
 
 use super::call::{Asked, Call, Here};
+use super::clients::ClientQuery;
 use super::commands;
 use super::refusal::Refusal;
+use super::session::Client;
 
 /// Bit set of what a command is like, with the names that COMMAND uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,6 +137,9 @@ pub(crate) type Translate =
 /// One that answers where the command is read.
 pub(crate) type Answer = fn(&mut Here<'_>, &Call<'_, '_>, &mut Writer<'_>) -> Result<(), Refusal>;
 
+/// One that is about connections of all cores: which of them.
+pub(crate) type Ask = fn(&Client, &Call<'_, '_>) -> Result<ClientQuery, Refusal>;
+
 /// What a command does about channels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Channels {
@@ -156,6 +161,8 @@ pub(crate) enum Run {
     Here(Answer),
     /// As what it does about channels, which is the worker's to do.
     Channels(Channels),
+    /// As a look at the connections of all cores.
+    Clients(Ask),
     /// By the subcommand that argument 1 names.
     Container,
 }

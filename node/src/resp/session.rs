@@ -34,7 +34,6 @@ pub(crate) struct Client {
     pub(crate) name: Vec<u8>,
     pub(crate) library_name: Vec<u8>,
     pub(crate) library_version: Vec<u8>,
-    pub(crate) connected_ms: u64,
     /// When it last sent a command, and which.
     pub(crate) active_ms: u64,
     pub(crate) last_command: &'static str,
@@ -67,7 +66,6 @@ impl Client {
             id,
             peer,
             local,
-            connected_ms: now_ms,
             active_ms: now_ms,
             ..Self::default()
         }
@@ -107,31 +105,5 @@ impl Client {
     #[inline]
     pub(crate) fn only_listens(&self) -> bool {
         self.subscriptions > 0 && self.version == Version::Two
-    }
-
-    /// The client as CLIENT INFO and CLIENT LIST show it, without an end of line.
-    pub(crate) fn line(&self, now_ms: u64) -> String {
-        let address = |address: Option<SocketAddr>| {
-            address.map_or_else(|| "?:0".to_owned(), |address| address.to_string())
-        };
-        let age_ms = now_ms.saturating_sub(self.connected_ms);
-        let idle_ms = now_ms.saturating_sub(self.active_ms);
-        format!(
-            "id={} addr={} laddr={} name={} age={} idle={} flags=N db=0 cmd={} user=default \
-             lib-name={} lib-ver={} resp={}",
-            self.id,
-            address(self.peer),
-            address(self.local),
-            String::from_utf8_lossy(&self.name),
-            age_ms / 1000,
-            idle_ms / 1000,
-            self.last_command,
-            String::from_utf8_lossy(&self.library_name),
-            String::from_utf8_lossy(&self.library_version),
-            match self.version {
-                Version::Two => 2,
-                Version::Three => 3,
-            },
-        )
     }
 }

@@ -277,21 +277,13 @@ impl Executor<'_> {
         if client.only_listens() && !is_for_listeners(command) {
             return self.refuse(place, &only_for_listeners(command), rejected, turn);
         }
-        let translate = match command.run {
-            Run::Request(translate) => translate,
-            Run::Here(answer) => {
-                let is_fast = command.flags.contains(resp::Flags::FAST);
-                *work += if is_fast { 0 } else { WORK_OF_STATS / 4 };
-                return self.answer(place, &call, number, answer, turn);
-            }
-            Run::Channels(channels) => {
-                *work += call.len();
-                return self.channels(place, &call, number, channels, turn);
-            }
-            Run::Container => {
-                let refusal = resp::wrong_arity(command.name);
-                return self.refuse(place, &refusal, rejected, turn);
-            }
+        if self.shared.pause.holds(command, now_ms) {
+            let flow = self.catch_up(place, turn);
+            turn.progress[place.index as usize].held = flow == Flow::GoesOn;
+            return Flow::Blocked;
+        }
+        let Run::Request(translate) = command.run else {
+            return self.apart(place, &call, number, work, turn);
         };
         self.scratch.section.clear();
         let asked = match translate(&call, &mut self.scratch.section) {
@@ -582,6 +574,64 @@ impl Executor<'_> {
                 Flow::GoesOn
             }
             Some(Err(refusal)) => self.refuse(place, &refusal, Refused::Failed(number), turn),
+        }
+    }
+
+    /// A command that becomes no request.
+    fn apart(
+        &mut self,
+        place: Place,
+        call: &Call<'_, '_>,
+        number: CommandNumber,
+        work: &mut usize,
+        turn: &mut Turn<'_, '_>,
+    ) -> Flow {
+        match call.command.run {
+            Run::Here(answer) => {
+                let is_fast = call.command.flags.contains(resp::Flags::FAST);
+                *work += if is_fast { 0 } else { WORK_OF_STATS / 4 };
+                self.answer(place, call, number, answer, turn)
+            }
+            Run::Channels(channels) => {
+                *work += call.len();
+                self.channels(place, call, number, channels, turn)
+            }
+            Run::Clients(ask) => {
+                *work += WORK_OF_STATS;
+                self.clients(place, call, number, ask, turn)
+            }
+            Run::Container | Run::Request(_) => {
+                let refusal = resp::wrong_arity(call.command.name);
+                self.refuse(place, &refusal, Refused::Rejected(number), turn)
+            }
+        }
+    }
+
+    /// A command about the connections of all cores.
+    fn clients(
+        &mut self,
+        place: Place,
+        call: &Call<'_, '_>,
+        number: CommandNumber,
+        ask: resp::Ask,
+        turn: &mut Turn<'_, '_>,
+    ) -> Flow {
+        let flow = self.catch_up(place, turn);
+        if flow == Flow::Blocked {
+            return flow;
+        }
+        let Some(client) = self.client(place.socket) else {
+            return Flow::Blocked;
+        };
+        match ask(client, call) {
+            Err(refusal) => self.refuse(place, &refusal, Refused::Failed(number), turn),
+            Ok(query) => {
+                self.counts.ops += 1;
+                self.begin_command(place, number, turn);
+                self.begin_roll(place.socket, query);
+                turn.progress[place.index as usize].consumed = place.end as usize;
+                Flow::GoesOn
+            }
         }
     }
 

@@ -100,6 +100,7 @@ impl Worker {
                 frame: frame.clone(),
                 stale: false,
                 crc: Crc::Off,
+                roll: None,
             };
             if self.outbox.forward(forward).is_err() {
                 self.counts.events_dropped += 1;

@@ -86,7 +86,8 @@ impl Worker {
             }
             return;
         };
-        if session.replies.is_walking() && self.walk_on(&mut answer) {
+        if session.replies.is_walking() && (self.walk_on(&mut answer) || self.roll_on(&mut answer))
+        {
             return self.account(to.socket);
         }
         let Some(session) = self.session(to.socket) else {
@@ -208,6 +209,9 @@ impl Worker {
         forward: &Forward,
         now_ms: u64,
     ) -> (Vec<u8>, Order, Option<Grant>) {
+        if let Some(step) = &forward.roll {
+            return (self.roll_step(step, now_ms), Order::InTurn, None);
+        }
         let mut reply = Vec::new();
         let options = DecodeOptions {
             crc: CrcMode::Optional,
@@ -390,6 +394,7 @@ impl Worker {
         let patience = Duration::from_millis(self.config.drain_timeout_ms);
         self.drain_until = Some(Instant::now() + patience);
         self.ring.stop_listening();
+        self.shared.pause.end();
         self.tell_stop(self.stepped_ms);
         self.foreign.close();
         self.close_lines(self.stepped_ms);

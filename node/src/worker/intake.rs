@@ -55,7 +55,8 @@ impl Worker {
             Door::OwnCore
         };
         self.serial += 1;
-        let session = Session::new(self.serial, door, self.config.value_bytes_max, now_ms);
+        let mut session = Session::new(self.serial, door, self.config.value_bytes_max, now_ms);
+        session.id = self.shared.next_client();
         let id = self.ring.add(socket);
         let index = id.0 as usize;
         if self.sessions.len() <= index {
@@ -84,7 +85,7 @@ impl Worker {
             && let Some(first) = self.ring.bytes(&chunk).first()
             && *first < FRAMES_BEGIN
         {
-            let id = self.shared.next_client();
+            let id = session.id;
             let (peer, local) = self.ring.addresses(socket);
             let mut client = Client::new(id, peer, local, now_ms);
             client.core = self.config.core;

@@ -20,6 +20,7 @@ use std::time::Instant;
 use flume::{Receiver, Sender, TrySendError};
 
 use super::budget::{ANSWER_BYTES_MAX, FORWARDED_BYTES_MAX, FORWARDS_PER_DELIVERY};
+use super::clients::RollStep;
 use super::waiters::{Connection, LOCK_WAITERS_MAX};
 use crate::net::{SocketId, Waker};
 
@@ -51,6 +52,8 @@ pub(super) struct Forward {
     pub(super) stale: bool,
     /// Whether the reply carries a checksum.
     pub(super) crc: jerboa_wire::Crc,
+    /// It is about the connections of a core, and no frame.
+    pub(super) roll: Option<Box<RollStep>>,
 }
 
 impl Forward {

@@ -106,6 +106,11 @@ impl PubSub {
         self.registry.count(subscriber)
     }
 
+    /// Patterns that one subscriber is subscribed to.
+    pub(super) fn pattern_count(&self, subscriber: Subscriber) -> usize {
+        self.registry.pattern_count(subscriber)
+    }
+
     /// What a subscriber is subscribed to, by name or by pattern.
     pub(super) fn names(&self, subscriber: Subscriber, topic: Topic) -> Vec<Box<[u8]>> {
         self.registry.names(subscriber, topic)

@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 
 use super::budget::LARGE_REPLY_BYTES;
+use super::clients::Roll;
 use super::execute::resp;
 use super::gather::Gather;
 use super::measure::{ErrorWord, Failed};
@@ -29,6 +30,8 @@ enum Slot {
     Gather(Box<Gather>, Render, CommandNumber),
     /// A request that is answered step by step.
     Walk(Box<Walk>, CommandNumber),
+    /// A look at the connections of all cores.
+    Roll(Box<Roll>, CommandNumber),
 }
 
 /// The queue of one session.
@@ -92,6 +95,7 @@ impl ReplyQueue {
         }
         let walked = self.slots.iter().map(|slot| match slot {
             Slot::Walk(walk, _) => walk.held_bytes(),
+            Slot::Roll(roll, _) => roll.held_bytes(),
             _ => 0,
         });
         self.ready_bytes + walked.sum::<usize>()
@@ -141,6 +145,22 @@ impl ReplyQueue {
         self.push(Slot::Walk(Box::new(walk), self.command))
     }
 
+    /// Reserves the next place for a look at all connections.
+    pub(super) fn roll(&mut self, roll: Roll) {
+        self.walks += 1;
+        self.stalled = true;
+        self.push(Slot::Roll(Box::new(roll), self.command));
+    }
+
+    /// The look in a place, if there is one.
+    pub(super) fn roll_at(&mut self, number: u64) -> Option<&mut Roll> {
+        let index = number.checked_sub(self.first)?;
+        match self.slots.get_mut(index as usize)? {
+            Slot::Roll(roll, _) => Some(roll),
+            _ => None,
+        }
+    }
+
     /// Reserves the next place for a lock that is asked for. Nothing behind it is executed until
     /// the place is filled, however long that takes.
     pub(super) fn wait_for_lock(&mut self, render: Render) -> u64 {
@@ -167,6 +187,11 @@ impl ReplyQueue {
     #[inline]
     pub(super) fn is_stalled(&self) -> bool {
         self.stalled
+    }
+
+    /// Whether a lock is asked for that nothing may overtake.
+    pub(super) fn is_locking(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// Whether a request is being answered step by step: nothing behind it is executed meanwhile,
@@ -225,7 +250,7 @@ impl ReplyQueue {
                 self.waiting_keys -= 1;
                 rendered(reply, *render)
             }
-            Slot::Walk(_, command) => {
+            Slot::Walk(_, command) | Slot::Roll(_, command) => {
                 asked_by = *command;
                 self.walks -= 1;
                 reply

@@ -47,6 +47,9 @@ pub(super) enum Life {
 /// State of one connection.
 #[derive(Debug)]
 pub(super) struct Session {
+    /// Unique within the node's life.
+    pub(super) id: u64,
+    pub(super) connected_ms: u64,
     /// Tells this connection from an earlier one with the same socket id.
     pub(super) serial: u64,
     pub(super) door: Door,
@@ -72,6 +75,8 @@ pub(super) struct Session {
     pub(super) subscribed: bool,
     /// On the worker's list of sessions whose input waits for the next turn.
     pub(super) queued: bool,
+    /// On the worker's list of sessions whose input waits for the end of a pause.
+    pub(super) held: bool,
     /// When the bytes that are left for the next turn arrived, if nothing blocks them.
     pub(super) since: Option<Instant>,
     /// Index of this turn's input, if one was begun.
@@ -99,6 +104,8 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(serial: u64, door: Door, value_bytes_max: u32, now_ms: u64) -> Self {
         Self {
+            id: 0,
+            connected_ms: now_ms,
             serial,
             door,
             life: Life::Open,
@@ -118,6 +125,7 @@ impl Session {
             pushed: false,
             subscribed: false,
             queued: false,
+            held: false,
             since: None,
             turn_input: None,
             received_ms: now_ms,

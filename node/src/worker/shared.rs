@@ -24,7 +24,7 @@ use super::settings::SettingsStore;
 use super::slow::SlowLog;
 use super::stats::{self, CoreStats, Counts};
 use super::tuning::Tuning;
-use crate::resp::SlotMaps;
+use crate::resp::{Pause, SlotMaps};
 
 /// The node as its cores see it.
 #[derive(Debug)]
@@ -68,8 +68,10 @@ pub(crate) struct Shared {
     pub(crate) value_bytes_max: u32,
     pub(crate) connections: AtomicU32,
     pub(crate) connections_max: AtomicU32,
-    /// Clients that spoke RESP so far.
+    /// Connections so far: each has the next number.
     pub(crate) clients: AtomicU64,
+    /// Clients wait until it is over.
+    pub(crate) pause: Pause,
     pub(crate) started: Instant,
     /// The same by the clock, in Unix milliseconds.
     pub(crate) started_ms: u64,
@@ -110,7 +112,7 @@ impl Shared {
         self.core_of_partition.get(usize::from(partition)).copied()
     }
 
-    /// The number of a client that has just begun to speak.
+    /// The number of a connection that has just been made.
     pub(crate) fn next_client(&self) -> u64 {
         self.clients.fetch_add(1, Ordering::Relaxed) + 1
     }

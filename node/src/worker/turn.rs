@@ -70,6 +70,8 @@ pub(super) struct Progress {
     pub(super) broken: bool,
     /// What is behind `consumed` waits for the next turn, having had its share of this one.
     pub(super) deferred: bool,
+    /// What is behind `consumed` waits for the end of a pause.
+    pub(super) held: bool,
     /// The peer asked for the end: close after what was answered.
     pub(super) leaves: bool,
     /// Complete frames may be left.
@@ -228,7 +230,8 @@ impl Worker {
             return;
         };
         let held = session.input.len();
-        let behind = (progress.blocked || progress.unfinished || progress.deferred) && held > 0;
+        let waits = progress.blocked || progress.deferred || progress.held;
+        let behind = (waits || progress.unfinished) && held > 0;
         let overloaded = held > input_bytes_max || (core_full && held > POOLED_BUFFER_BYTES);
         if progress.ends() {
             self.counts.closed_malformed += u64::from(progress.broken);
@@ -244,11 +247,15 @@ impl Worker {
         } else if behind {
             // N2: no more is received until what is here is executed.
             session.queued = true;
+            let is_held = session.held;
+            session.held |= progress.held;
             let pause = session.life == Life::Open && !std::mem::replace(&mut session.paused, true);
             if pause {
                 self.ring.pause(socket);
             }
-            if !progress.blocked {
+            if progress.held && !is_held {
+                self.held.push(socket);
+            } else if !progress.blocked && !progress.held {
                 self.ready.push(socket);
             }
         } else if session.life == Life::Open && std::mem::replace(&mut session.paused, false) {

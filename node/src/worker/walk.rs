@@ -155,6 +155,7 @@ impl Executor<'_> {
                 frame,
                 stale: false,
                 crc: Crc::Off,
+                roll: None,
             };
             self.outbox.forward(forward).is_ok()
         });
@@ -200,6 +201,7 @@ impl Worker {
                 frame,
                 stale: false,
                 crc: Crc::Off,
+                roll: None,
             };
             self.outbox.forward(forward).is_ok()
         });

@@ -98,7 +98,7 @@ fn select(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Res
 }
 
 /// There is one user, who needs no password.
-const USER: &[u8] = b"default";
+pub(super) const USER: &[u8] = b"default";
 const WRONG_USER: Refusal =
     Refusal::text("WRONGPASS invalid username-password pair or user is disabled.");
 

@@ -111,6 +111,7 @@ impl Executor<'_> {
                 frame: part.frame,
                 stale: false,
                 crc: answering.crc,
+                roll: None,
             };
             self.post(forward, request, answering);
         }
@@ -193,6 +194,7 @@ impl Executor<'_> {
             frame,
             stale,
             crc: answering.crc,
+            roll: None,
         };
         self.post(forward, request, answering);
     }

@@ -239,6 +239,7 @@ impl Executor<'_> {
                 frame: frame.clone(),
                 stale: false,
                 crc: answering.crc,
+                roll: None,
             };
             self.counts.forwarded += 1;
             // There was room for all of them.

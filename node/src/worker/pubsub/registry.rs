@@ -120,6 +120,12 @@ impl Registry {
         self.subscribers.get(&subscriber).map_or(0, Names::len)
     }
 
+    /// How many patterns one subscriber is subscribed to.
+    pub(super) fn pattern_count(&self, subscriber: Subscriber) -> usize {
+        let names = self.subscribers.get(&subscriber);
+        names.map_or(0, |names| names.patterns.len())
+    }
+
     /// What one subscriber is subscribed to.
     pub(super) fn names(&self, subscriber: Subscriber, topic: Topic) -> Vec<Box<[u8]>> {
         let names = self.subscribers.get(&subscriber);

@@ -1,4 +1,6 @@
-//! CLIENT: what a client says of itself and learns of itself.
+//! CLIENT: what a client says of itself and learns of itself; and, beside it, of others.
+
+mod others;
 
 use jerboa_wire::resp::Writer;
 
@@ -24,6 +26,19 @@ macro_rules! command {
     };
 }
 
+macro_rules! clients {
+    ($name:literal, $arity:literal, $ask:expr, $summary:literal) => {
+        Command::new(
+            $name,
+            $arity,
+            FLAGS,
+            Group::Connection,
+            Run::Clients($ask),
+            $summary,
+        )
+    };
+}
+
 /// Bytes of each text that a client says of itself: they are kept as long as it is connected, and
 /// counted nowhere.
 const TEXT_BYTES_MAX: usize = 1024;
@@ -37,10 +52,16 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     command!("client|reply", 3, reply, "Whether this connection gets replies."),
     command!("client|no-evict", 3, no_evict, "Whether this connection is spared when memory is short."),
     command!("client|no-touch", 3, no_touch, "Whether commands count as a use of their keys."),
-    command!("client|info", 2, info, "This connection, in a line."),
+    clients!("client|info", 2, others::info, "This connection, in a line."),
+    clients!("client|list", -2, others::list, "Connections of all cores, in a line each."),
+    clients!("client|kill", -3, others::kill, "Closes connections of all cores."),
     command!("client|getredir", 2, get_redirection, "Who is told what changes for this connection: nobody."),
     command!("client|tracking", -3, tracking, "Whether this connection is told which keys change: OFF alone."),
-    command!("client|unpause", 2, unpause, "Ends a pause of all clients: there is none."),
+    command!("client|trackinginfo", 2, tracking_info, "Which keys this connection is told of: none."),
+    command!("client|caching", 3, caching, "Whether the next keys are tracked: only while tracking."),
+    command!("client|pause", -3, others::pause, "Lets commands of clients wait for a time, or those that write."),
+    command!("client|unpause", 2, others::unpause, "Ends a pause."),
+    command!("client|unblock", -3, others::unblock, "Ends the waiting of a blocked client: none blocks as Redis' do."),
     command!("client|help", 2, client_help, "The subcommands."),
 ];
 
@@ -146,13 +167,6 @@ fn no_touch(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> R
     Ok(())
 }
 
-fn info(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
-    let mut line = here.client.line(call.now_ms);
-    line.push('\n');
-    out.text(&line);
-    Ok(())
-}
-
 fn get_redirection(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
     out.integer(-1);
     Ok(())
@@ -172,9 +186,23 @@ fn tracking(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Resu
     Ok(())
 }
 
-fn unpause(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
-    out.simple("OK");
+fn tracking_info(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
+    out.map(3);
+    out.bulk("flags");
+    out.set(1);
+    out.bulk("off");
+    out.bulk("redirect");
+    out.integer(-1);
+    out.bulk("prefixes");
+    out.array(0);
     Ok(())
+}
+
+fn caching(_: &mut Here<'_>, _: &Call<'_, '_>, _: &mut Writer<'_>) -> Result {
+    Err(Refusal::text(
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or \
+         OPTOUT mode enabled",
+    ))
 }
 
 fn client_help(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
