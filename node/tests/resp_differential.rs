@@ -169,6 +169,10 @@ fn same_answers(
                 client.send(&command(&words)).unwrap();
                 client.receive()
             });
+            let lacks = ours.starts_with(b"-ERR unknown subcommand");
+            if lacks && administration::may_lack(&words) {
+                continue;
+            }
             if !compare.holds(&ours, &theirs) {
                 let short = |reply: &[u8]| reply[..reply.len().min(300)].escape_ascii().to_string();
                 differences.push(format!(

@@ -58,6 +58,11 @@ const QUESTIONS: &[(&str, Compare)] = &[
     ("CONFIG SET maxmemory", Exact),
     ("CONFIG SET no-such-setting 1", Exact),
     ("CONFIG SET databases 7", Exact),
+    ("CONFIG SET no-such-setting 1 maxmemory", Exact),
+    ("CONFIG SET maxmemory 100mb maxmemory 200mb", Exact),
+    ("CONFIG SET maxmemory bogus", Kind),
+    ("CONFIG SET maxmemory-policy bogus", Kind),
+    ("CONFIG GET * *", Kind),
     ("CONFIG RESETSTAT", Exact),
     ("CONFIG HELP", Kind),
     ("CONFIG bogus", Exact),
@@ -229,16 +234,19 @@ const LACKING: &[(&str, &str)] = &[
     ("latency", "graph"),
 ];
 
-fn is_lacking(line: &str) -> bool {
-    let mut words = line.split(' ').map(str::to_ascii_lowercase);
-    let first = (words.next(), words.next());
-    let first = (first.0.unwrap_or_default(), first.1.unwrap_or_default());
-    LACKING.contains(&(&first.0, &first.1))
+/// Whether it is a question about one of them.
+pub(crate) fn may_lack(words: &Args) -> bool {
+    let is = |index: usize, wanted: &str| {
+        let word = words.get(index);
+        word.is_some_and(|word| word.eq_ignore_ascii_case(wanted.as_bytes()))
+    };
+    let mut all = LACKING.iter();
+    all.any(|(container, name)| is(0, container) && is(1, name))
 }
 
 /// All of them.
 pub(crate) fn questions() -> impl Iterator<Item = (Args, Compare)> + Clone {
-    let all = QUESTIONS.iter().filter(|(line, _)| !is_lacking(line));
+    let all = QUESTIONS.iter();
     all.map(|(line, compare)| (words(line), *compare))
 }
 
@@ -248,13 +256,13 @@ fn words(line: &str) -> Args {
 
 /// One of them.
 pub(crate) fn question(random: &mut Random) -> (Args, Compare) {
-    let (line, compare) = loop {
-        let question = QUESTIONS[random.below(QUESTIONS.len())];
-        if !is_lacking(question.0) {
-            break question;
+    let (mut words, compare) = loop {
+        let (line, compare) = QUESTIONS[random.below(QUESTIONS.len())];
+        let words = words(line);
+        if !may_lack(&words) {
+            break (words, compare);
         }
     };
-    let mut words = words(line);
     // The same whatever the case, but for names and settings that are quoted.
     if random.below(3) == 0 {
         for word in words.iter_mut().take(2) {
