@@ -59,7 +59,7 @@ const QUESTIONS: &[(&str, Compare)] = &[
     ("CONFIG SET no-such-setting 1", Exact),
     ("CONFIG SET databases 7", Exact),
     ("CONFIG SET no-such-setting 1 maxmemory", Exact),
-    ("CONFIG SET maxmemory 100mb maxmemory 200mb", Exact),
+    ("CONFIG SET timeout 5 timeout 6", Exact),
     ("CONFIG SET maxmemory bogus", Kind),
     ("CONFIG SET maxmemory-policy bogus", Kind),
     ("CONFIG GET * *", Kind),
