@@ -227,9 +227,6 @@ pub(crate) fn cluster_questions() -> impl Iterator<Item = (Args, Compare)> + Clo
 
 /// What the node does not have, and calls unknown.
 const LACKING: &[(&str, &str)] = &[
-    ("client", "list"),
-    ("client", "kill"),
-    ("client", "pause"),
     ("command", "getkeysandflags"),
     ("latency", "graph"),
 ];

@@ -12,9 +12,6 @@ use crate::stream::Args;
 /// Subcommands of Redis 7.0 that the node does not have, and calls unknown.
 const LACKING: &[&str] = &[
     "client|caching",
-    "client|kill",
-    "client|list",
-    "client|pause",
     "client|trackinginfo",
     "client|unblock",
     "cluster|addslots",
