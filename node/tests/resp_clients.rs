@@ -24,7 +24,10 @@ fn named(client: &mut RespRaw, name: &str) -> u64 {
 
 fn id(client: &mut RespRaw) -> u64 {
     let reply = client.call(&["CLIENT", "ID"]);
-    reply.trim_matches([':', '\r', '\n']).parse().expect("a number")
+    reply
+        .trim_matches([':', '\r', '\n'])
+        .parse()
+        .expect("a number")
 }
 
 fn lines(client: &mut RespRaw, arguments: &[&str]) -> Vec<String> {

@@ -226,10 +226,7 @@ pub(crate) fn cluster_questions() -> impl Iterator<Item = (Args, Compare)> + Clo
 }
 
 /// What the node does not have, and calls unknown.
-const LACKING: &[(&str, &str)] = &[
-    ("command", "getkeysandflags"),
-    ("latency", "graph"),
-];
+const LACKING: &[(&str, &str)] = &[("command", "getkeysandflags"), ("latency", "graph")];
 
 /// Whether it is a question about one of them.
 pub(crate) fn may_lack(words: &Args) -> bool {
