@@ -116,6 +116,11 @@ check redis_rejected_connections_total == 0
 check redis_blocked_clients == 0
 check redis_connected_slaves == 0
 check redis_loading_dump_file == 0
+check redis_commands_total '>=' 121
+check redis_commands_duration_seconds_total '>' 0
+check redis_commands_failed_calls_total '>=' 1
+check redis_errors_total '>=' 1
+check redis_latency_percentiles_usec '>' 0
 check redis_pubsub_channels == 0
 check redis_pubsub_patterns == 0
 check redis_slowlog_length '>=' 0

@@ -1,5 +1,7 @@
 //! COMMAND and its subcommands, answered from the table.
 
+mod keys;
+
 use jerboa_wire::resp::{Arguments, Writer};
 
 use crate::glob::Glob;
@@ -35,7 +37,8 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     command!("command|info", -2, info, "What clients need to know of some commands."),
     command!("command|docs", -2, docs, "What some commands do."),
     command!("command|list", -2, list, "The names of the commands."),
-    command!("command|getkeys", -3, get_keys, "Which arguments of a command are keys."),
+    command!("command|getkeys", -3, keys::get_keys, "Which arguments of a command are keys."),
+    command!("command|getkeysandflags", -3, keys::get_keys_and_flags, "The same, and what is done to each."),
     command!("command|help", 2, command_help, "The subcommands."),
 ];
 
@@ -130,12 +133,9 @@ fn describe_keys(command: &Command, out: &mut Writer<'_>) {
     out.set(1);
     out.map(3);
     out.bulk("flags");
-    out.set(1);
-    out.simple(if command.flags.contains(Flags::WRITE) {
-        "RW"
-    } else {
-        "RO"
-    });
+    let flags = keys::flags(command);
+    out.set(flags.len());
+    flags.iter().for_each(|flag| out.simple(flag));
     out.bulk("begin_search");
     out.map(2);
     out.bulk("type");
@@ -233,32 +233,6 @@ fn filter(call: &Call<'_, '_>) -> std::result::Result<Filter, Refusal> {
     } else {
         Err(Refusal::SYNTAX)
     }
-}
-
-fn get_keys(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
-    let asked = call.arguments.from(2);
-    let mut found = command::find(asked.at(0));
-    if let Some(container) = found
-        && !container.subcommands.is_empty()
-        && asked.len() >= 2
-    {
-        found = container.subcommand(asked.at(1));
-    }
-    let Some(command) = found else {
-        return Err(Refusal::text("ERR Invalid command specified"));
-    };
-    if command.keys.first == 0 {
-        return Err(Refusal::text("ERR The command has no key arguments"));
-    }
-    if !command.takes(asked.len()) {
-        return Err(Refusal::text(
-            "ERR Invalid number of arguments specified for command",
-        ));
-    }
-    let keys: Vec<_> = command.keys.of(asked.len()).collect();
-    out.array(keys.len());
-    keys.iter().for_each(|index| out.bulk(asked.at(*index)));
-    Ok(())
 }
 
 fn command_help(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {

@@ -60,6 +60,7 @@ const SECTIONS: &[Section] = &[
     section("modules", "Modules", |_, _| {}),
     section("commandstats", "Commandstats", commands::commands).if_asked(),
     section("errorstats", "Errorstats", commands::errors),
+    section("latencystats", "Latencystats", commands::latencies).if_asked(),
     section("cluster", "Cluster", node::cluster),
     section("keyspace", "Keyspace", node::keyspace),
     section("jerboa", "Jerboa", node::own).if_asked(),

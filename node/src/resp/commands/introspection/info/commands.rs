@@ -30,3 +30,27 @@ pub(super) fn errors(facts: &Facts<'_>, out: &mut String) {
         line(out, &name, format_args!("count={count}"));
     }
 }
+
+/// Durations that so many of a command's calls did not exceed: the ends of their classes.
+pub(super) fn latencies(facts: &Facts<'_>, out: &mut String) {
+    for (command, row) in facts.commands.commands() {
+        if row.calls() == 0 {
+            continue;
+        }
+        let us = |per_mille: u64| {
+            let wanted = (row.calls() * per_mille).div_ceil(1000);
+            let mut sum = 0;
+            let found = row.classes().find(|(_, calls)| {
+                sum += calls;
+                sum >= wanted
+            });
+            found.map_or(0.0, |(longest_ns, _)| longest_ns as f64 / 1000.0)
+        };
+        let (half, most, nearly_all) = (us(500), us(990), us(999));
+        line(
+            out,
+            &format!("latency_percentiles_usec_{}", command.name),
+            format_args!("p50={half:.3},p99={most:.3},p99.9={nearly_all:.3}"),
+        );
+    }
+}
