@@ -31,3 +31,6 @@ pub(super) use hub::Hub;
 pub(super) use keeper::keep;
 pub(super) use runtime::{Runtime, Socket};
 pub(super) use subscription::Subscription;
+
+#[cfg(test)]
+mod tests;

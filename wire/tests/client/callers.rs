@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jerboa_wire::client::{
-    Config, Entry, Error, Expiry, PutOptions, PutOutcome, Ttl, blocking, tokio as asynchronous,
+    Answers, Config, Entry, Error, Expiry, Pipeline, PutOptions, PutOutcome, Ttl, blocking,
+    tokio as asynchronous,
 };
 use jerboa_wire::stats::NodeStats;
 use tokio::runtime::{Builder, Runtime};
@@ -131,6 +132,18 @@ forward_to_map! {
 impl Caller {
     pub(crate) fn set(&self, key: &str, value: &[u8]) -> Result<PutOutcome, Error> {
         self.put_with("", key, value, PutOptions::default())
+    }
+
+    /// Executes a pipeline.
+    pub(crate) fn execute(&self, pipeline: Pipeline) -> Answers {
+        match self {
+            Self::Threads(client) => client.dmap("").execute(pipeline),
+            Self::Tokio(runtime, client) => runtime.block_on(client.dmap("").execute(pipeline)),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(courier) => {
+                courier.run(async |client| client.dmap("").execute(pipeline).await)
+            }
+        }
     }
 
     pub(crate) fn with_timeout(&self, timeout: Duration) -> Self {

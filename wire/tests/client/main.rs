@@ -26,7 +26,7 @@ use callers::{Caller, DRIVERS, Driver, SINGLE_THREADS};
 use fake::{Fake, Trick};
 use jerboa_wire::Status;
 use jerboa_wire::client::{
-    Config, Error, Expiry, InvalidCall, Outcome, PutOptions, PutOutcome, Ttl,
+    Config, Error, Expiry, InvalidCall, Outcome, Pipeline, PutOptions, PutOutcome, Ttl,
 };
 
 /// Settings with a deadline that a busy machine meets; what has to time out brings its own.
@@ -310,6 +310,46 @@ fn what_concurrent_callers_ask_of_a_core_leaves_in_one_write() {
         assert_eq!(fake.counts().requests.load(SeqCst), 300);
         let reads = fake.counts().reads.load(SeqCst);
         assert!(reads <= 10, "{driver:?}: 300 requests in {reads} reads");
+    }
+}
+
+#[test]
+fn a_pipeline_arrives_at_each_owning_core_in_one_piece_and_each_command_has_its_result() {
+    for &driver in DRIVERS {
+        let fake = Fake::start(4);
+        let client = connect(driver, &fake);
+        let keys: Vec<String> = (0..400).map(|n| format!("key-{n}")).collect();
+        // Brings every connection up.
+        for key in &keys {
+            assert_eq!(client.get("", key), Ok(None));
+        }
+        let (requests, reads) = (
+            fake.counts().requests.load(SeqCst),
+            fake.counts().reads.load(SeqCst),
+        );
+        let mut pipeline = Pipeline::new("");
+        let queued: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let text = pipeline.put(key, "text");
+                (
+                    text,
+                    pipeline.incr(key, 1),
+                    pipeline.delete(key),
+                    pipeline.incr(key, 5),
+                )
+            })
+            .collect();
+        let mut answers = client.execute(pipeline);
+        for (put, refused, removed, counted) in queued {
+            assert!(answers.take(put).unwrap() >= 100);
+            let refused = answers.take(refused).unwrap_err();
+            assert_eq!(refused.status(), Some(Status::NotANumber));
+            assert_eq!(answers.take(removed), Ok(true));
+            assert_eq!(answers.take(counted), Ok(5), "{driver:?}");
+        }
+        assert_eq!(fake.counts().requests.load(SeqCst) - requests, 1600);
+        assert_eq!(fake.counts().reads.load(SeqCst) - reads, 4, "{driver:?}");
     }
 }
 
