@@ -30,6 +30,7 @@ mod error;
 pub mod glommio;
 mod inspect;
 mod many;
+mod maps;
 mod operation;
 mod operations;
 mod options;

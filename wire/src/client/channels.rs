@@ -91,55 +91,68 @@ impl Command<ScanPage> {
     }
 }
 
-impl<T: LocalTransport> Channels<T> {
-    /// The channels of the node behind `transport`.
-    pub const fn new(transport: T) -> Self {
-        Self { transport }
-    }
+/// Adds the calls to the `Channels` of a module: over which kind of transport, how a command is
+/// called, and whether calls are awaited.
+macro_rules! channel_calls {
+    ($transport:ident, $call:ident, [$($async:ident)?], [$($wait:tt)*]) => {
+        impl<T: $transport> Channels<T> {
+            /// The channels of the node behind `transport`.
+            pub const fn new(transport: T) -> Self {
+                Self { transport }
+            }
 
-    /// Hands a message to everybody who is subscribed to the channel now; the exact number of
-    /// messages that were handed over. Nobody gets it later, and it is kept nowhere.
-    pub async fn publish(
-        &self,
-        channel: impl AsRef<[u8]>,
-        payload: impl AsRef<[u8]>,
-    ) -> Result<u64, Error> {
-        let command = Command::publish(channel, payload);
-        command.call(&self.transport).await
-    }
+            /// Hands a message to everybody who is subscribed to the channel now; the exact number
+            /// of messages that were handed over. Nobody gets it later, and it is kept nowhere.
+            pub $($async)? fn publish(
+                &self,
+                channel: impl AsRef<[u8]>,
+                payload: impl AsRef<[u8]>,
+            ) -> Result<u64, Error> {
+                let command = Command::publish(channel, payload);
+                command.$call(&self.transport)$($wait)*
+            }
 
-    /// The channels that somebody is subscribed to by name and that match a glob pattern, an
-    /// empty one matching all.
-    pub async fn list(&self, pattern: impl AsRef<[u8]>) -> Result<Vec<Vec<u8>>, Error> {
-        let options = ScanOptions::matching(pattern).count(PAGE);
-        let (mut channels, mut cursor) = (Vec::new(), 0);
-        loop {
-            let command = Command::channels(cursor, &options);
-            let page = command.call(&self.transport).await?;
-            channels.extend(page.keys);
-            match page.next {
-                Some(next) => cursor = next,
-                None => return Ok(channels),
+            /// The channels that somebody is subscribed to by name and that match a glob pattern, an
+            /// empty one matching all.
+            pub $($async)? fn list(&self, pattern: impl AsRef<[u8]>) -> Result<Vec<Vec<u8>>, Error> {
+                let options = ScanOptions::matching(pattern).count(PAGE);
+                let (mut channels, mut cursor) = (Vec::new(), 0);
+                loop {
+                    let command = Command::channels(cursor, &options);
+                    let page = command.$call(&self.transport)$($wait)*?;
+                    channels.extend(page.keys);
+                    match page.next {
+                        Some(next) => cursor = next,
+                        None => return Ok(channels),
+                    }
+                }
+            }
+
+            /// For each channel the number of connections that are subscribed to it by name.
+            pub $($async)? fn subscribers(
+                &self,
+                channels: &[impl AsRef<[u8]>],
+            ) -> Result<Vec<u64>, Error> {
+                Command::subscribers(channels).$call(&self.transport)$($wait)*
+            }
+
+            /// The number of different patterns that somebody is subscribed to.
+            pub $($async)? fn patterns(&self) -> Result<u64, Error> {
+                Command::patterns().$call(&self.transport)$($wait)*
             }
         }
-    }
 
-    /// For each channel the number of connections that are subscribed to it by name.
-    pub async fn subscribers(&self, channels: &[impl AsRef<[u8]>]) -> Result<Vec<u64>, Error> {
-        Command::subscribers(channels).call(&self.transport).await
-    }
-
-    /// The number of different patterns that somebody is subscribed to.
-    pub async fn patterns(&self) -> Result<u64, Error> {
-        Command::patterns().call(&self.transport).await
-    }
+        impl<T> fmt::Debug for Channels<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct("Channels").finish_non_exhaustive()
+            }
+        }
+    };
 }
+
+pub(super) use channel_calls;
+
+channel_calls!(LocalTransport, call, [async], [.await]);
 
 /// Channels that one request lists.
 pub(super) const PAGE: u32 = 1000;
-
-impl<T> fmt::Debug for Channels<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channels").finish_non_exhaustive()
-    }
-}

@@ -8,6 +8,7 @@ use super::blocking;
 use super::command::Command;
 use super::error::Error;
 use super::many::Split;
+use super::maps::map_calls;
 use super::operations::operations;
 use super::options::{ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{
@@ -53,110 +54,12 @@ macro_rules! awaited {
 }
 
 operations!(awaited);
-
-impl<T: LocalTransport> DMap<T> {
-    /// The map of this name, whose operations `transport` executes.
-    pub fn new(transport: T, name: impl AsRef<[u8]>) -> Self {
-        Self {
-            transport,
-            name: name.as_ref().into(),
-        }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &[u8] {
-        &self.name
-    }
-
-    /// What executes its operations.
-    #[must_use]
-    pub const fn transport(&self) -> &T {
-        &self.transport
-    }
-
-    /// The same map with another time limit for its calls.
-    #[must_use]
-    pub fn with_timeout(&self, timeout: Duration) -> Self {
-        Self {
-            transport: self.transport.with_timeout(timeout),
-            name: Arc::clone(&self.name),
-        }
-    }
-
-    /// An empty pipeline for this map.
-    pub fn pipeline(&self) -> Pipeline {
-        Pipeline::of(Arc::clone(&self.name))
-    }
-
-    /// Executes the commands of a pipeline, one write for each core that owns some of the keys.
-    pub async fn execute(&self, pipeline: Pipeline) -> Answers {
-        let (operations, answers) = pipeline.begin();
-        answers.fill(self.transport.call_all(operations).await)
-    }
-
-    /// The keys of the map, from the beginning.
-    pub fn scan(&self, options: ScanOptions) -> Scan<T> {
-        self.scan_from(0, options)
-    }
-
-    /// The keys of the map, from where an earlier scan was.
-    pub fn scan_from(&self, cursor: u64, options: ScanOptions) -> Scan<T> {
-        Scan::new(self.clone(), Walk::from(cursor, options))
-    }
-
-    /// The values of many keys, in their order, each with a result of its own.
-    pub async fn multi_get<V: Decode>(
-        &self,
-        keys: &[impl AsRef<[u8]>],
-    ) -> Vec<Result<Option<V>, Error>> {
-        let table = self.transport.table();
-        let mut split = Split::keys(Opcode::MultiGet, &self.name, keys, table.as_deref());
-        let answers = self.transport.call_all(split.operations()).await;
-        let mut assembled = split.fetched(answers);
-        for place in assembled.too_large {
-            let key = keys.get(place).map_or(&[][..], AsRef::as_ref);
-            let result = self.get(key).await;
-            if let Some(at) = assembled.results.get_mut(place) {
-                *at = result;
-            }
-        }
-        assembled.results
-    }
-
-    /// Stores many values with one expiry; the version of each, in their order, each with a
-    /// result of its own.
-    pub async fn multi_put(
-        &self,
-        entries: &[(impl AsRef<[u8]>, impl Encode)],
-        expiry: Expiry,
-    ) -> Vec<Result<u64, Error>> {
-        let table = self.transport.table();
-        let mut split = Split::entries(&self.name, entries, expiry, table.as_deref());
-        let answers = self.transport.call_all(split.operations()).await;
-        split.stored(answers)
-    }
-
-    /// Removes many keys; for each whether it was there, in their order, each with a result of
-    /// its own.
-    pub async fn multi_delete(&self, keys: &[impl AsRef<[u8]>]) -> Vec<Result<bool, Error>> {
-        let table = self.transport.table();
-        let mut split = Split::keys(Opcode::MultiDelete, &self.name, keys, table.as_deref());
-        let answers = self.transport.call_all(split.operations()).await;
-        split.deleted(answers)
-    }
-}
+map_calls!(LocalTransport, [async], [.await]);
 
 impl<T: BlockingTransport> DMap<T> {
     /// The same map with operations that block, where the transport has both kinds.
     #[must_use]
     pub fn blocking(&self) -> blocking::DMap<T> {
         blocking::DMap::new(self.transport.clone(), &self.name)
-    }
-}
-
-impl<T> fmt::Debug for DMap<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DMap(\"{}\")", self.name.escape_ascii())
     }
 }

@@ -1,21 +1,21 @@
 //! What a caller asks, checked before anything is sent, owned so that it can be sent again.
 
-use std::fmt;
-use std::time::{Duration, UNIX_EPOCH};
+mod expiry;
+mod invalid;
+mod locks;
+mod swaps;
 
-use super::options::{
-    Condition, ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions,
-};
-use crate::compare::Comparison;
+use super::options::{Condition, Expiry, PutOptions, ScanOptions};
 use crate::flags::RequestFlags;
 use crate::frame::Request;
 use crate::limits;
-use crate::lock;
 use crate::multi;
 use crate::opcode::Opcode;
 use crate::range::ByteRange;
 use crate::scan::ScanQuery;
 use crate::settings;
+
+pub use invalid::InvalidCall;
 
 /// One request to be: its parts lie one after the other in `body`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,34 +39,6 @@ pub enum Route {
     Slot(u16),
     /// Any core of any node.
     Any,
-}
-
-/// A call that cannot be made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum InvalidCall {
-    /// A key has no byte.
-    KeyEmpty,
-    /// A key of this many bytes is too long.
-    KeyTooLarge(usize),
-    /// A map name of this many bytes is too long.
-    MapNameTooLarge(usize),
-    /// A value of this many bytes is too large.
-    ValueTooLarge(usize),
-    /// A time to live of zero, or an expiry or time past what can be stored.
-    Expiry,
-    /// A wait for a lock that is longer than a day.
-    Wait,
-    /// A float counter cannot take what is not a finite number.
-    NotFinite,
-    /// A pattern of this many bytes is too long.
-    PatternTooLong(usize),
-    /// A request is about 1 to 16,384 keys, and so is the page of a scan.
-    Count(u32),
-    /// The name of a channel of this many bytes is too long.
-    ChannelTooLarge(usize),
-    /// A result is asked of another pipeline than the one that has it.
-    AnotherPipeline,
 }
 
 impl Operation {
@@ -131,22 +103,6 @@ impl Operation {
         self
     }
 
-    /// Sets when a key expires; [`Expiry::Never`] removes its expiry. [`Expiry::Keep`] and
-    /// [`Expiry::MapDefault`] are no times.
-    pub fn expire(map: &[u8], key: &[u8], when: Expiry) -> Result<Self, InvalidCall> {
-        match when {
-            Expiry::Never => return Self::keyed(Opcode::Persist, map, key),
-            Expiry::Keep | Expiry::MapDefault => return Err(InvalidCall::Expiry),
-            Expiry::After(_) | Expiry::At(_) => {}
-        }
-        let (flags, arg) = expiry(when, 0)?;
-        Ok(Self {
-            flags,
-            arg,
-            ..Self::keyed(Opcode::Expire, map, key)?
-        })
-    }
-
     /// Adds `delta` to a float counter.
     pub fn count_float(map: &[u8], key: &[u8], delta: f64) -> Result<Self, InvalidCall> {
         if !delta.is_finite() {
@@ -159,85 +115,6 @@ impl Operation {
     /// Puts `value` behind what an entry holds.
     pub fn append(map: &[u8], key: &[u8], value: &[u8]) -> Result<Self, InvalidCall> {
         Self::with_value(Opcode::Append, map, key, value)
-    }
-
-    /// Stores a value if the entry has this version.
-    pub fn swap_version(
-        map: &[u8],
-        key: &[u8],
-        expected: u64,
-        value: &[u8],
-        expires: Expiry,
-    ) -> Result<Self, InvalidCall> {
-        let operation = Self::with_value(Opcode::Cas, map, key, value)?;
-        let operation = operation.with_expiry(expires)?;
-        Ok(Self {
-            version: expected,
-            ..operation
-        })
-    }
-
-    /// Stores a value if the entry has this one, or with `None` if there is no entry.
-    pub fn swap_value(
-        map: &[u8],
-        key: &[u8],
-        expected: Option<&[u8]>,
-        value: &[u8],
-        expires: Expiry,
-    ) -> Result<Self, InvalidCall> {
-        let comparison = Comparison {
-            expected: expected.unwrap_or_default(),
-            new: value,
-        };
-        let mut section = Vec::new();
-        if !comparison.encode(&mut section) {
-            let bytes = comparison.expected.len() + value.len();
-            return Err(InvalidCall::ValueTooLarge(bytes));
-        }
-        let operation = Self::with_value(Opcode::CasValue, map, key, &section)?;
-        let mut operation = operation.with_expiry(expires)?;
-        if expected.is_none() {
-            operation.flags = operation.flags | RequestFlags::IF_ABSENT;
-        }
-        Ok(operation)
-    }
-
-    /// Takes a lock.
-    pub fn lock(map: &[u8], key: &[u8], options: LockOptions) -> Result<Self, InvalidCall> {
-        let wait_ms = u64::try_from(options.wait.as_nanos().div_ceil(1_000_000));
-        let wait_ms = wait_ms.map_err(|_| InvalidCall::Wait)?;
-        if wait_ms > limits::LOCK_WAIT_MS_MAX {
-            return Err(InvalidCall::Wait);
-        }
-        let wait = lock::encode_wait(wait_ms);
-        let section: &[u8] = if wait_ms == 0 { &[] } else { &wait };
-        let operation = Self::with_value(Opcode::Lock, map, key, section)?;
-        match options.lease {
-            Some(lease) => operation.with_expiry(Expiry::After(lease)),
-            None => Ok(operation),
-        }
-    }
-
-    /// Gives a lock back.
-    pub fn unlock(map: &[u8], key: &[u8], token: LockToken) -> Result<Self, InvalidCall> {
-        Ok(Self {
-            version: token.number(),
-            ..Self::keyed(Opcode::Unlock, map, key)?
-        })
-    }
-
-    /// Has a lock expire after `lease`, from now.
-    pub fn lease(
-        map: &[u8],
-        key: &[u8],
-        token: LockToken,
-        lease: Duration,
-    ) -> Result<Self, InvalidCall> {
-        let operation = Self::keyed(Opcode::Lease, map, key)?;
-        Ok(Self {
-            version: token.number(),
-            ..operation.with_expiry(Expiry::After(lease))?
-        })
     }
 
     /// The page of a scan that begins at `cursor`.
@@ -308,37 +185,6 @@ impl Operation {
         Self { arg, ..self }
     }
 
-    /// Sets when a key expires under a condition. Only [`Expiry::After`] and [`Expiry::At`] are
-    /// times.
-    pub fn expire_if(
-        map: &[u8],
-        key: &[u8],
-        when: Expiry,
-        condition: ExpireCondition,
-    ) -> Result<Self, InvalidCall> {
-        if when == Expiry::Never {
-            return Err(InvalidCall::Expiry);
-        }
-        let mut operation = Self::expire(map, key, when)?;
-        operation.flags = operation.flags
-            | match condition {
-                ExpireCondition::IfNone => RequestFlags::IF_ABSENT,
-                ExpireCondition::IfSome => RequestFlags::IF_PRESENT,
-                ExpireCondition::IfLater => RequestFlags::IF_LATER,
-                ExpireCondition::IfEarlier => RequestFlags::IF_EARLIER,
-            };
-        Ok(operation)
-    }
-
-    /// Reads an entry and sets when it expires. [`Expiry::Keep`] would only read, and
-    /// [`Expiry::MapDefault`] is for writes.
-    pub fn get_and_expire(map: &[u8], key: &[u8], when: Expiry) -> Result<Self, InvalidCall> {
-        if matches!(when, Expiry::Keep | Expiry::MapDefault) {
-            return Err(InvalidCall::Expiry);
-        }
-        Self::keyed(Opcode::GetExpire, map, key)?.with_expiry(when)
-    }
-
     /// Reads some bytes of a value.
     pub fn get_range(map: &[u8], key: &[u8], range: ByteRange) -> Result<Self, InvalidCall> {
         Self::with_value(Opcode::GetRange, map, key, &range.encode())
@@ -396,11 +242,6 @@ impl Operation {
         }
     }
 
-    pub(super) fn with_expiry(mut self, when: Expiry) -> Result<Self, InvalidCall> {
-        (self.flags, self.arg) = expiry(when, 1)?;
-        Ok(self)
-    }
-
     fn with_value(
         opcode: Opcode,
         map: &[u8],
@@ -446,28 +287,6 @@ impl Operation {
         self.count
     }
 
-    /// For how long the node itself may let the answer wait: zero but for a lock that is waited
-    /// for. The time limit of a call begins when this is over.
-    #[must_use]
-    pub fn wait(&self) -> Duration {
-        if self.opcode != Opcode::Lock {
-            return Duration::ZERO;
-        }
-        let wait_ms = lock::decode_wait(self.request().value);
-        Duration::from_millis(wait_ms.unwrap_or(0))
-    }
-
-    /// What gives back the lock that was granted under `token` to this operation when nobody
-    /// wants to know any more; `None` where it asked for none.
-    #[must_use]
-    pub fn give_back(&self, token: LockToken) -> Option<Self> {
-        if self.opcode != Opcode::Lock {
-            return None;
-        }
-        let Request { map, key, .. } = self.request();
-        Self::unlock(map, key, token).ok()
-    }
-
     /// Bytes of the value section.
     #[must_use]
     pub fn value_bytes(&self) -> usize {
@@ -507,171 +326,5 @@ fn cut(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
     bytes.split_at_checked(at).unwrap_or((bytes, &[]))
 }
 
-/// The TTL form and its argument, which is at least `least`.
-fn expiry(expiry: Expiry, least: u64) -> Result<(RequestFlags, u64), InvalidCall> {
-    let (flags, duration) = match expiry {
-        Expiry::MapDefault => return Ok((RequestFlags::NONE, 0)),
-        Expiry::Never => return Ok((RequestFlags::TTL_ABSOLUTE, 0)),
-        Expiry::Keep => return Ok((RequestFlags::KEEP_TTL, 0)),
-        Expiry::After(duration) => (RequestFlags::TTL_RELATIVE, duration),
-        Expiry::At(time) => {
-            // A time before 1970 has passed as surely as its first millisecond.
-            let since = time
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or(Duration::from_millis(1));
-            (
-                RequestFlags::TTL_ABSOLUTE,
-                since.max(Duration::from_millis(1)),
-            )
-        }
-    };
-    let millis = duration.as_nanos().div_ceil(1_000_000);
-    match u64::try_from(millis) {
-        Ok(millis) if millis >= least && millis <= limits::EXPIRY_MS_MAX => Ok((flags, millis)),
-        _ => Err(InvalidCall::Expiry),
-    }
-}
-
-impl fmt::Display for InvalidCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::KeyEmpty => f.write_str("a key is empty"),
-            Self::KeyTooLarge(bytes) => {
-                write!(
-                    f,
-                    "a key of {bytes} bytes, {} are allowed",
-                    limits::KEY_BYTES_MAX
-                )
-            }
-            Self::MapNameTooLarge(bytes) => {
-                write!(
-                    f,
-                    "a map name of {bytes} bytes, {} are allowed",
-                    limits::MAP_NAME_BYTES_MAX
-                )
-            }
-            Self::ValueTooLarge(bytes) => write!(f, "a value of {bytes} bytes is too large"),
-            Self::Expiry => f.write_str("the expiry is outside what can be stored"),
-            Self::Wait => f.write_str("a lock can be waited for a day at most"),
-            Self::NotFinite => f.write_str("a float counter takes finite numbers only"),
-            Self::ChannelTooLarge(bytes) => write!(
-                f,
-                "a channel name of {bytes} bytes, {} are allowed",
-                limits::CHANNEL_BYTES_MAX
-            ),
-            Self::AnotherPipeline => f.write_str("the command is of another pipeline"),
-            Self::PatternTooLong(bytes) => {
-                write!(
-                    f,
-                    "a pattern of {bytes} bytes, {} are allowed",
-                    limits::PATTERN_BYTES_MAX
-                )
-            }
-            Self::Count(count) => {
-                write!(
-                    f,
-                    "{count} keys at once, 1 to {} are allowed",
-                    limits::MULTI_ITEMS_MAX
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for InvalidCall {}
-
 #[cfg(test)]
-mod tests {
-    use std::time::SystemTime;
-
-    use super::*;
-    use crate::frame::Crc;
-
-    #[test]
-    fn every_built_operation_encodes() {
-        let put = |options| Operation::put(b"m", b"k", b"v", options).unwrap();
-        let second = Duration::from_secs(1);
-        for operation in [
-            put(PutOptions::default()),
-            put(PutOptions::expire_after(second).if_absent()),
-            put(PutOptions::never_expiring()),
-            Operation::get_and_expire(b"", b"k", Expiry::Never).unwrap(),
-            Operation::lock(b"", b"k", LockOptions::default()).unwrap(),
-            put(PutOptions {
-                expiry: Expiry::At(SystemTime::now()),
-                ..PutOptions::default()
-            }),
-            put(PutOptions {
-                expiry: Expiry::At(UNIX_EPOCH - second),
-                ..PutOptions::default()
-            }),
-            put(PutOptions {
-                expiry: Expiry::Keep,
-                ..PutOptions::default()
-            }
-            .if_present()),
-            Operation::keyed(Opcode::Get, b"", b"k").unwrap(),
-            Operation::count(Opcode::Incr, b"", b"k", i64::MIN).unwrap(),
-            Operation::expire(b"", b"k", Expiry::After(Duration::ZERO)).unwrap(),
-            Operation::expire(b"", b"k", Expiry::Never).unwrap(),
-            Operation::bare(Opcode::Ping, b"x"),
-        ] {
-            let encoded = operation.request().encode(&mut Vec::new(), Crc::On);
-            assert_eq!(encoded, Ok(()), "{operation:?}");
-        }
-    }
-
-    #[test]
-    fn what_no_node_would_take_is_refused_before_it_is_sent() {
-        let put = |key: &[u8], expiry| {
-            let options = PutOptions {
-                expiry,
-                ..PutOptions::default()
-            };
-            Operation::put(b"m", key, b"v", options).unwrap_err()
-        };
-        assert_eq!(put(b"", Expiry::Never), InvalidCall::KeyEmpty);
-        assert_eq!(
-            put(&[0; 65_536], Expiry::Never),
-            InvalidCall::KeyTooLarge(65_536)
-        );
-        assert_eq!(
-            put(b"k", Expiry::After(Duration::ZERO)),
-            InvalidCall::Expiry
-        );
-        assert_eq!(put(b"k", Expiry::After(Duration::MAX)), InvalidCall::Expiry);
-        let map = Operation::keyed(Opcode::Get, &[0; 256], b"k").unwrap_err();
-        assert_eq!(map, InvalidCall::MapNameTooLarge(256));
-        let keep = Operation::expire(b"", b"k", Expiry::Keep).unwrap_err();
-        assert_eq!(keep, InvalidCall::Expiry);
-        for no_time in [Expiry::MapDefault, Expiry::Keep] {
-            let refused = Operation::expire(b"", b"k", no_time).unwrap_err();
-            assert_eq!(refused, InvalidCall::Expiry);
-            let refused = Operation::get_and_expire(b"", b"k", no_time).unwrap_err();
-            assert_eq!(refused, InvalidCall::Expiry);
-        }
-        let keep = Operation::get_and_expire(b"", b"k", Expiry::Keep).unwrap_err();
-        assert_eq!(keep, InvalidCall::Expiry);
-        for no_time in [Expiry::MapDefault, Expiry::Keep] {
-            let refused = Operation::expire(b"", b"k", no_time).unwrap_err();
-            assert_eq!(refused, InvalidCall::Expiry);
-            let refused = Operation::get_and_expire(b"", b"k", no_time).unwrap_err();
-            assert_eq!(refused, InvalidCall::Expiry);
-        }
-        for no_time in [Expiry::Keep, Expiry::Never] {
-            let refused = Operation::expire_if(b"", b"k", no_time, ExpireCondition::IfSome);
-            assert_eq!(refused.unwrap_err(), InvalidCall::Expiry);
-        }
-    }
-
-    #[test]
-    fn a_time_to_live_below_a_millisecond_is_rounded_up_not_away() {
-        let operation = Operation::put(
-            b"",
-            b"k",
-            b"",
-            PutOptions::expire_after(Duration::from_nanos(1)),
-        );
-        assert_eq!(operation.unwrap().request().arg, 1);
-    }
-}
+mod tests;

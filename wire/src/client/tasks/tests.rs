@@ -242,7 +242,7 @@ impl Bench {
         panic!("it never ends");
     }
 
-    fn client(&self) -> Client<Bench> {
+    fn client(&self) -> Client<Self> {
         let connected = Client::over(self.clone(), Duration::from_secs(1));
         self.block_on(connected).unwrap()
     }
