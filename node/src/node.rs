@@ -16,7 +16,8 @@ use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use jerboa_core_shard::{FullPolicy, PageKind, Shard, ShardConfig, TagScan};
 use jerboa_wire::routing::{Member, Topology, core_table};
 use jerboa_wire::stats::{
-    HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapStats, NodeStats, decode_maps,
+    HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_LATENCIES, MAP_STATS_ONE, MapStats,
+    NodeStats, decode_maps,
 };
 use tracing::{error, info};
 
@@ -164,6 +165,10 @@ impl Node {
     ) -> Result<(), StartError> {
         let cores = plan.cpus.len();
         let (mailboxes, inboxes) = mailboxes(&self.stopper.wakers, config.mailbox_capacity);
+        for (stats, mailbox) in self.shared.stats.iter().zip(mailboxes.iter()) {
+            // Set once: the cores are started once.
+            let _ = stats.mailbox.set(mailbox.gauge());
+        }
         let changes = Cursor::new();
         let (report, reports) = flume::bounded(cores);
         for (index, (listeners, inbox)) in listeners.into_iter().zip(inboxes).enumerate() {
@@ -297,6 +302,15 @@ impl Node {
     #[must_use]
     pub fn map_stats(&self, map: impl AsRef<[u8]>) -> Option<MapStats> {
         let (section, _) = self.shared.map_stats_section(map.as_ref(), MAP_STATS_ONE)?;
+        decode_maps(&section)?.pop()
+    }
+
+    /// The same with how long its requests took, by operation.
+    #[must_use]
+    pub fn map_stats_with_latencies(&self, map: impl AsRef<[u8]>) -> Option<MapStats> {
+        let (section, _) = self
+            .shared
+            .map_stats_section(map.as_ref(), MAP_STATS_LATENCIES)?;
         decode_maps(&section)?.pop()
     }
 

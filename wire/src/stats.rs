@@ -5,6 +5,7 @@
 //! A name has dots, letters, digits and underscores, as in `core.0.gets` or `node.cpu_us`; the
 //! node decides which there are. A value is whatever follows the first space.
 
+mod counters;
 mod hot;
 mod latency;
 mod map;
@@ -15,8 +16,8 @@ use std::fmt::{Display, Write};
 pub use hot::{HOT_KEY_BYTES_MAX, HOT_KEYS_MAX, HotKey, decode_hot_keys};
 pub use latency::Latency;
 pub use map::{
-    MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ITEMS_MAX, MAP_STATS_ONE, MapStats, decode_maps,
-    push_map,
+    MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ITEMS_MAX, MAP_STATS_LATENCIES, MAP_STATS_ONE,
+    MapStats, decode_maps, push_map,
 };
 pub use node::{CoreStats, NodeStats};
 

@@ -189,7 +189,7 @@ fn requests() -> impl Strategy<Value = OwnRequest> {
             // Its exponent is not all ones, so it is finite.
             Opcode::IncrFloat => arg & !(1 << 62),
             Opcode::HotKeys => arg % 1024 + 1,
-            Opcode::MapStats => arg % 3,
+            Opcode::MapStats => arg % 4,
             // An absolute 0 is never.
             _ if flags.contains(RequestFlags::TTL_ABSOLUTE) => arg % (limits::EXPIRY_MS_MAX + 1),
             _ if timed => arg % limits::EXPIRY_MS_MAX + 1,

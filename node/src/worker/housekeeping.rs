@@ -323,7 +323,6 @@ impl Worker {
         self.published_ms = now_ms;
         self.counts.starved = self.ring.starved();
         self.counts.subscriptions = self.pubsub.subscriptions() as u64;
-        self.counts.mailbox_depth = self.inbox.depth() as u64;
         self.counts.lock_waiters = self.locks.waiting() as u64;
         self.counts
             .set_engine(self.shard.counters(), &self.shard.usage());

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use flume::{Receiver, Sender, TrySendError};
+use flume::{Receiver, Sender, TrySendError, WeakSender};
 
 use super::budget::{ANSWER_BYTES_MAX, FORWARDED_BYTES_MAX, FORWARDS_PER_DELIVERY};
 use super::clients::RollStep;
@@ -133,6 +133,31 @@ impl Mailbox {
     }
 }
 
+impl Mailbox {
+    /// To look into it from anywhere.
+    pub(crate) fn gauge(&self) -> Gauge {
+        Gauge {
+            requests: self.requests.downgrade(),
+            answers: self.answers.downgrade(),
+        }
+    }
+}
+
+/// Tells how much waits in a mailbox, and keeps nothing in it alive.
+#[derive(Debug)]
+pub(crate) struct Gauge {
+    requests: WeakSender<Delivery>,
+    answers: WeakSender<Vec<Answer>>,
+}
+
+impl Gauge {
+    /// Deliveries that wait; none once the cores are gone.
+    pub(crate) fn depth(&self) -> usize {
+        let requests = self.requests.upgrade().map_or(0, |sender| sender.len());
+        requests + self.answers.upgrade().map_or(0, |sender| sender.len())
+    }
+}
+
 /// The receiving ends of one core.
 #[derive(Debug)]
 pub(crate) struct Inbox {
@@ -148,11 +173,6 @@ impl Inbox {
         let bytes = bytes_of(&delivery);
         self.answer_bytes.fetch_sub(bytes, Ordering::Relaxed);
         Some(delivery)
-    }
-
-    /// Deliveries that wait here.
-    pub(super) fn depth(&self) -> usize {
-        self.requests.len() + self.answers.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {

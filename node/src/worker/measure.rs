@@ -4,7 +4,7 @@
 //! Measured is from when the core took a request's bytes from the kernel (for a request of another
 //! core: from when that core put it into the mailbox) until the batch that it belongs to was
 //! executed and its replies written to the output. So the clock is read once a batch, and requests
-//! of one kind in a row are counted together: a few nanoseconds a request.
+//! of one kind in a batch are counted together: a few nanoseconds a request.
 //!
 //! The core writes into memory of its own. A tick later, a few slices at a time, that goes to where
 //! others can read it ([`Published`]), behind locks that the core only ever tries: a reader may make
@@ -13,6 +13,7 @@
 mod commands;
 mod hot;
 mod latency;
+mod map_latency;
 mod maps;
 
 use std::time::{Duration, Instant};
@@ -28,7 +29,8 @@ use commands::Commands;
 pub(crate) use commands::{CommandRow, CommandTotals};
 pub(super) use commands::{ErrorWord, Failed};
 use hot::HotKeys;
-use latency::Latencies;
+use latency::{Latencies, nanoseconds};
+use map_latency::MapLatencies;
 use maps::MapOperations;
 pub(crate) use maps::{MapRow, MapRows};
 
@@ -52,7 +54,11 @@ fn place_of(opcode: Opcode) -> usize {
     usize::from(PLACES[usize::from(opcode.as_u8())])
 }
 
-/// Requests of one kind in a row.
+/// Runs of the batch that a request may join.
+const RUNS_LOOKED_AT: usize = 8;
+
+/// Requests of one kind in a batch; where more than some kinds alternate, there are several of a
+/// kind.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     operation: Opcode,
@@ -70,6 +76,7 @@ pub(super) struct Measures {
     pub(super) operations: Operations,
     latencies: Latencies,
     maps: MapOperations,
+    map_latencies: MapLatencies,
     hot: HotKeys,
     /// Reads of maps that the engine does not know, because nobody wrote to them on this core:
     /// the engine cannot count them.
@@ -93,6 +100,7 @@ impl Default for Operations {
 pub(crate) struct Published {
     pub(crate) latencies: latency::Shared,
     pub(crate) maps: MapRows,
+    pub(crate) map_latencies: map_latency::Shared,
     pub(crate) hot: hot::Shared,
     pub(crate) commands: commands::Shared,
 }
@@ -101,11 +109,11 @@ impl Measures {
     /// A request of the batch is executed that arrived at `since`.
     #[inline]
     pub(super) fn note(&mut self, operation: Opcode, map: Option<MapId>, since: Instant) {
-        if let Some(run) = self.runs.last_mut()
-            && (run.operation, run.map, run.since) == (operation, map, since)
-        {
-            run.requests += 1;
-            return;
+        for run in self.runs.iter_mut().rev().take(RUNS_LOOKED_AT) {
+            if (run.operation, run.map, run.since) == (operation, map, since) {
+                run.requests += 1;
+                return;
+            }
         }
         if self.runs.is_full() {
             self.finish();
@@ -168,6 +176,7 @@ impl Measures {
     /// The map is no more; its number may become another's.
     pub(super) fn forget_map(&mut self, map: MapId) {
         self.maps.forget(map);
+        self.map_latencies.forget(map);
     }
 
     /// The batch is executed. Returns how many nanoseconds that took, which is 0 where nothing
@@ -182,11 +191,12 @@ impl Measures {
         for run in self.runs.drain(..) {
             let place = place_of(run.operation);
             let requests = u64::from(run.requests);
-            let took = now.saturating_duration_since(run.since);
+            let took_ns = nanoseconds(now.saturating_duration_since(run.since));
             self.operations.0[place] += requests;
-            self.latencies.record(place, took, requests);
+            self.latencies.record(place, took_ns, requests);
             if let Some(map) = run.map {
                 self.maps.count(map, place, requests);
+                self.map_latencies.record(map, place, took_ns, run.requests);
             }
         }
         self.commands.took_ns()
@@ -196,6 +206,7 @@ impl Measures {
     pub(super) fn tick(&mut self, passed: Duration) {
         self.latencies.begin_publishing();
         self.maps.begin_publishing();
+        self.map_latencies.begin_publishing(passed);
         self.hot.tick(passed);
     }
 
@@ -203,6 +214,7 @@ impl Measures {
     pub(super) fn publish(&mut self, shard: &Shard, to: &Published) {
         self.latencies.publish_slice(&to.latencies);
         self.maps.publish_slice(shard, &to.maps);
+        self.map_latencies.publish_slice(shard, &to.map_latencies);
         self.hot.publish(&to.hot);
         self.commands.publish(&to.commands);
     }

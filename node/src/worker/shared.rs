@@ -15,7 +15,10 @@ use crate::embedded::Listening;
 use crate::introspection::Introspection;
 use jerboa_wire::routing::{SLOTS, partition};
 use jerboa_wire::settings::WhenFull;
-use jerboa_wire::stats::{HotKey, MAP_STATS_FROM, MAP_STATS_ITEMS_MAX, MAP_STATS_ONE, push_map};
+use jerboa_wire::stats::{
+    HotKey, MAP_STATS_FROM, MAP_STATS_ITEMS_MAX, MAP_STATS_LATENCIES, MAP_STATS_ONE, push_line,
+    push_map,
+};
 
 use super::measure::MapRow;
 pub(crate) use super::measure::{CommandRow, CommandTotals};
@@ -197,13 +200,17 @@ impl Shared {
     pub(crate) fn map_stats_section(&self, name: &[u8], which: u64) -> Option<(Vec<u8>, bool)> {
         let rows = || self.stats.iter().map(|core| &core.measured.maps);
         let mut section = Vec::new();
-        if which == MAP_STATS_ONE {
+        if which == MAP_STATS_ONE || which == MAP_STATS_LATENCIES {
             let mut sum = MapRow::default();
             let mut known = false;
             for rows in rows() {
                 known |= rows.add_to(name, &mut sum);
             }
-            push_map(&mut section, name, &stats::map_text(&sum));
+            let mut text = stats::map_text(&sum);
+            if which == MAP_STATS_LATENCIES {
+                self.push_map_latencies(name, &mut text);
+            }
+            push_map(&mut section, name, &text);
             return known.then_some((section, false));
         }
         let mut sums = BTreeMap::<Box<[u8]>, MapRow>::new();
@@ -219,5 +226,16 @@ impl Shared {
             push_map(&mut section, name, &stats::map_text(sum));
         }
         Some((section, more))
+    }
+
+    /// Appends how long the requests of a map took, over all cores.
+    fn push_map_latencies(&self, name: &[u8], text: &mut String) {
+        let mut sums = BTreeMap::new();
+        for core in &self.stats {
+            core.measured.map_latencies.add_to(name, &mut sums);
+        }
+        for (operation, latency) in sums {
+            push_line(text, &format!("latency.{operation}"), latency);
+        }
     }
 }

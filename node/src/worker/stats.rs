@@ -3,6 +3,7 @@
 //! A core counts in plain integers and publishes them into atomics that only it writes, so a
 //! reader on another core sees numbers at most one tick old and costs the counting core nothing.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jerboa_core_shard::{Counters, Usage};
@@ -12,6 +13,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use nix::time::ClockId;
 
+use super::mailbox::Gauge;
 use super::measure::{self, MapRow, OPERATIONS, Published};
 
 macro_rules! core_stats {
@@ -45,6 +47,9 @@ macro_rules! core_stats {
             /// Requests executed by operation.
             operations: Operations,
             pub(crate) measured: Published,
+            /// The core's mailbox, which is looked into when its depth is asked for: a core that
+            /// is stuck could not tell how many wait for it.
+            pub(crate) mailbox: OnceLock<Gauge>,
             $($name: AtomicU64,)+
         }
 
@@ -57,121 +62,33 @@ macro_rules! core_stats {
                 }
             }
 
-            /// The counts as they were last published.
+            /// The counts as they were last published, and the mailbox as it is.
             pub(crate) fn read(&self) -> Counts {
+                Counts {
+                    mailbox_depth: self.mailbox.get().map_or(0, Gauge::depth) as u64,
+                    ..self.read_published()
+                }
+            }
+
+            fn read_published(&self) -> Counts {
                 Counts {
                     $($name: self.$name.load(Ordering::Relaxed),)+
                 }
             }
 
             fn lines(&self, core: usize, out: &mut String) {
+                let counts = self.read();
                 $(push_line(
                     out,
                     &format!("core.{core}.{}", stringify!($name)),
-                    self.$name.load(Ordering::Relaxed),
+                    counts.$name,
                 );)+
             }
         }
     };
 }
 
-core_stats! {
-    /// Requests executed, each key of a multi-key request counted once more under `keys`.
-    ops,
-    /// Keys of requests: one for a single-key request, all of a multi-key request.
-    keys,
-    /// Requests answered with an error.
-    errors,
-    /// Requests that belonged to another core and were sent there.
-    forwarded,
-    /// Commands answered with the core that they should have been sent to.
-    moved,
-    /// Requests that other cores sent here.
-    forwarded_in,
-    /// Operations that threads of this process called for.
-    called,
-    /// Requests refused because the owner's mailbox was full.
-    busy,
-    /// Connections open now.
-    connections,
-    /// Connections accepted.
-    accepted,
-    /// Connections refused because the node has as many as it allows.
-    refused,
-    /// Connections closed because the peer did not read.
-    closed_slow,
-    /// Connections closed because the peer was silent.
-    closed_idle,
-    /// Connections closed because their bytes were not frames.
-    closed_malformed,
-    /// Connections closed because the core's sessions together held too much.
-    closed_overload,
-    /// Failures to accept, for want of descriptors.
-    accept_failures,
-    /// Bytes received.
-    bytes_in,
-    /// Bytes sent.
-    bytes_out,
-    /// Turns of the worker that found something to do.
-    turns,
-    /// Times that the core went to sleep.
-    parks,
-    /// Receives delayed because all receive buffers were in use.
-    starved,
-    /// Subscriptions of connections of this core now.
-    subscriptions,
-    /// Messages published that this core looked for receivers of.
-    published,
-    /// Copies of messages handed to connections.
-    messages,
-    /// Connections closed because they did not take their messages.
-    closed_slow_subscriber,
-    /// Events that happened while their kind was on.
-    events,
-    /// Of those, the ones dropped because there were too many at once.
-    events_dropped,
-    /// Requests that wait for a lock now.
-    lock_waiters,
-    /// Deliveries that wait in the mailbox now.
-    mailbox_depth,
-    /// Reads of the engine.
-    gets,
-    /// Reads that found a live entry.
-    hits,
-    /// Reads that did not.
-    misses,
-    /// Puts that stored.
-    puts,
-    /// Entries deleted.
-    deletes,
-    /// Entries that expired.
-    expired,
-    /// Entries evicted.
-    evicted,
-    /// Writes refused for want of memory.
-    out_of_memory,
-    /// Live entries.
-    entries,
-    /// Bytes of live entries.
-    live_bytes,
-    /// Bytes of memory that the engine holds.
-    arena_bytes,
-    /// Segments not in use.
-    segments_free,
-    /// Live entries that expire.
-    expiring,
-    /// Bytes of the engine's memory that are in use, and the most that were.
-    used_bytes,
-    used_bytes_peak,
-    /// Of these, bytes of the index.
-    index_bytes,
-    /// Requests executed in a second, over the last ones.
-    ops_per_s,
-    /// Bytes received in a second, over the last ones.
-    bytes_in_per_s,
-    /// Bytes sent in a second, over the last ones.
-    bytes_out_per_s,
-}
+jerboa_wire::core_counters!(core_stats);
 
 impl Counts {
     /// Takes over what the engine counted.

@@ -172,6 +172,8 @@ const ROWS: &[Row] = &[
     ("map \"\"", 0, "map", r#""""#),
     ("maps", 0, "maps.0.map", r#""""#),
     ("mapstats never", 1, "reason", r#""NotFound""#),
+    ("maplatency never", 1, "reason", r#""NotFound""#),
+    ("maplatency", 0, "ok", "true"),
     ("publish news hello", 0, "receivers", "0"),
     ("subscribe news WITHIN 1", 0, "messages", "0"),
     ("psubscribe n* FOR 0", 0, "messages", "0"),

@@ -6,9 +6,10 @@ use std::time::Duration;
 use jerboa::Node;
 use jerboa_wire::client::PutOptions;
 use jerboa_wire::client::blocking::Client;
-use jerboa_wire::stats::{MapStats, NodeStats};
+use jerboa_wire::stats::{MapStats, NodeStats, number};
 use jerboa_wire::{Opcode, Request, Status};
 
+use super::common::resp::{RespRaw, command};
 use super::common::{Raw, config, eventually, key_of_core, node};
 
 fn client(node: &Node) -> Client {
@@ -99,6 +100,90 @@ fn the_network_client_and_the_embedding_process_see_the_same() {
     let again = NodeStats::parse(&text);
     assert_eq!(again.cores.len(), 2);
     assert_eq!(again.total().gets, client.stats().unwrap().total().gets);
+}
+
+#[test]
+fn a_map_has_the_latencies_of_its_own_requests_until_it_is_destroyed() {
+    let node = node(2);
+    let client = client(&node);
+    let (orders, users) = (client.dmap("orders"), client.dmap("users"));
+    for number in 0..50 {
+        let key = number.to_string();
+        orders.put(&key, "x").unwrap();
+        orders.get::<Vec<u8>>(&key).unwrap();
+        orders.get::<Vec<u8>>(&key).unwrap();
+        users.put(&key, "x").unwrap();
+    }
+    let counts = |stats: Option<MapStats>| -> Vec<(String, u64)> {
+        let latencies = stats.unwrap_or_default().latencies.into_iter();
+        latencies
+            .map(|(name, latency)| (name, latency.count()))
+            .collect()
+    };
+    let expected = [("Get".to_owned(), 100), ("Put".to_owned(), 50)];
+    eventually("every request of the map", || {
+        counts(node.map_stats_with_latencies("orders")) == expected
+            && counts(node.map_stats_with_latencies("users")) == expected[1..]
+    });
+    let far = client.map_stats_with_latencies("orders").unwrap().unwrap();
+    assert_eq!(Some(&far), node.map_stats_with_latencies("orders").as_ref());
+    let latency = &far.latencies["Get"];
+    let (half, longest) = (latency.quantile(0.5).unwrap(), latency.max().unwrap());
+    assert!(Duration::ZERO < half && half <= longest && longest < Duration::from_secs(20));
+    assert_eq!(far.latency().count(), 150);
+    assert!(far.other.is_empty(), "{:?}", far.other);
+    let without = client.map_stats("orders").unwrap().unwrap();
+    assert!(without.latencies.is_empty(), "only where it is asked for");
+
+    orders.destroy().unwrap();
+    eventually("the map is forgotten", || {
+        node.map_stats("orders").is_none()
+    });
+    orders.put("key", "x").unwrap();
+    let expected = [("Put".to_owned(), 1)];
+    eventually("the new map", || {
+        let counted = counts(node.map_stats_with_latencies("orders"));
+        assert!(counted.is_empty() || counted == expected, "{counted:?}");
+        counted == expected
+    });
+    eventually("the other map as before", || {
+        counts(node.map_stats_with_latencies("users")) == [("Put".to_owned(), 50)]
+    });
+}
+
+#[test]
+fn what_waits_for_a_core_that_is_stuck_is_told_while_it_is_stuck() {
+    let builder = Node::builder().config(config(2)).listen();
+    let node = builder.debug_commands(true).start().unwrap();
+    let cores = &node.addresses().cores;
+    let mut stuck = RespRaw::connect(cores[1]);
+    let mut raw = Raw::connect(cores[0]);
+    let depth = |core: usize| node.stats().cores[core].mailbox_depth;
+    assert_eq!((depth(0), depth(1)), (0, 0));
+    let sleep = command(&[b"DEBUG", b"SLEEP", b"1"]);
+    stuck.send(&sleep).unwrap();
+    stuck.stream.set_nonblocking(true).unwrap();
+    let key = key_of_core(1, 2, 0);
+    let mut sent = 0;
+    eventually("three deliveries wait", || {
+        if stuck.try_receive().is_ok() {
+            // It woke up too early.
+            stuck.send(&sleep).unwrap();
+        }
+        raw.send(Request {
+            key: &key,
+            ..Request::new(Opcode::Get)
+        });
+        sent += 1;
+        depth(1) >= 3
+    });
+    assert_eq!(depth(0), 0, "nobody answers");
+    let text = node.stats_text();
+    assert!(number(&text, "core.1.mailbox_depth") >= Some(1), "{text}");
+    for _ in 0..sent {
+        assert_eq!(raw.receive().status, Status::NotFound);
+    }
+    assert_eq!((depth(0), depth(1)), (0, 0));
 }
 
 #[test]
@@ -200,5 +285,6 @@ fn questions_that_make_no_sense_are_refused_by_name() {
     assert_eq!(ask(Opcode::Stats, 2, b""), Status::Ok);
     assert_eq!(ask(Opcode::MapStats, 0, b"unknown"), Status::NotFound);
     assert_eq!(ask(Opcode::MapStats, 2, b"zzz"), Status::Ok);
+    assert_eq!(ask(Opcode::MapStats, 3, b"unknown"), Status::NotFound);
     assert_eq!(ask(Opcode::HotKeys, 1024, b""), Status::Ok);
 }

@@ -31,7 +31,10 @@ use super::transport::BlockingTransport;
 use crate::limits;
 use crate::opcode::Opcode;
 use crate::routing::{Table, Topology};
-use crate::stats::{HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapStats, NodeStats};
+use crate::stats::{
+    HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_LATENCIES, MAP_STATS_ONE, MapStats,
+    NodeStats,
+};
 use socket::{Flushed, Heard, Socket};
 
 pub use channels::Channels;

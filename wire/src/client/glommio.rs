@@ -48,7 +48,10 @@ use super::transport::LocalTransport;
 use crate::limits;
 use crate::opcode::Opcode;
 use crate::routing::Table;
-use crate::stats::{HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapStats, NodeStats};
+use crate::stats::{
+    HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_LATENCIES, MAP_STATS_ONE, MapStats,
+    NodeStats,
+};
 use sleep::Sleep;
 use socket::Stream;
 

@@ -32,6 +32,15 @@ macro_rules! inspecting_calls {
                 Ok(self.call(operation)$($wait)*?.maps()?.0.pop())
             }
 
+            /// The same with how long its requests took, by operation.
+            pub $($async)? fn map_stats_with_latencies(
+                &self,
+                map: impl AsRef<[u8]>,
+            ) -> Result<Option<MapStats>, Error> {
+                let operation = Operation::map_stats(map.as_ref(), MAP_STATS_LATENCIES)?;
+                Ok(self.call(operation)$($wait)*?.maps()?.0.pop())
+            }
+
             /// What one node counted for every map, in the order of their names.
             pub $($async)? fn all_map_stats(&self) -> Result<Vec<MapStats>, Error> {
                 let mut all = Vec::<MapStats>::new();

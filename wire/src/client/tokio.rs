@@ -33,7 +33,10 @@ use super::transport::Transport;
 use crate::limits;
 use crate::opcode::Opcode;
 use crate::routing::Table;
-use crate::stats::{HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapStats, NodeStats};
+use crate::stats::{
+    HotKey, MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_LATENCIES, MAP_STATS_ONE, MapStats,
+    NodeStats,
+};
 
 /// A client for tokio: cheap to clone, to be shared by as many tasks as you like.
 pub type Client = tasks::Client<Tokio>;

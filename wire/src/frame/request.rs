@@ -14,7 +14,7 @@ use crate::opcode::{Kind, Opcode, Parts, Shape};
 use crate::range;
 use crate::scan;
 use crate::settings;
-use crate::stats::{HOT_KEYS_MAX, MAP_STATS_AFTER};
+use crate::stats::{HOT_KEYS_MAX, MAP_STATS_LATENCIES};
 
 /// A request, borrowed from the buffer that it was read from or is written from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -313,7 +313,7 @@ fn check_connection(request: &Request<'_>) -> Result<(), DecodeErrorKind> {
     let arg = request.arg;
     let in_range = match request.opcode {
         Opcode::HotKeys => (1..=HOT_KEYS_MAX).contains(&arg),
-        Opcode::MapStats => arg <= MAP_STATS_AFTER,
+        Opcode::MapStats => arg <= MAP_STATS_LATENCIES,
         Opcode::SettingsGet | Opcode::SettingsSet => arg <= 1,
         _ => true,
     };

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::lines;
+use super::{Latency, lines};
 
 /// The request's `arg`: the map that it names, alone.
 pub const MAP_STATS_ONE: u64 = 0;
@@ -15,6 +15,8 @@ pub const MAP_STATS_ONE: u64 = 0;
 pub const MAP_STATS_FROM: u64 = 1;
 /// The request's `arg`: the maps behind this name.
 pub const MAP_STATS_AFTER: u64 = 2;
+/// The request's `arg`: the map that it names, alone, with how long its requests took.
+pub const MAP_STATS_LATENCIES: u64 = 3;
 /// The most maps in one reply.
 pub const MAP_STATS_ITEMS_MAX: usize = 128;
 
@@ -40,6 +42,10 @@ pub struct MapStats {
     /// Requests executed, by the name of their operation. A request on many keys counts once on
     /// each core that owns some of them.
     pub operations: BTreeMap<String, u64>,
+    /// How long they took, by the name of their operation; only where it was asked for. A core
+    /// keeps this for the maps that are used most, so there may be fewer requests here than in
+    /// `operations`.
+    pub latencies: BTreeMap<String, Latency>,
     /// Lines that this version does not know, by name.
     pub other: BTreeMap<String, String>,
 }
@@ -66,17 +72,59 @@ impl MapStats {
                 "misses" => stats.misses = number,
                 "expired" => stats.expired = number,
                 "evicted" => stats.evicted = number,
-                _ => match name.strip_prefix("op.") {
-                    Some(operation) => {
-                        stats.operations.insert(operation.to_owned(), number);
-                    }
-                    None => {
-                        stats.other.insert(name.to_owned(), value.to_owned());
-                    }
-                },
+                _ => stats.set_by_operation(name, value),
             }
         }
         stats
+    }
+}
+
+impl MapStats {
+    fn set_by_operation(&mut self, name: &str, value: &str) {
+        if let Some(operation) = name.strip_prefix("op.") {
+            let count = value.parse().unwrap_or(0);
+            self.operations.insert(operation.to_owned(), count);
+        } else if let Some(operation) = name.strip_prefix("latency.") {
+            let latency = Latency::parse(value);
+            self.latencies.insert(operation.to_owned(), latency);
+        } else {
+            self.other.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
+    /// How long requests took, whatever their operation.
+    #[must_use]
+    pub fn latency(&self) -> Latency {
+        let mut all = Latency::default();
+        for latency in self.latencies.values() {
+            all.merge(latency);
+        }
+        all
+    }
+
+    /// Adds what another node counted for the map. Lines that this version does not know stay as
+    /// they are.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, count) in [
+            (&mut self.keys, other.keys),
+            (&mut self.bytes, other.bytes),
+            (&mut self.hits, other.hits),
+            (&mut self.misses, other.misses),
+            (&mut self.expired, other.expired),
+            (&mut self.evicted, other.evicted),
+        ] {
+            *sum = sum.saturating_add(count);
+        }
+        for (name, count) in &other.operations {
+            let sum = self.operations.entry(name.clone()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        for (name, latency) in &other.latencies {
+            self.latencies
+                .entry(name.clone())
+                .or_default()
+                .merge(latency);
+        }
     }
 }
 
@@ -113,7 +161,7 @@ mod tests {
         let mut section = Vec::new();
         push_map(&mut section, b"", "keys 1\nbytes 2\nhits 3\nmisses 1\n");
         let first = section.len();
-        let text = "expired 4\nevicted 5\nop.Get 6\nshade blue\n";
+        let text = "expired 4\nevicted 5\nop.Get 6\nshade blue\nlatency.Get 100:4 900:2\n";
         push_map(&mut section, b"\xff\n x", text);
         let maps = decode_maps(&section).unwrap();
         assert_eq!((maps[0].keys, maps[0].bytes), (1, 2));
@@ -122,6 +170,7 @@ mod tests {
         assert_eq!((maps[1].expired, maps[1].evicted), (4, 5));
         assert_eq!(maps[1].operations["Get"], 6);
         assert_eq!(maps[1].other["shade"], "blue");
+        assert_eq!(maps[1].latencies["Get"].count(), 6);
         for end in (1..section.len()).filter(|end| *end != first) {
             assert_eq!(decode_maps(&section[..end]), None, "{end}");
         }
@@ -130,5 +179,19 @@ mod tests {
             Some(1)
         );
         assert_eq!(decode_maps(&[0xff; 64]), None);
+    }
+
+    #[test]
+    fn what_two_nodes_counted_adds_up_by_name() {
+        let of = |text| MapStats::parse(b"orders", text);
+        let mut sum = of("keys 1\nhits 2\nop.Get 3\nlatency.Get 100:3\n");
+        sum.merge(&of(
+            "keys 10\nmisses 5\nop.Put 4\nlatency.Get 100:1\nlatency.Put 50:4\n",
+        ));
+        sum.merge(&of("keys 18446744073709551615\n"));
+        assert_eq!((sum.keys, sum.hits, sum.misses), (u64::MAX, 2, 5));
+        assert_eq!((sum.operations["Get"], sum.operations["Put"]), (3, 4));
+        assert_eq!(sum.latencies["Get"].to_string(), "100:4");
+        assert_eq!(sum.latency().count(), 8);
     }
 }

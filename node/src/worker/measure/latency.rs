@@ -14,9 +14,9 @@ use jerboa_wire::stats::Latency;
 use super::OPERATIONS;
 
 /// Durations below it are not told apart.
-const SHORTEST_NS: u64 = 64;
+pub(super) const SHORTEST_NS: u64 = 64;
 /// Longer ones count as this.
-const LONGEST_NS: u64 = 60_000_000_000;
+pub(super) const LONGEST_NS: u64 = 60_000_000_000;
 /// Significant decimal digits: classes are no wider than 1 % of their durations.
 const DIGITS: u8 = 2;
 /// Operations whose histograms one slice adds.
@@ -54,10 +54,8 @@ fn histogram() -> Option<Box<Histogram<u64>>> {
 
 impl Latencies {
     #[inline]
-    pub(super) fn record(&mut self, place: usize, took: Duration, requests: u64) {
+    pub(super) fn record(&mut self, place: usize, ns: u64, requests: u64) {
         self.recorded |= 1 << place;
-        let ns = (took.as_secs().saturating_mul(1_000_000_000))
-            .saturating_add(took.subsec_nanos().into());
         if let Some(histogram) = &mut self.own[place] {
             histogram.saturating_record_n(ns.min(LONGEST_NS), requests);
         } else {
@@ -108,6 +106,20 @@ impl Latencies {
     }
 }
 
+/// Nanoseconds of a duration; as many as fit.
+#[inline]
+pub(super) fn nanoseconds(took: Duration) -> u64 {
+    (took.as_secs().saturating_mul(1_000_000_000)).saturating_add(took.subsec_nanos().into())
+}
+
+/// Adds what a histogram holds to `sum`.
+pub(super) fn read(histogram: &Histogram<u64>, sum: &mut Latency) {
+    for class in histogram.iter_recorded() {
+        let count = class.count_since_last_iteration();
+        sum.add(class.value_iterated_to(), count);
+    }
+}
+
 /// The histograms that others read.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -131,12 +143,7 @@ impl Shared {
             .filter_map(|(opcode, histogram)| {
                 let histogram = histogram.as_ref()?;
                 let mut latency = Latency::default();
-                for class in histogram.iter_recorded() {
-                    latency.add(
-                        class.value_iterated_to(),
-                        class.count_since_last_iteration(),
-                    );
-                }
+                read(histogram, &mut latency);
                 Some((*opcode, latency))
             })
             .collect()
@@ -162,7 +169,7 @@ mod tests {
         ];
         for round in 1..=3 {
             for ns in durations_ns {
-                latencies.record(3, Duration::from_nanos(ns), 2);
+                latencies.record(3, ns, 2);
             }
             latencies.begin_publishing();
             latencies.publish_slice(&shared);
@@ -187,7 +194,7 @@ mod tests {
         let mut latencies = Latencies::default();
         let shared = Shared::default();
         for place in 0..OPERATIONS {
-            latencies.record(place, Duration::from_micros(7), 1);
+            latencies.record(place, 7_000, 1);
         }
         latencies.begin_publishing();
         let reading = shared.table.lock().unwrap();

@@ -1,8 +1,11 @@
 //! Commands on whole maps.
 
-use jerboa_wire::stats::{MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_ONE, MapStats, decode_maps};
+use jerboa_wire::stats::{
+    MAP_STATS_AFTER, MAP_STATS_FROM, MAP_STATS_LATENCIES, MAP_STATS_ONE, MapStats, decode_maps,
+};
 use jerboa_wire::{Opcode, Request};
 
+use super::node::latency_table;
 use crate::cli::shell::answer::{Answer, Field};
 use crate::cli::shell::arguments::Arguments;
 use crate::cli::shell::command::{Command, Group};
@@ -36,6 +39,15 @@ pub(crate) const GROUP: Group = Group {
             details: "Hits and misses are reads of single keys and of many; operations are counted \
                       once for each core that owns some of the keys.\n",
             run: one,
+        },
+        Command {
+            name: "maplatency",
+            aliases: &[],
+            words: "[NAME]",
+            summary: "how long a map's requests took, by operation (MapStats)",
+            details: "In microseconds, as with latency. A node keeps this for the maps that are \
+                      used most; of others it counts the requests alone.\n",
+            run: latency,
         },
         Command {
             name: "settings",
@@ -163,6 +175,21 @@ fn one(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
         ("evicted", map.evicted.into()),
         ("operations", Field::Text(operations.join(", "))),
     ]))
+}
+
+fn latency(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {
+    let map = words.next().unwrap_or_else(|| session.map.clone());
+    words.end()?;
+    let answer = session.ask(&Request {
+        map: &map,
+        arg: MAP_STATS_LATENCIES,
+        ..Request::new(Opcode::MapStats)
+    })?;
+    let maps = decode_maps(&answer.value).ok_or(Fault::Unexpected)?;
+    let Some(map) = maps.into_iter().next() else {
+        return Ok(answered(&answer, |_| Answer::DONE));
+    };
+    Ok(latency_table(&map.latencies))
 }
 
 fn settings(session: &mut Session, mut words: Arguments) -> Result<Answer, Fault> {

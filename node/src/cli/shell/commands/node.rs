@@ -1,5 +1,6 @@
 //! Commands about the node: whether it is there, what it counts, and where it is.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jerboa_wire::routing::Topology;
@@ -170,21 +171,26 @@ fn latency(session: &mut Session, words: Arguments) -> Result<Answer, Fault> {
     for core in 1..=u64::from(session.connection()?.node.cores) {
         stats.extend(&stats_text(session, core)?);
     }
-    let total = stats.total();
-    let mut rows: Vec<Vec<Field>> = total
-        .latencies
-        .iter()
+    Ok(latency_table(&stats.total().latencies))
+}
+
+/// Latencies by operation, and of all operations together.
+pub(super) fn latency_table(latencies: &BTreeMap<String, Latency>) -> Answer {
+    let rows = latencies.iter();
+    let mut rows: Vec<Vec<Field>> = rows
         .map(|(name, latency)| latency_row(name, latency))
         .collect();
     if rows.len() > 1 {
-        rows.push(latency_row("all", &total.latency()));
+        let mut all = Latency::default();
+        latencies.values().for_each(|latency| all.merge(latency));
+        rows.push(latency_row("all", &all));
     }
-    Ok(Answer::Table {
+    Answer::Table {
         name: "latencies_us",
         columns: &["operation", "requests", "p50", "p90", "p99", "p999", "max"],
         rows,
         more: None,
-    })
+    }
 }
 
 fn latency_row(name: &str, latency: &Latency) -> Vec<Field> {
