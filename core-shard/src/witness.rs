@@ -5,7 +5,7 @@
 //! Nobody watches unless [`crate::Shard::watch`] says so; then each such entry is noted with its key
 //! and the name of its map in a queue with a bound in bytes, and what does not fit is counted. While nobody watches, an
 //! expired segment is freed whole; while somebody does, its entries are walked in slices.
-//! The destruction of a map is not noted entry by entry.
+//! Of a map that is destroyed only those are noted too, as the slices come to them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub enum Departure {
     Deleted,
     /// It bore the mark, and was overwritten with another value.
     Overwritten,
+    /// It bore the mark, and its map was destroyed.
+    Destroyed,
 }
 
 /// An entry that went.
@@ -98,7 +100,7 @@ impl Witness {
         let wanted = match departure {
             Departure::Expired => self.interest.expired,
             Departure::Evicted => self.interest.evicted,
-            Departure::Deleted | Departure::Overwritten => false,
+            Departure::Deleted | Departure::Overwritten | Departure::Destroyed => false,
         };
         if !wanted && marked.is_none() {
             return;

@@ -36,7 +36,9 @@ fn noted(shard: &mut Shard) -> (BTreeMap<String, u32>, BTreeMap<String, u32>) {
         let kind = match gone.departure {
             Departure::Expired => &mut expired,
             Departure::Evicted => &mut evicted,
-            Departure::Deleted | Departure::Overwritten => panic!("nothing bears a mark: {gone:?}"),
+            Departure::Deleted | Departure::Overwritten | Departure::Destroyed => {
+                panic!("nothing bears a mark: {gone:?}")
+            }
         };
         assert!(gone.version > 0);
         *kind
@@ -345,4 +347,33 @@ fn what_waits_to_be_told_keeps_the_name_of_a_map_whose_number_another_has_got() 
     }
     assert_eq!(told, 2000);
     assert_eq!(shard.take_unnoted(), 0);
+}
+
+#[test]
+fn the_marked_entries_of_a_destroyed_map_are_noted_once_and_the_others_are_not() {
+    let mut shard = shard();
+    shard.watch(Interest {
+        mark: Some(MARK),
+        ..ALL
+    });
+    let map = shard.map_id(b"doomed").unwrap();
+    for number in 0..2000_u32 {
+        let (key, ttl_ms) = (format!("key:{number}"), (number % 3 == 0).then_some(1000));
+        let value = [marked(1), [7; 16]][usize::from(number % 10 > 0)];
+        put(&mut shard, map, &key, &value, ttl_ms, START_MS);
+    }
+    assert_eq!(shard.destroy_map(map, START_MS).unwrap(), 2000);
+    // By the slices, by an operation that comes across one, by the sweep: once in any case.
+    let at = shard.address(map, 5, b"key:0");
+    assert!(shard.get(at, b"key:0", START_MS).is_none());
+    settle(&mut shard, START_MS + 100_000);
+    let mut told = 0;
+    while let Some(gone) = shard.take_departed() {
+        let found = (gone.departure, gone.marked);
+        assert_eq!(found, (Departure::Destroyed, Some([1; 8])));
+        told += 1;
+    }
+    assert_eq!(told, 200);
+    assert_eq!(shard.usage().entries, 0);
+    shard.verify().unwrap();
 }

@@ -217,6 +217,9 @@ happenings! {
     LockDeleted = 66, LockLost;
     /// The lock at `map`, `key` was overwritten while it was held under the token `version`.
     LockOverwritten = 67, LockLost;
+    /// The lock at `map`, `key` went with its map, which was destroyed, while it was held under the
+    /// token `version`.
+    LockDestroyed = 68, LockLost;
 }
 
 /// One event, borrowed from the payload that it was read from or is written from.

@@ -14,6 +14,7 @@ use crate::error::ShardError;
 use crate::index::slot::Slot;
 use crate::index::{LAST, PartitionState, SlotPlace};
 use crate::map::{MapId, MapUsage};
+use crate::witness::Departure;
 
 /// A bucket holds several entries, each of which may have to be removed.
 const ENTRIES_PER_BUCKET: u32 = 8;
@@ -92,6 +93,7 @@ impl Shard {
                 };
                 let header = entry::read(&self.memory.bytes()[start..]);
                 if self.destroyed.has(&header) {
+                    self.depart(start, &header, Departure::Destroyed);
                     let bucket = number;
                     let at = SlotPlace { bucket, position };
                     self.index.clear(&mut self.memory, place, at);

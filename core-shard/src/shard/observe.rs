@@ -71,9 +71,13 @@ impl Shard {
 
     #[cold]
     fn note(&mut self, start: usize, header: &Header, departure: Departure) {
-        if header.deleted || self.destroyed.has(header) {
+        if header.deleted {
             return;
         }
+        let departure = match self.destroyed.has(header) {
+            true => Departure::Destroyed,
+            false => departure,
+        };
         let Some(witness) = &mut self.witness else {
             return;
         };

@@ -148,6 +148,7 @@ impl Worker {
                 Departure::Evicted => (Some(Happening::EntryEvicted), Happening::LockEvicted),
                 Departure::Deleted => (None, Happening::LockDeleted),
                 Departure::Overwritten => (None, Happening::LockOverwritten),
+                Departure::Destroyed => (None, Happening::LockDestroyed),
             };
             let lock = departed
                 .marked

@@ -323,7 +323,7 @@ type Locks = jerboa::embedded::BlockingDMap;
 type Losing = fn(&Locks, &str);
 
 /// Everything that takes a lock from its holder, and how that is told.
-const LOSSES: [(&str, Happening, Losing); 10] = [
+const LOSSES: [(&str, Happening, Losing); 11] = [
     ("delete", Happening::LockDeleted, |map, key| {
         assert!(map.delete(key).unwrap());
     }),
@@ -358,6 +358,9 @@ const LOSSES: [(&str, Happening, Losing); 10] = [
     }),
     ("put for no time", Happening::LockDeleted, |map, key| {
         map.expire(key, Expiry::At(UNIX_EPOCH)).unwrap();
+    }),
+    ("destroy", Happening::LockDestroyed, |map, _| {
+        assert_eq!(map.destroy().unwrap(), 1);
     }),
 ];
 
