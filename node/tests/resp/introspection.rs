@@ -139,6 +139,15 @@ fn consoles_find_help_and_figures_and_no_unknown_word_ends_the_connection() {
     }
 }
 
+fn memory_is_told(client: &mut RespRaw) {
+    let used = number(client, "memory", "used_memory");
+    assert!(used > 0.0 && used < 67_108_864.0, "{used}");
+    assert!(number(client, "memory", "used_memory_peak") >= used);
+    assert!(number(client, "memory", "used_memory_dataset") > 21.0 * 9.0);
+    assert!(number(client, "memory", "total_system_memory") > used);
+    assert_eq!(field(client, "memory", "maxmemory_policy"), "allkeys-lru");
+}
+
 #[test]
 fn figures_agree_with_what_was_done_and_can_be_counted_from_now_on() {
     let node = node(2);
@@ -171,15 +180,7 @@ fn figures_agree_with_what_was_done_and_can_be_counted_from_now_on() {
     assert!(number(&mut client, "stats", "total_commands_processed") >= 62.0);
     assert!(number(&mut client, "stats", "total_error_replies") >= 1.0);
     assert!(number(&mut client, "cpu", "used_cpu_user") > 0.0);
-    let used = number(&mut client, "memory", "used_memory");
-    assert!(used > 0.0 && used < 67_108_864.0, "{used}");
-    assert!(number(&mut client, "memory", "used_memory_peak") >= used);
-    assert!(number(&mut client, "memory", "used_memory_dataset") > 21.0 * 9.0);
-    assert!(number(&mut client, "memory", "total_system_memory") > used);
-    assert_eq!(
-        field(&mut client, "memory", "maxmemory_policy"),
-        "allkeys-lru"
-    );
+    memory_is_told(&mut client);
     let port = node.addresses().any_core.port();
     assert_eq!(field(&mut client, "server", "tcp_port"), port.to_string());
     assert_eq!(field(&mut client, "server", "run_id").len(), 40);

@@ -38,7 +38,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     command!("command|docs", -2, docs, "What some commands do."),
     command!("command|list", -2, list, "The names of the commands."),
     command!("command|getkeys", -3, keys::get_keys, "Which arguments of a command are keys."),
-    command!("command|getkeysandflags", -3, keys::get_keys_and_flags, "The same, and what is done to each."),
+    command!("command|getkeysandflags", -4, keys::get_keys_and_flags, "The same, and what is done to each."),
     command!("command|help", 2, command_help, "The subcommands."),
 ];
 
