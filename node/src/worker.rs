@@ -27,6 +27,7 @@ mod owned;
 pub(crate) mod pauses;
 pub(crate) mod pubsub;
 mod rates;
+mod refused;
 mod replies;
 mod scan;
 mod session;
@@ -66,6 +67,7 @@ use measure::Measures;
 use pauses::OwnPauses;
 use pubsub::{PubSub, SubscriptionLimits};
 use rates::Rates;
+use refused::Refused;
 pub(crate) use scan::core_of_cursor;
 use session::Session;
 use shared::Shared;
@@ -167,6 +169,7 @@ pub(crate) struct Worker {
     ready: Vec<SocketId>,
     /// Sessions with input left for the end of a pause.
     held: Vec<SocketId>,
+    refused: Refused,
     /// The first `any_core_listeners` listener indexes are the shared port's.
     any_core_listeners: usize,
     /// Where the look for time-outs goes on.
@@ -242,6 +245,7 @@ impl Worker {
             dirty: Vec::new(),
             ready: Vec::new(),
             held: Vec::new(),
+            refused: Refused::default(),
             any_core_listeners,
             cursor: 0,
             locks: Locks::default(),

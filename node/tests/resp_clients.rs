@@ -6,8 +6,9 @@ mod common;
 use std::time::Duration;
 
 use common::resp::{RespRaw, command};
-use common::{Raw, eventually, key_of_core, node};
+use common::{Raw, config, eventually, key_of_core, node};
 use jerboa::Node;
+use jerboa::config::Config;
 use jerboa_wire::{Opcode, Request, Status};
 
 /// Clients on the port of each core, so that every core has some.
@@ -440,4 +441,34 @@ fn what_is_not_tracked_is_said_so() {
         client.call(&["CLIENT", "SETINFO", "lib-name", "a b"]),
         "-ERR lib-name cannot contain spaces, newlines or special characters.\r\n"
     );
+}
+
+#[test]
+fn who_finds_no_place_is_refused_in_words_that_it_understands() {
+    let node = Node::start(&Config {
+        connections_max: Some(2),
+        ..config(2)
+    })
+    .unwrap();
+    let address = node.addresses().any_core;
+    let mut served: Vec<_> = (0..2).map(|_| RespRaw::connect(address)).collect();
+    for client in &mut served {
+        assert_eq!(client.call(&["PING"]), "+PONG\r\n");
+    }
+    for _ in 0..5 {
+        let mut late = RespRaw::connect(address);
+        let mut frames = Raw::connect(address);
+        // Both are accepted, and have said nothing.
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(
+            late.call(&["PING"]),
+            "-ERR max number of clients reached\r\n"
+        );
+        assert_eq!(late.until_closed(), b"");
+        frames.send(Request::new(Opcode::Noop));
+        assert_eq!(frames.receive().status, Status::TooManyConnections);
+    }
+    for client in &mut served {
+        assert_eq!(client.call(&["PING"]), "+PONG\r\n");
+    }
 }

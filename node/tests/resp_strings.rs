@@ -256,3 +256,95 @@ fn of_many_who_replace_the_same_value_one_succeeds() {
         assert_eq!(successes, reached, "each step was made by one client");
     }
 }
+
+#[test]
+fn many_keys_are_stored_together_by_one_owner_only() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let [here, there] = keys(0);
+    let both = client.call(&["MSETNX", &here, "1", &there, "2"]);
+    assert!(both.starts_with("-CROSSSLOT "), "{both}");
+    assert_eq!(client.call(&["EXISTS", &here, &there]), ":0\r\n");
+    for key in [&here, &there] {
+        let (one, other) = (format!("{{{key}}}1"), format!("{{{key}}}2"));
+        let set = ["MSETNX", &one, "1", &other, "2"];
+        assert_eq!(client.call(&set), ":1\r\n");
+        client.call(&["DEL", &one]);
+        assert_eq!(client.call(&set), ":0\r\n");
+        assert_eq!(client.call(&["EXISTS", &one]), ":0\r\n");
+    }
+}
+
+/// As in Redis 7.2.
+#[test]
+fn options_that_exclude_each_other_are_refused_and_change_nothing() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    for key in keys(0) {
+        client.call(&["SET", &key, "v", "EX", "1000"]);
+        for getex in [
+            &["EX", "5", "PX", "5"][..],
+            &["PERSIST", "EX", "5"],
+            &["EXAT", "5", "PERSIST"],
+            &["EX"],
+            &["KEEPTTL"],
+        ] {
+            let getex = [&["GETEX", &key][..], getex].concat();
+            assert_eq!(client.call(&getex), "-ERR syntax error\r\n", "{getex:?}");
+        }
+        for (conditions, refusal) in [
+            (
+                &["NX", "XX"][..],
+                "NX and XX, GT or LT options at the same time are not compatible",
+            ),
+            (
+                &["NX", "GT"],
+                "NX and XX, GT or LT options at the same time are not compatible",
+            ),
+            (
+                &["GT", "LT"],
+                "GT and LT options at the same time are not compatible",
+            ),
+            (&["ODD"], "Unsupported option ODD"),
+        ] {
+            let expire = [&["EXPIRE", &key, "5"][..], conditions].concat();
+            assert_eq!(
+                client.call(&expire),
+                format!("-ERR {refusal}\r\n"),
+                "{expire:?}"
+            );
+        }
+        assert_eq!(client.call(&["TTL", &key]), ":1000\r\n");
+        assert_eq!(client.call(&["EXPIRE", &key, "5", "XX", "GT"]), ":0\r\n");
+        assert_eq!(client.call(&["EXPIRE", &key, "2000", "XX", "GT"]), ":1\r\n");
+    }
+}
+
+#[test]
+fn a_node_is_emptied_and_drawn_from_whatever_port_is_asked() {
+    let node = node(2);
+    let mut ports = node.addresses().cores.clone();
+    ports.push(node.addresses().any_core);
+    for port in ports {
+        let mut client = RespRaw::connect(port);
+        for word in ["READONLY", "READWRITE", "ASKING"] {
+            assert_eq!(client.call(&[word]), OK);
+        }
+        for how in [
+            &["FLUSHALL"][..],
+            &["FLUSHALL", "ASYNC"],
+            &["FLUSHDB", "SYNC"],
+        ] {
+            let mut anywhere = RespRaw::connect(node.addresses().any_core);
+            for key in keys(0) {
+                anywhere.call(&["SET", &key, "v"]);
+            }
+            let drawn = client.call(&["RANDOMKEY"]);
+            assert!(keys(0).iter().any(|key| drawn.contains(key)), "{drawn}");
+            assert_eq!(client.call(how), OK);
+            assert_eq!(client.call(&["RANDOMKEY"]), NULL);
+            assert_eq!(anywhere.call(&["DBSIZE"]), ":0\r\n");
+        }
+        assert_eq!(client.call(&["FLUSHALL", "NOW"]), "-ERR syntax error\r\n");
+    }
+}

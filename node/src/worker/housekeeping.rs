@@ -394,6 +394,7 @@ impl Worker {
         self.drain_until = Some(Instant::now() + patience);
         self.ring.stop_listening();
         self.shared.pause.end();
+        self.refused.clear();
         self.tell_stop(self.stepped_ms);
         self.foreign.close();
         self.close_lines(self.stepped_ms);

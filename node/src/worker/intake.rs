@@ -1,11 +1,8 @@
 //! What completions do to sessions: connections come, bytes arrive, sends finish, peers leave.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use jerboa_wire::{Crc, Opcode, Reply, Status};
 use tracing::{debug, warn};
 
 use super::Worker;
@@ -17,10 +14,7 @@ use crate::net::{Chunk, Completion, SocketId};
 use crate::resp::Client;
 
 /// The first byte of a connection that speaks frames is this or more; that of a command is less.
-const FRAMES_BEGIN: u8 = 0x80;
-
-/// Bytes that are read of a connection that is refused: the first tells its language.
-const REFUSED_BYTES_READ: usize = 4096;
+pub(super) const FRAMES_BEGIN: u8 = 0x80;
 
 impl Worker {
     pub(super) fn take_in(&mut self, completion: Completion, now_ms: u64) {
@@ -38,6 +32,7 @@ impl Worker {
                 self.measures.tick(Duration::from_millis(TICK_MS));
                 self.rates.tick(&mut self.counts, self.arrived);
                 self.tick(now_ms);
+                self.refused.look(now_ms);
             }
         }
     }
@@ -46,7 +41,7 @@ impl Worker {
         self.counts.accepted += 1;
         if !self.shared.admit() {
             self.counts.refused += 1;
-            refuse(socket);
+            self.refused.add(socket, now_ms);
             return;
         }
         let door = if listener < self.any_core_listeners {
@@ -225,68 +220,5 @@ impl Worker {
         self.counts.connections -= 1;
         self.shared.release();
         self.ring.close(socket);
-    }
-}
-
-/// Tells a connection beyond the limit why it is closed, in the language of what it has sent
-/// already. One that has sent nothing is told in a frame: to wait for its first byte would take the
-/// very place that there is not. Best effort: a fresh socket has room for this, and if it has none
-/// the close alone has to say it.
-fn refuse(socket: OwnedFd) {
-    let mut socket = TcpStream::from(socket);
-    if socket.set_nonblocking(true).is_err() {
-        return;
-    }
-    // Read, not only looked at: to close a socket with unread bytes is to reset it, which may
-    // overtake the answer.
-    let mut begun = [0; REFUSED_BYTES_READ];
-    let count = socket.read(&mut begun).unwrap_or(0);
-    let mut answer = Vec::new();
-    if begun[..count]
-        .first()
-        .is_some_and(|byte| *byte < FRAMES_BEGIN)
-    {
-        answer.extend_from_slice(b"-ERR max number of clients reached\r\n");
-    } else {
-        let reply = Reply::new(Opcode::Unknown, Status::TooManyConnections, 0);
-        if reply.encode(&mut answer, Crc::On).is_err() {
-            return;
-        }
-    }
-    let _ = socket.write(&answer);
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-
-    use super::*;
-
-    /// What a client that has sent this is told when there is no place for it.
-    fn told(sent: &[u8]) -> Vec<u8> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        client.write_all(sent).unwrap();
-        let (socket, _) = listener.accept().unwrap();
-        if !sent.is_empty() {
-            // Until it has arrived.
-            socket.peek(&mut [0]).unwrap();
-        }
-        refuse(socket.into());
-        let mut answer = Vec::new();
-        client.read_to_end(&mut answer).unwrap();
-        answer
-    }
-
-    #[test]
-    fn who_is_one_too_many_is_told_so_in_its_own_language() {
-        assert_eq!(
-            told(b"*1\r\n$4\r\nPING\r\n"),
-            b"-ERR max number of clients reached\r\n"
-        );
-        for sent in [&b""[..], &[0xF0; 32]] {
-            let frame = told(sent);
-            assert!(frame[0] >= FRAMES_BEGIN, "{}", frame.escape_ascii());
-        }
     }
 }
