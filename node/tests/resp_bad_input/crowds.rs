@@ -1,8 +1,9 @@
 //! Many bad clients at once, and each way in which one can be owed without end.
 
-use std::io::{ErrorKind, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
+use std::time::Duration;
 
 use jerboa::Node;
 
@@ -79,6 +80,15 @@ fn ten_million_commands_whose_replies_nobody_reads_are_not_taken_whatever_they_a
     bystander.finish("thirteen clients that do not read");
 }
 
+/// Whether the node still waits for the rest, instead of having refused what came.
+fn was_kept(stream: &mut TcpStream) -> bool {
+    stream
+        .set_read_timeout(Some(Duration::from_secs(3)))
+        .unwrap();
+    let waits = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
+    matches!(stream.read(&mut [0; 64]), Err(error) if waits.contains(&error.kind()))
+}
+
 #[test]
 fn gigabytes_that_many_send_at_once_are_not_all_kept() {
     let mut settings = config(2);
@@ -96,19 +106,22 @@ fn gigabytes_that_many_send_at_once_are_not_all_kept() {
                 clients
                     .iter_mut()
                     .for_each(|client| client.send(begin).unwrap());
-                // All but the last part of the value; who is cut off is cut off.
+                // All but the last part of the value. One that was refused may still be listened
+                // to for a while, so that its refusal reaches it.
                 for _ in 0..60 {
                     clients.retain_mut(|client| client.send(&part).is_ok());
                 }
+                clients.retain_mut(|client| was_kept(&mut client.stream));
                 clients.len()
             })
         })
         .collect();
-    let left: usize = senders
+    let kept: usize = senders
         .into_iter()
         .map(|sender| sender.join().unwrap())
         .sum();
-    assert!(left < 40, "all of them were kept");
+    // Two cores have room for 1.5 such values each.
+    assert!(kept <= 4, "{kept} of 40 were kept");
     scene.memory_is_bounded();
     scene.strike("2.4 GB of unfinished values");
 }
