@@ -3,10 +3,11 @@
 //! It is given the node's bounds (one database, the same largest value), and the commands that the
 //! node does not have are taken from it, so that both call them unknown, in the same words.
 
-use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::common;
 use crate::common::resp::RespRaw;
@@ -67,6 +68,17 @@ impl Redis {
     }
 
     fn start(more: &str) -> Option<Self> {
+        // A port that was free may be somebody else's by the time it is bound: then another.
+        for _ in 0..10 {
+            let mut redis = Self::spawn(more)?;
+            if redis.answers() {
+                return Some(redis);
+            }
+        }
+        panic!("redis-server finds no port");
+    }
+
+    fn spawn(more: &str) -> Option<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let started = Command::new("redis-server")
             .arg("-")
@@ -91,16 +103,36 @@ impl Redis {
         let mut stdin = process.stdin.take().unwrap();
         stdin.write_all(settings.as_bytes()).unwrap();
         drop(stdin);
-        let redis = Self {
+        Some(Self {
             process,
             address,
             file: None,
-        };
-        common::eventually("redis answers", || {
-            std::net::TcpStream::connect(address).is_ok()
-        });
-        Some(redis)
+        })
     }
+
+    /// Whether it came to serve its port, and not somebody else there.
+    fn answers(&mut self) -> bool {
+        let own = format!("\nprocess_id:{}\r", self.process.id());
+        let mut ended = false;
+        let mut is_it = false;
+        common::eventually("redis answers or ends", || {
+            ended = self.process.try_wait().unwrap().is_some();
+            is_it = process_told_at(self.address).is_some_and(|info| info.contains(&own));
+            ended || is_it
+        });
+        is_it
+    }
+}
+
+/// What the server at an address tells of its process, if there is one that speaks RESP.
+fn process_told_at(address: SocketAddr) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+    stream.write_all(b"INFO server\r\nQUIT\r\n").ok()?;
+    let mut told = Vec::new();
+    // How it ends is not asked.
+    let _ = stream.read_to_end(&mut told);
+    String::from_utf8(told).ok()
 }
 
 impl Drop for Redis {
