@@ -92,9 +92,15 @@ impl Worker {
                 && operations < BATCH
                 && let Some(mut call) = self.foreign.inlet.take()
             {
-                operations += call.job().map_or(0, |job| job.operations.len());
+                let asked = call.job().map_or(&[][..], |job| &job.operations[..]);
+                let publishes = asked.iter().any(|one| one.opcode() == Opcode::Publish);
+                operations += asked.len();
                 if !call.is_pointless() {
                     calls.push(call);
+                }
+                // Each message may be the last of this turn.
+                if publishes {
+                    break;
                 }
             }
             if operations == 0 {

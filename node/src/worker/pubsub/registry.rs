@@ -19,6 +19,8 @@ use crate::net::SocketId;
 
 /// Different patterns of one core: each is matched against every channel that is published on.
 const PATTERNS_MAX: usize = 1024;
+/// Bytes of them: what one publish takes at most grows with them, and no publish is split.
+const PATTERN_BYTES_MAX: usize = 64 << 10;
 
 /// No socket has this id.
 const FOREIGN: SocketId = SocketId(u32::MAX);
@@ -107,6 +109,8 @@ pub(super) struct Registry {
     patterns: BTreeMap<Box<[u8]>, Pattern>,
     subscribers: HashMap<Subscriber, Names>,
     subscriptions: usize,
+    /// Of all different patterns.
+    pattern_bytes: usize,
 }
 
 impl Registry {
@@ -151,10 +155,12 @@ impl Registry {
             Topic::Channel => self.channels.entry(name.into()).or_default(),
             Topic::Pattern => {
                 if !self.patterns.contains_key(name) {
-                    if self.patterns.len() >= PATTERNS_MAX {
+                    let bytes = self.pattern_bytes + name.len();
+                    if self.patterns.len() >= PATTERNS_MAX || bytes > PATTERN_BYTES_MAX {
                         return Err(Status::TooManySubscriptions);
                     }
                     let glob = Glob::new(name).map_err(|_| Status::ChannelTooLarge)?;
+                    self.pattern_bytes = bytes;
                     let subscribers = Subscribers::new();
                     let pattern = Pattern { glob, subscribers };
                     self.patterns.insert(name.into(), pattern);
@@ -201,7 +207,10 @@ impl Registry {
         }
         match topic {
             Topic::Channel => drop(self.channels.remove(name)),
-            Topic::Pattern => drop(self.patterns.remove(name)),
+            Topic::Pattern => {
+                self.pattern_bytes -= name.len();
+                self.patterns.remove(name);
+            }
         }
         Removed::Last
     }
@@ -286,6 +295,25 @@ mod tests {
         let shared = registry.add(subscriber(2), Topic::Pattern, b"7:*");
         assert_eq!(shared, Ok(false), "a pattern that is there costs nothing");
         assert_eq!(registry.subscriptions(), PATTERNS_MAX + 1);
+    }
+
+    #[test]
+    fn long_patterns_are_refused_before_one_publish_takes_long() {
+        let mut registry = Registry::default();
+        let pattern = |number: usize| format!("{number:04}{}", "*a".repeat(126));
+        let fitting = PATTERN_BYTES_MAX / pattern(0).len();
+        for _ in 0..2 {
+            for number in 0..fitting {
+                let added = registry.add(subscriber(1), Topic::Pattern, pattern(number).as_bytes());
+                assert_eq!(added, Ok(true));
+            }
+            let refused = registry.add(subscriber(1), Topic::Pattern, pattern(fitting).as_bytes());
+            assert_eq!(refused, Err(Status::TooManySubscriptions));
+            for number in 0..fitting {
+                registry.remove(subscriber(1), Topic::Pattern, pattern(number).as_bytes());
+            }
+            assert_eq!(registry.pattern_bytes, 0);
+        }
     }
 
     proptest! {
