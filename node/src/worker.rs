@@ -18,6 +18,7 @@ mod execute;
 mod executor;
 mod foreign;
 mod gather;
+mod grants;
 mod housekeeping;
 mod intake;
 mod locking;

@@ -482,3 +482,38 @@ fn malformed_lock_requests_are_refused_by_name() {
     assert_eq!(unlock, Status::InvalidArgument, "0 is no token");
     assert_eq!(raw.get(b"key").status, Status::NotFound);
 }
+
+/// A connection executes nothing more while it was given as many locks as may be without its peer
+/// having had a chance to see one; it must go on by itself as soon as the answers have arrived.
+#[test]
+fn more_locks_in_one_breath_than_a_connection_may_be_given_are_all_given() {
+    const LOCKS: usize = 5000;
+    let node = node(2);
+    let mut raw = Raw::connect(node.addresses().cores[0]);
+    let mut bytes = Vec::new();
+    for number in 0..LOCKS {
+        let key = number.to_string();
+        let (frame, _) = raw.encode(Request {
+            map: b"breath",
+            key: key.as_bytes(),
+            ..Request::new(Opcode::Lock)
+        });
+        bytes.extend_from_slice(&frame);
+    }
+    raw.send_bytes(&bytes).unwrap();
+    for _ in 0..LOCKS {
+        assert_eq!(raw.receive().status, Status::Ok);
+    }
+    // It has them: they outlive it.
+    drop(raw);
+    let mut other = Raw::connect(node.addresses().any_core);
+    eventually("the connection is gone", || {
+        other.stat("node.connections") == 1
+    });
+    let again = other.call(Request {
+        map: b"breath",
+        key: b"0",
+        ..Request::new(Opcode::Lock)
+    });
+    assert_eq!(again.status, Status::LockNotAcquired);
+}

@@ -60,6 +60,19 @@ pub(super) enum Task<'a> {
     Refused { reply: Reply<'static>, fatal: bool },
 }
 
+impl<'a> Task<'a> {
+    /// What is asked, unless that is refused.
+    #[inline]
+    fn request(&self) -> Option<&Request<'a>> {
+        match self {
+            Self::Key { request, .. }
+            | Self::Other { request, .. }
+            | Self::Elsewhere { request, .. } => Some(request),
+            Self::Refused { .. } => None,
+        }
+    }
+}
+
 /// A decoded frame of an input.
 pub(super) struct Op<'a> {
     pub(super) input: u32,
@@ -78,12 +91,8 @@ impl Op<'_> {
     /// Whether executing it takes a time of its own, by what it carries.
     #[inline]
     fn is_large(&self) -> bool {
-        match &self.task {
-            Task::Key { request, .. }
-            | Task::Other { request, .. }
-            | Task::Elsewhere { request, .. } => request.value.len() > LARGE_REPLY_BYTES,
-            Task::Refused { .. } => false,
-        }
+        let request = self.task.request();
+        request.is_some_and(|request| request.value.len() > LARGE_REPLY_BYTES)
     }
 }
 
@@ -304,6 +313,9 @@ impl Executor<'_> {
                 continue;
             };
             session.replies.asked_by(op.command);
+            if let Some(request) = op.task.request() {
+                session.grants.heed(request);
+            }
             progress.consumed = op.end as usize;
             progress.broken |= matches!(op.task, Task::Refused { fatal: true, .. });
             self.since = input.since;

@@ -104,7 +104,9 @@ impl Worker {
             return;
         };
         let turned_down = session.turn_down(&mut answer);
-        session.grants.extend(answer.grant.map(|grant| *grant));
+        session
+            .grants
+            .extend(answer.grant.take().map(|grant| *grant));
         let mut output = std::mem::take(&mut session.output);
         let mut failed = None;
         match answer.order {
@@ -353,6 +355,9 @@ impl Worker {
             }
             if !session.grants.is_empty() && session.output.is_empty() && confirmed {
                 session.grants.clear();
+                // It may have been held up by them.
+                self.mark_dirty(socket);
+                continue;
             }
             if progress != session.progress {
                 session.progress = progress;

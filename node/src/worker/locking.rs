@@ -63,7 +63,7 @@ impl Locks {
 
     /// Whether a line is to be served before the next event.
     pub(super) fn have_work(&self) -> bool {
-        self.waiters.is_touched()
+        self.waiters.is_touched() || self.waiters.are_overdue()
     }
 
     /// A request on one key was executed: its line is served if it may have freed the lock.
@@ -163,7 +163,7 @@ impl Worker {
         if self.locks.waiters.is_empty() {
             return;
         }
-        let overdue = self.locks.waiters.expire(now_ms);
+        let overdue = self.locks.waiters.expire(now_ms, GRANTS_PER_TURN);
         self.look_for_evicted(now_ms);
         let mut left = GRANTS_PER_TURN;
         while left > 0
@@ -173,13 +173,20 @@ impl Worker {
             self.serve_line(line, &mut left, now_ms);
         }
         for id in overdue {
-            self.refuse_waiter(id, Status::LockNotAcquired, now_ms);
+            // Not before its line was looked at: the lock may be free.
+            if self.locks.waiters.is_line_touched(id) {
+                self.locks.waiters.put_off(id);
+            } else {
+                self.refuse_waiter(id, Status::LockNotAcquired, now_ms);
+            }
         }
     }
 
-    /// The engine does not tell which entries it evicts; a lock may be among them.
+    /// The engine does not tell which entries it evicts, or finds unused for as long as their map
+    /// allows; a lock may be among them.
     fn look_for_evicted(&mut self, now_ms: u64) {
-        let evicted = self.shard.counters().evicted;
+        let counters = self.shard.counters();
+        let evicted = counters.evicted + counters.expired;
         let due = now_ms.saturating_sub(self.locks.looked_ms) >= EVICTION_LOOK_MS;
         if due && evicted != self.locks.evicted && !self.locks.have_work() {
             self.locks.evicted = evicted;
@@ -320,9 +327,7 @@ impl Worker {
 
     /// Gives back what a connection was given and cannot have received.
     pub(super) fn return_grants(&mut self, socket: SocketId, now_ms: u64) {
-        let grants = self
-            .session(socket)
-            .map(|session| std::mem::take(&mut session.grants));
+        let grants = self.session(socket).map(|session| session.grants.take());
         for grant in grants.into_iter().flatten() {
             self.return_lock(grant, now_ms);
         }

@@ -17,7 +17,7 @@ use jerboa_wire::{Crc, CrcMode, DecodeOptions};
 use super::budget::{POOLED_BUFFER_BYTES, WAITING_PER_CONNECTION};
 use super::buffer::InputBuffer;
 use super::execute::resp;
-use super::mailbox::Grant;
+use super::grants::Grants;
 use super::measure::ErrorWord;
 use super::replies::ReplyQueue;
 use crate::resp::{Client, Form, Render};
@@ -96,7 +96,7 @@ pub(super) struct Session {
     /// A request for a lock was sent to another core, and may wait there.
     pub(super) asked_for_locks: bool,
     /// Locks that were given to the peer, which may not have learned of it.
-    pub(super) grants: Vec<Grant>,
+    pub(super) grants: Grants,
     /// What the command that is being executed was answered with, if that is an error.
     pub(super) failed: Option<ErrorWord>,
 }
@@ -135,7 +135,7 @@ impl Session {
             in_flight_bytes: 0,
             parked: 0,
             asked_for_locks: false,
-            grants: Vec::new(),
+            grants: Grants::default(),
             failed: None,
         }
     }
@@ -146,6 +146,7 @@ impl Session {
         let likely = self.replies.ready_bytes() + self.replies.expected_bytes();
         self.output.len() + likely > output_bytes_max
             || self.replies.waiting() >= WAITING_PER_CONNECTION
+            || self.grants.is_full()
             || self.replies.is_stalled()
     }
 
@@ -155,6 +156,7 @@ impl Session {
         self.input.len()
             + self.output.len()
             + self.replies.ready_bytes()
+            + self.grants.bytes()
             + parser.map_or(0, |client| client.parser.held_bytes())
     }
 

@@ -8,10 +8,10 @@
 //! ```
 //! Invariants:
 //! * L1 A line has at least one waiter; every waiter is in one line, in `connections` and in `due`.
-//! * L2 A line is in `due` at most once, at its `expires_ms`; it is in `touched` exactly if it says
-//!   so itself.
+//! * L2 A line is in `due` at most once, at its `expires_ms`; one that says so itself is in `touched`,
+//!   where numbers of lines that do not say so are passed over.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use jerboa_core_shard::{Address, MapId};
 
@@ -92,7 +92,9 @@ pub(super) struct Waiters {
     nodes: Slab<Node>,
     connections: BTreeSet<(Connection, u32)>,
     due: BTreeSet<(u64, Due)>,
-    touched: Vec<u32>,
+    touched: VecDeque<u32>,
+    /// Whether more waiters were overdue at the last look than it took.
+    overdue: bool,
     pass: Pass,
 }
 
@@ -248,17 +250,25 @@ impl Waiters {
         if let Some(line) = self.lines.get_mut(id)
             && !std::mem::replace(&mut line.touched, true)
         {
-            self.touched.push(id);
+            self.touched.push_back(id);
         }
     }
 
-    /// Touches every line whose lock has expired. Returns the waiters whose time is over: they are
-    /// to be answered once their lines were looked at.
-    pub(super) fn expire(&mut self, now_ms: u64) -> Vec<u32> {
+    /// Touches lines whose locks have expired. Returns waiters whose time is over: they are to be
+    /// answered once their lines were looked at. As many of both as `most`, the rest at the next
+    /// look, which [`Self::are_overdue`] asks for.
+    pub(super) fn expire(&mut self, now_ms: u64, most: usize) -> Vec<u32> {
         let mut overdue = Vec::new();
+        let mut left = most;
+        self.overdue = false;
         while let Some((time_ms, due)) = self.due.first().copied()
             && time_ms <= now_ms
         {
+            if left == 0 {
+                self.overdue = true;
+                break;
+            }
+            left -= 1;
             self.due.pop_first();
             match due {
                 Due::Line(id) => {
@@ -278,13 +288,38 @@ impl Waiters {
         overdue
     }
 
-    /// A line to be looked at, taken off the list of those.
-    pub(super) fn next_touched(&mut self) -> Option<u32> {
-        let id = self.touched.pop()?;
-        if let Some(line) = self.lines.get_mut(id) {
-            line.touched = false;
+    /// Whether there is somebody to be told that their time is over.
+    pub(super) fn are_overdue(&self) -> bool {
+        self.overdue
+    }
+
+    /// Whether the line of a waiter is still to be looked at.
+    pub(super) fn is_line_touched(&self, id: u32) -> bool {
+        let line = self
+            .nodes
+            .get(id)
+            .and_then(|node| self.lines.get(node.line));
+        line.is_some_and(|line| line.touched)
+    }
+
+    /// Has the next look return a waiter again that [`Self::expire`] returned.
+    pub(super) fn put_off(&mut self, id: u32) {
+        if let Some(node) = self.nodes.get(id) {
+            self.due.insert((node.waiter.deadline_ms, Due::Waiter(id)));
+            self.overdue = true;
         }
-        Some(id)
+    }
+
+    /// A line to be looked at, taken off the list of those: that which waits longest.
+    pub(super) fn next_touched(&mut self) -> Option<u32> {
+        while let Some(id) = self.touched.pop_front() {
+            if let Some(line) = self.lines.get_mut(id)
+                && std::mem::replace(&mut line.touched, false)
+            {
+                return Some(id);
+            }
+        }
+        None
     }
 
     /// Puts a line back on the list: it has not been looked at to its end.
@@ -362,8 +397,8 @@ impl Waiters {
         let Some(line) = self.lines.take(id) else {
             return;
         };
-        if line.touched {
-            self.touched.retain(|touched| *touched != id);
+        if self.lines.used == 0 {
+            self.touched = VecDeque::new();
         }
         if let Some(of_map) = self.lines_of_maps.get_mut(&line.at.map) {
             of_map.remove(&line.key);

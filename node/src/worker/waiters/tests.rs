@@ -73,8 +73,8 @@ fn deadlines_and_expiries_come_due_in_order_and_once() {
     lines.sort_unstable();
     waiters.wake_at(lines[1], Some(400));
     waiters.wake_at(lines[1], Some(450));
-    assert!(waiters.expire(299).is_empty() && !waiters.is_touched());
-    let overdue = waiters.expire(300);
+    assert!(waiters.expire(299, usize::MAX).is_empty() && !waiters.is_touched());
+    let overdue = waiters.expire(300, usize::MAX);
     assert_eq!(overdue.len(), 1);
     assert_eq!(
         waiters.next_touched(),
@@ -83,16 +83,16 @@ fn deadlines_and_expiries_come_due_in_order_and_once() {
     );
     assert_eq!(waiters.remove(overdue[0]).unwrap().to.serial, 2);
     assert!(
-        waiters.expire(449).is_empty() && !waiters.is_touched(),
+        waiters.expire(449, usize::MAX).is_empty() && !waiters.is_touched(),
         "the earlier wake-up was moved"
     );
-    assert!(waiters.expire(450).is_empty());
+    assert!(waiters.expire(450, usize::MAX).is_empty());
     assert_eq!(
         waiters.next_touched(),
         Some(lines[1]),
         "the lock in front expired"
     );
-    assert_eq!(waiters.expire(10_000).len(), 2);
+    assert_eq!(waiters.expire(10_000, usize::MAX).len(), 2);
     assert_eq!(serial_at_head(&waiters, lines[0]), Some(1));
 }
 
@@ -112,13 +112,47 @@ fn as_many_wait_as_may_and_their_memory_comes_back() {
         waiters.join(at, b"one more", waiter(0, 1)),
         Err(TooManyWaiters)
     );
-    let overdue = waiters.expire(u64::MAX);
+    let overdue = waiters.expire(u64::MAX, usize::MAX);
     assert_eq!(overdue.len(), LOCK_WAITERS_MAX);
     for id in overdue {
         assert!(waiters.remove(id).is_some());
     }
     assert!(waiters.is_empty() && !waiters.is_touched());
     assert_eq!(waiters.nodes.places.capacity(), 0);
+}
+
+#[test]
+fn many_waiters_that_run_out_of_time_at_once_are_taken_a_few_at_a_time_each_once() {
+    let shard = shard();
+    let mut waiters = Waiters::default();
+    let all = LOCK_WAITERS_MAX as u64;
+    for number in 0..all {
+        let key = number.to_le_bytes();
+        let at = shard.address(MapId::DEFAULT, 1, &key);
+        waiters.join(at, &key, waiter(number, 1000)).unwrap();
+    }
+    let (mut looks, mut served) = (0, 0);
+    while !waiters.is_empty() {
+        let overdue = waiters.expire(1000, 256);
+        assert!(overdue.len() <= 256);
+        // As the owner does: so many lines are looked at, and who belongs to another waits.
+        for _ in 0..256 {
+            waiters.next_touched();
+        }
+        for id in overdue {
+            if waiters.is_line_touched(id) {
+                waiters.put_off(id);
+            } else {
+                waiters.remove(id).unwrap();
+                served += 1;
+            }
+        }
+        assert!(waiters.is_empty() || waiters.are_overdue() || waiters.is_touched());
+        looks += 1;
+        assert!(looks <= 3 * all / 256, "nobody waits for ever");
+    }
+    assert_eq!(served, all);
+    assert!(!waiters.is_touched());
 }
 
 #[test]
