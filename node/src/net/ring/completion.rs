@@ -10,7 +10,7 @@ use super::{Chunk, SocketId};
 pub enum Completion {
     /// A connection came in on the listener with this index.
     Accepted {
-        /// Index as returned by [`Ring::listen`].
+        /// Index as returned by [`Ring::listen`](super::Ring::listen).
         listener: usize,
         /// The connected socket, not yet known to the ring.
         socket: OwnedFd,
@@ -21,11 +21,11 @@ pub enum Completion {
         /// What the kernel answered.
         error: io::Error,
     },
-    /// Bytes came in; give the chunk back with [`Ring::release`].
+    /// Bytes came in; give the chunk back with [`Ring::release`](super::Ring::release).
     Received {
         /// From this socket.
         socket: SocketId,
-        /// The bytes, read with [`Ring::bytes`].
+        /// The bytes, read with [`Ring::bytes`](super::Ring::bytes).
         chunk: Chunk,
     },
     /// The peer ended its side (`error` is `None`) or the connection broke. Nothing more is
@@ -40,9 +40,9 @@ pub enum Completion {
     Sent {
         /// The socket.
         socket: SocketId,
-        /// The buffer given to [`Ring::send`], cleared.
+        /// The buffer given to [`Ring::send`](super::Ring::send), cleared.
         buffer: Vec<u8>,
     },
-    /// The timer of [`Ring::arm_tick`] fired.
+    /// The timer of [`Ring::arm_tick`](super::Ring::arm_tick) fired.
     Tick,
 }

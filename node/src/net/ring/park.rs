@@ -9,7 +9,7 @@ use io_uring::{cqueue, opcode, types};
 use super::{Completion, Operation, Ring};
 
 impl Ring {
-    /// Sleeps until a completion arrives or the [`Waker`] is used, unless `has_work` finds
+    /// Sleeps until a completion arrives or the waker is used, unless `has_work` finds
     /// something after the sleep was announced.
     ///
     /// The thread sleeps in this ring, not in its executor. To await the ring's eventfd through
