@@ -28,6 +28,29 @@ use crate::value::{Decode, Encode};
 ///
 /// Nothing happens before a call's future is polled. A call whose future is dropped then goes on
 /// until its answer or its deadline.
+///
+/// # What operations do to an entry
+///
+/// "Use" is what the idle time of a map counts from. Each new version is greater than any that an
+/// entry of the same core had before.
+///
+/// | operations | value | expiry | version | use |
+/// |---|---|---|---|---|
+/// | `get`, `get_entry`, `get_range`, `multi_get` | kept | kept | kept | yes |
+/// | `exists`, `ttl`, scans, `size`, `random_key` | kept | kept | kept | no |
+/// | `put`, `put_with`, `replace`, `put_if_absent`, `compare_and_swap`, `multi_put` | set | set | new | yes |
+/// | `append`, `set_range`, `incr`, `decr`, `incr_float` | set | kept | new | yes |
+/// | `get_and_expire` | kept | set | new | yes |
+/// | `expire`, `persist` | kept | set | new | no |
+/// | `delete`, `get_and_delete`, `multi_delete`, `destroy` | gone | gone | gone | no |
+///
+/// # Errors
+///
+/// Every operation may fail with [`Error`]. After [`Error::Refused`] and [`Error::Invalid`] nothing
+/// has changed; where an answer did not come, [`Error::outcome`] says whether something may have. The
+/// statuses of a refusal are those of [`Status`](crate::Status): whatever the operation,
+/// `OutOfMemory`, `MapFull`, `Busy` and `ShuttingDown` say that the node cannot now; what an operation
+/// adds to them (`NotANumber`, `NoSuchLock`, `ManyOwners`, …) stands at it.
 #[derive(Clone)]
 pub struct DMap<T> {
     transport: T,

@@ -27,6 +27,9 @@ use crate::value::{Decode, Encode};
 ///
 /// A map exists as long as it has entries; a handle to one that has none is as good as any. The
 /// empty name is the default map.
+///
+/// What operations do to an entry, and what holds after an error, stands at the
+/// [map whose operations are awaited](crate::client::DMap).
 #[derive(Clone)]
 pub struct DMap<T> {
     transport: T,
