@@ -300,6 +300,27 @@ fn short_questions_do_not_become_gigabytes() {
             [b"COMMAND", b"DOCS"],
             "-ERR at most 1024 names at a time\r\n",
         ),
+        (
+            [b"LATENCY", b"HISTOGRAM"],
+            "-ERR at most 1024 names at a time\r\n",
+        ),
+        (
+            [b"LATENCY", b"RESET"],
+            "-ERR at most 1024 names at a time\r\n",
+        ),
+        (
+            [b"PUBSUB", b"NUMSUB"],
+            "-ERR at most 1024 names at a time\r\n",
+        ),
+        (
+            [b"PUBSUB", b"SHARDNUMSUB"],
+            "-ERR at most 1024 names at a time\r\n",
+        ),
+        ([b"INFO", b"*"], "-ERR at most 1024 names at a time\r\n"),
+        (
+            [b"CLIENT", b"KILL"],
+            "-ERR at most 1024 names at a time\r\n",
+        ),
         ([b"COMMAND", b"LIST"], "-ERR syntax error\r\n"),
         (
             [b"CONFIG", b"GET"],
@@ -318,6 +339,7 @@ fn short_questions_do_not_become_gigabytes() {
     // As many as may be.
     for (question, most, kind) in [
         ([&b"COMMAND"[..], b"INFO"], 1024, b'*'),
+        ([b"PUBSUB", b"NUMSUB"], 1024, b'*'),
         ([b"CONFIG", b"GET"], 128, b'*'),
     ] {
         let mut words: Vec<&[u8]> = question.to_vec();

@@ -10,6 +10,10 @@ use super::session::Client;
 use crate::worker::changes::follow::Follower;
 use crate::worker::shared::Shared;
 
+/// Names that one command may ask about where each may take a look through a table: so that no
+/// command that is answered at once holds its core for long.
+const NAMES_MAX: usize = 1024;
+
 /// A command with its arguments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call<'p, 'a> {
@@ -21,7 +25,21 @@ pub(crate) struct Call<'p, 'a> {
     pub(crate) value_bytes_max: u32,
 }
 
-impl<'a> Call<'_, 'a> {
+impl<'p, 'a> Call<'p, 'a> {
+    /// The arguments from one on, as names of what is asked about.
+    ///
+    /// # Errors
+    /// There are more than may be asked about at a time.
+    pub(crate) fn names_from(&self, first: usize) -> Result<Arguments<'p, 'a>, Refusal> {
+        let names = self.arguments.from(first);
+        if names.len() > NAMES_MAX {
+            return Err(Refusal::format(format_args!(
+                "ERR at most {NAMES_MAX} names at a time"
+            )));
+        }
+        Ok(names)
+    }
+
     /// Arguments, the name included.
     #[inline]
     pub(crate) fn len(&self) -> usize {

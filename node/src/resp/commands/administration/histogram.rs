@@ -13,7 +13,7 @@ pub(super) fn histogram(
     out: &mut Writer<'_>,
 ) -> Answered {
     let totals = here.shared.command_totals();
-    let wanted = call.arguments.from(2);
+    let wanted = call.names_from(2)?;
     let is_wanted = |name: &str| {
         let container = name.split('|').next().unwrap_or(name);
         let mut words = wanted.iter();

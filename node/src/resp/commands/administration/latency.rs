@@ -77,7 +77,7 @@ fn history(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> An
 }
 
 fn reset(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
-    let names = call.arguments.from(2);
+    let names = call.names_from(2)?;
     let mut forgotten = 0;
     for pause in Pause::ALL {
         let is_it = |name: &[u8]| named(name) == Some(pause);

@@ -2,7 +2,7 @@
 
 mod keys;
 
-use jerboa_wire::resp::{Arguments, Writer};
+use jerboa_wire::resp::Writer;
 
 use crate::glob::Glob;
 use crate::resp::call::{Call, Here};
@@ -13,10 +13,6 @@ use crate::resp::refusal::Refusal;
 type Result = std::result::Result<(), Refusal>;
 
 const FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
-
-/// Names that one command may ask about: the answer to each is far longer than the name, and
-/// clients ask about all that they know, a few hundred.
-const NAMES_MAX: usize = 1024;
 
 macro_rules! command {
     ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
@@ -57,7 +53,7 @@ fn info(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Resul
     if call.len() == 2 {
         return all(here, call, out);
     }
-    let names = names(call)?;
+    let names = call.names_from(2)?;
     out.array(names.len());
     for name in names.iter() {
         match named(name) {
@@ -66,17 +62,6 @@ fn info(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Resul
         }
     }
     Ok(())
-}
-
-/// The names that are asked about.
-fn names<'p, 'a>(call: &Call<'p, 'a>) -> std::result::Result<Arguments<'p, 'a>, Refusal> {
-    let names = call.arguments.from(2);
-    if names.len() > NAMES_MAX {
-        return Err(Refusal::format(format_args!(
-            "ERR at most {NAMES_MAX} names at a time"
-        )));
-    }
-    Ok(names)
 }
 
 /// A command by its name, or a subcommand by its container's and its own with `|` between.
@@ -168,7 +153,7 @@ fn docs(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
     let commands: Vec<&Command> = if call.len() == 2 {
         command::all().collect()
     } else {
-        names(call)?.iter().filter_map(named).collect()
+        call.names_from(2)?.iter().filter_map(named).collect()
     };
     write_docs(&commands, out);
     Ok(())

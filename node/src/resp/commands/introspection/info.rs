@@ -107,7 +107,7 @@ pub(super) fn info(
     call: &Call<'_, '_>,
     out: &mut Writer<'_>,
 ) -> Result<(), Refusal> {
-    let wanted = call.arguments.from(1);
+    let wanted = call.names_from(1)?;
     let is_named = |name: &[u8]| wanted.iter().any(|word| word.eq_ignore_ascii_case(name));
     let all = ALL.iter().any(|word| is_named(word));
     let default = wanted.is_empty() || is_named(DEFAULT);

@@ -99,13 +99,11 @@ fn too_many(call: &Call<'_, '_>) -> Refusal {
 }
 
 fn numbers(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
-    count(here, call, out, |name| name.to_vec());
-    Ok(())
+    count(here, call, out, |name| name.to_vec())
 }
 
 fn shard_numbers(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
-    count(here, call, out, |name| [SHARD_PREFIX, name].concat());
-    Ok(())
+    count(here, call, out, |name| [SHARD_PREFIX, name].concat())
 }
 
 fn count(
@@ -113,14 +111,15 @@ fn count(
     call: &Call<'_, '_>,
     out: &mut Writer<'_>,
     channel: impl Fn(&[u8]) -> Vec<u8>,
-) {
-    let names = call.arguments.from(2);
+) -> Result {
+    let names = call.names_from(2)?;
     out.array(names.len() * 2);
     for name in names.iter() {
         out.bulk(name);
         let subscribers = here.shared.directory.subscribers(&channel(name));
         out.integer(subscribers.cast_signed());
     }
+    Ok(())
 }
 
 fn patterns(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {

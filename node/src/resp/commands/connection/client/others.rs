@@ -11,6 +11,14 @@ use crate::resp::session::Client;
 
 type Asked = std::result::Result<ClientQuery, Refusal>;
 
+/// Longer than the text of any address with its port, so that one cut here is nobody's.
+const ADDRESS_BYTES_MAX: usize = 64;
+
+/// An address to be looked for on all cores, in bounded room.
+fn address(text: &[u8]) -> Option<Box<[u8]>> {
+    Some(text[..text.len().min(ADDRESS_BYTES_MAX)].into())
+}
+
 fn kind(name: &[u8]) -> std::result::Result<ClientKind, Refusal> {
     ClientKind::of(name).ok_or_else(|| {
         let mut text = b"ERR Unknown client type '".to_vec();
@@ -35,10 +43,8 @@ pub(super) fn list(client: &Client, call: &Call<'_, '_>) -> Asked {
         2 => {}
         4 if call.is(2, "type") => query.kind = Some(kind(call.at(3))?),
         4.. if call.is(2, "id") => {
-            for index in 3..call.len() {
-                query
-                    .ids
-                    .push(positive(call.at(index), "ERR Invalid client ID")?);
+            for id in call.names_from(3)?.iter() {
+                query.ids.push(positive(id, "ERR Invalid client ID")?);
             }
             query.ids.sort_unstable();
         }
@@ -59,7 +65,7 @@ pub(super) fn info(client: &Client, _: &Call<'_, '_>) -> Asked {
 pub(super) fn kill(client: &Client, call: &Call<'_, '_>) -> Asked {
     if call.len() == 3 {
         return Ok(ClientQuery {
-            peer: Some(call.at(2).into()),
+            peer: address(call.at(2)),
             ..ClientQuery::all(Purpose::KillNamed, client.id)
         });
     }
@@ -67,6 +73,7 @@ pub(super) fn kill(client: &Client, call: &Call<'_, '_>) -> Asked {
         skips_asker: true,
         ..ClientQuery::all(Purpose::Kill, client.id)
     };
+    call.names_from(2)?;
     let mut index = 2;
     while index < call.len() {
         if index + 1 == call.len() {
@@ -79,9 +86,9 @@ pub(super) fn kill(client: &Client, call: &Call<'_, '_>) -> Asked {
         } else if call.is(index, "type") {
             query.kind = Some(kind(value)?);
         } else if call.is(index, "addr") {
-            query.peer = Some(value.into());
+            query.peer = address(value);
         } else if call.is(index, "laddr") {
-            query.local = Some(value.into());
+            query.local = address(value);
         } else if call.is(index, "user") {
             if value != super::super::USER {
                 let mut text = b"ERR No such user '".to_vec();
