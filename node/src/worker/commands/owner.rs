@@ -1,0 +1,100 @@
+//! Whose a command's keys are: the task that it becomes, and where a client on a core's own port is
+//! sent with keys that are not that core's.
+
+use jerboa_wire::opcode::Kind;
+use jerboa_wire::routing::{partition_of, slot};
+use jerboa_wire::{Opcode, Request, RequestFlags};
+
+use crate::net::SocketId;
+use crate::resp::Refusal;
+use crate::worker::executor::{Executor, Task};
+
+impl Executor<'_> {
+    /// What a request of a command needs; its partition is not known yet.
+    #[inline]
+    pub(super) fn command_task<'a>(
+        &mut self,
+        socket: SocketId,
+        mut request: Request<'a>,
+    ) -> Task<'a> {
+        if request
+            .opcode
+            .shape()
+            .flags
+            .contains(RequestFlags::THIS_CORE)
+            && self
+                .client(socket)
+                .is_some_and(|client| client.is_on_core_port)
+        {
+            // To a cluster client each core is a node of its own.
+            request.flags = request.flags | RequestFlags::THIS_CORE;
+        }
+        let partition = if request.key.is_empty() {
+            0
+        } else {
+            partition_of(request.key, self.shared.partition_count)
+        };
+        self.task(Request {
+            partition,
+            ..request
+        })
+    }
+
+    /// Where a client on a core's own port is sent with a key of another core.
+    #[cold]
+    pub(super) fn moved(
+        &mut self,
+        socket: SocketId,
+        request: &Request<'_>,
+        core: u16,
+    ) -> Option<Refusal> {
+        if request.opcode.shape().kind != Kind::Key {
+            return None;
+        }
+        self.moved_to(socket, slot(request.key), core)
+    }
+
+    /// The same with many keys, which must be of one slot.
+    pub(super) fn many_moved(
+        &mut self,
+        socket: SocketId,
+        request: &Request<'_>,
+    ) -> Option<Refusal> {
+        if !self.client(socket)?.is_on_core_port {
+            return None;
+        }
+        let (one, is_one) = if request.opcode == Opcode::MultiPut {
+            one_slot(request.entries().map(|entry| entry.key))?
+        } else {
+            one_slot(request.keys())?
+        };
+        if !is_one {
+            let text = "CROSSSLOT Keys in request don't hash to the same slot";
+            return Some(Refusal::text(text));
+        }
+        let core = self.shared.core_of_slot(one.into())?;
+        if core == self.config.core {
+            return None;
+        }
+        self.moved_to(socket, one, core)
+    }
+
+    fn moved_to(&mut self, socket: SocketId, slot: u16, core: u16) -> Option<Refusal> {
+        let shared = self.shared;
+        let client = self.client(socket)?;
+        if !client.is_on_core_port {
+            return None;
+        }
+        let address = shared.slots.address(core, client.local)?;
+        self.counts.moved += 1;
+        // Clients split at the last colon: an IPv6 address stands without brackets.
+        let (ip, port) = (address.ip(), address.port());
+        Some(Refusal::format(format_args!("MOVED {slot} {ip}:{port}")))
+    }
+}
+
+/// The slot of the first key, and whether it is that of all.
+fn one_slot<'k>(mut keys: impl Iterator<Item = &'k [u8]>) -> Option<(u16, bool)> {
+    let first = slot(keys.next()?);
+    Some((first, keys.all(|key| slot(key) == first)))
+}
