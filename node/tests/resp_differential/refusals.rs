@@ -11,30 +11,20 @@ use crate::stream::Args;
 
 /// Subcommands of Redis 7.0 that the node does not have, and calls unknown.
 const LACKING: &[&str] = &[
-    "client|caching",
-    "client|trackinginfo",
-    "client|unblock",
     "cluster|addslots",
     "cluster|addslotsrange",
     "cluster|bumpepoch",
-    "cluster|count-failure-reports",
     "cluster|delslots",
     "cluster|delslotsrange",
     "cluster|failover",
     "cluster|flushslots",
     "cluster|forget",
-    "cluster|links",
     "cluster|meet",
-    "cluster|replicas",
     "cluster|replicate",
     "cluster|reset",
     "cluster|saveconfig",
     "cluster|set-config-epoch",
     "cluster|setslot",
-    "cluster|slaves",
-    "command|getkeysandflags",
-    "latency|graph",
-    "memory|malloc-stats",
 ];
 /// Those that take other numbers of arguments than in Redis 7.0, as in later ones.
 const LATER: &[&str] = &["command|getkeys"];
