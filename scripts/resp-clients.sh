@@ -11,8 +11,8 @@
 # of Python and JavaScript into a folder that is removed afterwards. Only processes started here are
 # ended, by their ids.
 #
-# memtier_benchmark and valkey-benchmark are packaged by none of Debian 12, PyPI, npm and crates.io;
-# resp-benchmark from PyPI, whose load generator is written in Rust, stands in for them. The go-redis
+# memtier_benchmark and valkey-benchmark are in no package that was found for Debian 12, Python or
+# JavaScript; resp-benchmark, whose load generator is written in Rust, stands in for them. The go-redis
 # that Debian 12 packages is version 5: its cluster client knows COMMAND as it was before Redis 6 and
 # finds no owner on later ones, so that redigo's is used there.
 set -euo pipefail
