@@ -12,6 +12,7 @@
 //! need and nothing else.
 
 mod batch;
+mod destination;
 mod door;
 mod job;
 mod link;

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use jerboa_wire::client::{Error, Operation, Response};
 use jerboa_wire::{Crc, Opcode, Reply, Status};
 
+use super::destination::Destination;
 use super::door::Room;
 use super::job::{Job, ended, read};
-use super::link::{Destination, Inner, Refused};
+use super::link::{Inner, Refused};
 use super::pending::{Finished, Pending, fresh};
 use super::slot::Slot;
 use crate::resp::Render;

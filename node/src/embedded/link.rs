@@ -1,27 +1,20 @@
-//! The transport of the embedded maps: operations of any thread handed to the cores that own them.
-//!
-//! Here an operation is checked and routed, as a node does with a frame that it receives; what the
-//! node can tell without a core is answered here.
+//! The transport of the embedded maps: operations of any thread handed to the cores that own them
+//! (see [`super::destination`]), and their answers awaited.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jerboa_wire::channel::{is_reserved, push_subscribers};
-use jerboa_wire::client::{
-    BlockingTransport, Error, Operation, Outcome, Response, Route, Transport,
-};
-use jerboa_wire::event::EventSwitch;
-use jerboa_wire::opcode::Kind;
-use jerboa_wire::routing::{Table, Topology, partition, slot};
-use jerboa_wire::{Opcode, Request, RequestFlags, Status, multi};
+use jerboa_wire::client::{BlockingTransport, Error, Operation, Outcome, Response, Transport};
+use jerboa_wire::routing::{Table, Topology};
+use jerboa_wire::{Opcode, Status};
 
 use super::batch::{Batch, Sent, waves_of};
+use super::destination::{Destination, told};
 use super::door::{Door, Notice, Refusal, Room};
-use super::job::{Ending, Job, ended, unanswered};
+use super::job::{Job, unanswered};
 use super::pending::{Finished, Limit, Pending, fresh, is_core_thread};
 use super::slot::{Call, Slot};
-use crate::worker::core_of_cursor;
 use crate::worker::shared::Shared;
 
 /// Time for a blocking call, beside the time that it waits for a lock.
@@ -41,24 +34,12 @@ pub struct Embedded {
 /// The node as its callers see it.
 #[derive(Debug)]
 pub(super) struct Inner {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     doors: Arc<[Door]>,
     table: Arc<Table>,
     value_bytes_max: u32,
     spin: Duration,
     tickets: AtomicU64,
-}
-
-/// Who answers an operation.
-pub(super) enum Destination {
-    /// One core.
-    Core(u16),
-    /// All cores together.
-    Everywhere,
-    /// Those that may have receivers for a message.
-    Receivers(Vec<u16>),
-    /// This thread, at once.
-    Here(Response),
 }
 
 impl Embedded {
@@ -296,134 +277,6 @@ impl BlockingTransport for Embedded {
 }
 
 impl Inner {
-    /// Checks an operation and finds who answers it.
-    pub(super) fn destination(&self, operation: &Operation) -> Result<Destination, Error> {
-        if self.shared.stopping.load(Ordering::Acquire) {
-            return Err(ended(Ending::Untouched, operation.opcode()));
-        }
-        let request = operation.request();
-        if let Err(kind) = request.check(self.value_bytes_max) {
-            return Ok(Destination::Here(told(kind.status(), &[])));
-        }
-        if let Some(response) = self.tell(&request) {
-            return Ok(Destination::Here(response));
-        }
-        if request.opcode == Opcode::Publish {
-            return Ok(self.receivers(request.key));
-        }
-        Ok(match (request.opcode, operation.route()) {
-            // The core that is asked does it for all.
-            (Opcode::Destroy, _) => Destination::Core(0),
-            (opcode, _) if opcode.is_everywhere() => Destination::Everywhere,
-            (Opcode::Scan, _) => Destination::Core(core_of_cursor(request.arg, &self.shared)),
-            (_, Route::Slot(slot)) => {
-                let core = self.owner(slot);
-                if self.is_all_or_nothing_of_many(&request, core) {
-                    return Ok(Destination::Here(told(Status::ManyOwners, &[])));
-                }
-                Destination::Core(core)
-            }
-            (_, Route::Any) => Destination::Core(0),
-        })
-    }
-
-    /// Answers what is asked about channels, but for what a subscriber asks.
-    fn tell_of_channels(&self, request: &Request<'_>) -> Option<Response> {
-        let ok = told(Status::Ok, &[]);
-        let directory = &self.shared.directory;
-        Some(match request.opcode {
-            Opcode::Patterns => Response {
-                arg: directory.patterns(),
-                ..ok
-            },
-            Opcode::Events => {
-                // What is no switch was refused.
-                let switch = EventSwitch::decode(request.arg).unwrap_or_default();
-                Response {
-                    arg: self.shared.events.switch(switch).bits().into(),
-                    ..ok
-                }
-            }
-            Opcode::Subscribers => {
-                let mut value = Vec::new();
-                for name in request.keys() {
-                    push_subscribers(&mut value, directory.subscribers(name));
-                }
-                Response {
-                    count: request.count,
-                    value,
-                    ..ok
-                }
-            }
-            Opcode::Channels => match directory.page_for(request) {
-                Some(page) => {
-                    let mut value = Vec::new();
-                    let pushed = page
-                        .names
-                        .iter()
-                        .filter(|name| multi::push_key(&mut value, name));
-                    let count = pushed.count() as u32;
-                    Response {
-                        arg: page.cursor,
-                        count,
-                        value,
-                        ..ok
-                    }
-                }
-                None => told(Status::MalformedPayload, &[]),
-            },
-            _ => return None,
-        })
-    }
-
-    /// Where a message goes.
-    fn receivers(&self, channel: &[u8]) -> Destination {
-        if is_reserved(channel) {
-            return Destination::Here(told(Status::ReservedChannel, &[]));
-        }
-        let cores = self.shared.directory.cores(channel);
-        if cores.is_empty() {
-            return Destination::Here(told(Status::Ok, &[]));
-        }
-        Destination::Receivers(cores)
-    }
-
-    /// The core that owns a slot.
-    fn owner(&self, slot: u16) -> u16 {
-        let partition = partition(slot, self.shared.partition_count.trailing_zeros());
-        self.shared.core_of_partition[usize::from(partition)]
-    }
-
-    /// Whether a request is to be executed wholly or not at all, and not by one core alone.
-    fn is_all_or_nothing_of_many(&self, request: &Request<'_>, core: u16) -> bool {
-        let all_or_nothing =
-            request.opcode == Opcode::MultiPut && request.flags.contains(RequestFlags::IF_ABSENT);
-        let mut entries = request.entries();
-        all_or_nothing && entries.any(|entry| self.owner(slot(entry.key)) != core)
-    }
-
-    /// Answers what the node can tell without a core: what all of them have published.
-    fn tell(&self, request: &Request<'_>) -> Option<Response> {
-        let ok = |value: &[u8]| told(Status::Ok, value);
-        Some(match request.opcode {
-            Opcode::Topology => ok(&self.shared.topology),
-            Opcode::Stats => match self.shared.stats_text(request.arg) {
-                Some(text) => ok(text.as_bytes()),
-                None => told(Status::InvalidArgument, &[]),
-            },
-            Opcode::HotKeys => ok(&self.shared.hot_keys_section(request.arg)),
-            Opcode::MapStats => match self.shared.map_stats_section(request.map, request.arg) {
-                Some((value, more)) => Response {
-                    arg: more.into(),
-                    ..ok(&value)
-                },
-                None => told(Status::NotFound, &[]),
-            },
-            opcode if opcode.shape().kind == Kind::Channel => self.tell_of_channels(request)?,
-            _ => return None,
-        })
-    }
-
     /// Sends what a subscriber asks of its core.
     fn send_as(
         &self,
@@ -522,17 +375,6 @@ impl Refused {
                 outcome: Outcome::NothingDone,
             }),
         }
-    }
-}
-
-/// An answer that no core gave.
-fn told(status: Status, value: &[u8]) -> Response {
-    Response {
-        status,
-        arg: 0,
-        version: 0,
-        count: 0,
-        value: value.to_vec(),
     }
 }
 
