@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use common::bystander::Bystander;
 use common::process::NodeProcess;
+use common::resp::{RespRaw, command};
 use common::{Random, Raw, eventually, key_of_core};
+use jerboa_wire::frame::MAGIC;
 use jerboa_wire::{Hello, Opcode, Request};
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -51,8 +53,8 @@ impl Culprit {
         Some(raw)
     }
 
-    /// A pipeline of sound requests of all kinds and sizes.
-    fn pipeline(&mut self, raw: &mut Raw) -> Vec<u8> {
+    /// A pipeline of sound requests of all kinds and sizes, as frames.
+    fn frames(&mut self, raw: &mut Raw) -> Vec<u8> {
         let mut bytes = Vec::new();
         let large = self.random.below(4) == 0;
         for _ in 0..1 + self.random.below(200) {
@@ -82,11 +84,35 @@ impl Culprit {
         bytes
     }
 
+    /// The same as commands of RESP.
+    fn commands(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let large = self.random.below(4) == 0;
+        for _ in 0..1 + self.random.below(200) {
+            let key = &self.keys[self.random.below(self.keys.len())];
+            let other = &self.keys[self.random.below(self.keys.len())];
+            let value = vec![7; self.random.below(if large { 100_000 } else { 200 })];
+            let line: &[&[u8]] = match self.random.below(8) {
+                0 | 1 => &[b"SET", key, &value],
+                2 | 3 => &[b"GET", key],
+                4 => &[b"DEL", key, other],
+                5 => &[b"INFO"],
+                6 => &[b"HELLO", [&b"2"[..], b"3"][self.random.below(2)]],
+                _ => &[b"MGET", key, other],
+            };
+            bytes.extend_from_slice(&command(line));
+        }
+        bytes
+    }
+
     fn act(&mut self) {
         let Some(mut raw) = self.connect() else {
             return;
         };
-        let mut bytes = self.pipeline(&mut raw);
+        let mut bytes = match self.random.below(3) {
+            0 => self.commands(),
+            _ => self.frames(&mut raw),
+        };
         match self.random.below(6) {
             // Damage one bit or many bytes, or cut it off.
             0 => {
@@ -100,6 +126,7 @@ impl Culprit {
             2 => bytes.truncate(self.random.below(bytes.len())),
             _ => {}
         }
+        let first = bytes.first().copied();
         // In one write, in pieces, or byte by byte; the node may close meanwhile.
         let piece = [bytes.len(), 1_000, 7, 1][self.random.below(4)].max(bytes.len() / 500);
         for part in bytes.chunks(piece.max(1)) {
@@ -113,16 +140,22 @@ impl Culprit {
                 .unwrap(),
             1 => {
                 raw.half_close();
-                let _ = raw.try_receive();
+                listen(raw, first);
             }
-            2 => {
-                let _ = raw.try_receive();
-            }
+            2 => listen(raw, first),
             3 if self.neglected.len() < 30 => self.neglected.push(raw),
             4 => self.neglected.clear(),
             _ => {}
         }
     }
+}
+
+/// Reads one reply, if there is one: in the language of the first byte that was sent.
+fn listen(mut raw: Raw, first: Option<u8>) {
+    let _ = match first {
+        Some(MAGIC) => raw.try_receive().map(drop),
+        _ => RespRaw::over(raw.stream).try_receive().map(drop),
+    };
 }
 
 #[test]

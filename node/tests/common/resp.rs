@@ -18,6 +18,10 @@ impl RespRaw {
         let patience = Some(Duration::from_secs(20));
         stream.set_read_timeout(patience).unwrap();
         stream.set_write_timeout(patience).unwrap();
+        Self::over(stream)
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
         Self {
             stream,
             input: Vec::new(),
