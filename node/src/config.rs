@@ -12,6 +12,7 @@
 
 mod error;
 mod file;
+mod host;
 mod keys;
 mod limits;
 mod maps;
@@ -23,6 +24,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use jerboa_wire::event::EventKinds;
 
 pub use error::{ConfigError, Origin, ValueError};
+pub use host::Host;
 pub use keys::{KEYS, Key};
 pub use limits::{CONNECTIONS_DEFAULT, FRAME_OVERHEAD_BYTES};
 pub use maps::MapsConfig;
@@ -40,6 +42,15 @@ pub struct Config {
     pub port: u16,
     /// Port of core 0; core `i` listens on this plus `i`. `None`: the any-core port plus one.
     pub core_port: Option<u16>,
+    /// Where clients are told that the node is, when they reach it elsewhere than at
+    /// [`Config::bind`]: behind address translation, or in a container. `None`: the address that it
+    /// is bound to; where that is all addresses, the one that the client reached.
+    pub announce_host: Option<Host>,
+    /// The any-core port that clients are told. `None`: the one that is listened on.
+    pub announce_port: Option<u16>,
+    /// The port of core 0 that clients are told; they find core `i` at this plus `i`. `None`: the
+    /// one that is listened on.
+    pub announce_core_port: Option<u16>,
     /// Which CPUs run a data core. `None`: every CPU this process may use.
     pub cores: Option<Cores>,
     /// Bytes for keys, values and their index, split evenly over the cores. `None`: half of what
@@ -104,6 +115,9 @@ impl Default for Config {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 7400,
             core_port: None,
+            announce_host: None,
+            announce_port: None,
+            announce_core_port: None,
             cores: None,
             memory: None,
             spin_us: 20,

@@ -24,7 +24,7 @@ pub use memory::MemoryReading;
 pub use readings::Readings;
 pub use ring::{Refusal, RingReading, RingStep};
 
-use crate::config::Config;
+use crate::config::{Config, Host};
 
 /// What a node uses of this host: a [`Config`] with every "auto" decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,19 @@ pub struct Plan {
     pub any_core: SocketAddr,
     /// Where each core listens alone, in core order; none where the node does not listen.
     pub cores: Vec<SocketAddr>,
+    /// Where clients are told that it is.
+    pub announced: Announced,
+}
+
+/// Where clients are told that a node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    /// `None`: at the address that it is bound to, or that the client reached.
+    pub host: Option<Host>,
+    /// The port that every core serves.
+    pub any_core_port: u16,
+    /// Port of core 0; core `i` has this plus `i`.
+    pub first_core_port: u16,
 }
 
 /// Reads the host, raises soft limits to hard ones, and fits `config` to it.
@@ -79,12 +92,14 @@ fn fit(
     let memory_bytes = memory::choose(config.memory, cpus.len(), &readings.memory)?;
     let connections_max = limits::choose_connections(config.connections_max, cpus.len(), readings)?;
     let (any_core, cores) = choose_ports(config, cpus.len())?;
+    let announced = ports::announce(config, any_core, &cores)?;
     Ok(Plan {
         cpus,
         memory_bytes,
         connections_max,
         any_core,
         cores,
+        announced,
     })
 }
 

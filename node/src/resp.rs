@@ -34,4 +34,4 @@ pub(crate) use form::{Form, Render};
 pub(crate) use pause::Pause;
 pub(crate) use refusal::{Refusal, status_text, unknown_command, unknown_subcommand};
 pub(crate) use session::{Client, Replies};
-pub(crate) use slots::SlotMaps;
+pub(crate) use slots::{Announcement, SlotMaps};

@@ -4,6 +4,8 @@
 //! one plain server.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "resp_cluster/announce.rs"]
+mod announce;
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

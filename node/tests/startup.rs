@@ -223,6 +223,22 @@ fn an_exposed_address_is_refused_without_insecure() {
 }
 
 #[test]
+fn what_clients_could_not_follow_is_not_announced() {
+    let refused = |more: &[&str], texts: &[&str]| {
+        refuses(&Cage::default(), &small(more), texts);
+    };
+    refused(
+        &["--announce-host", "0.0.0.0"],
+        &["announce_host = 0.0.0.0", "clients can connect to"],
+    );
+    refused(&["--announce-port", "0"], &["announce_port = 0", "from 1"]);
+    refused(
+        &["--announce-port", "30000", "--announce-core-port", "30000"],
+        &["1 core port(s) from 30000", "--announce-core-port"],
+    );
+}
+
+#[test]
 fn an_unknown_key_names_file_line_and_the_key_meant() {
     let path = std::env::temp_dir().join(format!("jerboa-startup-{}.toml", std::process::id()));
     let mut file = std::fs::File::create(&path).unwrap();

@@ -23,6 +23,15 @@ pub(crate) struct Serve {
     /// port of core 0, core i is this plus i; auto: any-core port plus 1
     #[argh(option)]
     core_port: Option<String>,
+    /// address or name clients are told to reach this node at; auto: the one it is bound to or reached at
+    #[argh(option)]
+    announce_host: Option<String>,
+    /// any-core port clients are told; auto: the one listened on
+    #[argh(option)]
+    announce_port: Option<String>,
+    /// port of core 0 clients are told, core i is this plus i; auto: the one listened on
+    #[argh(option)]
+    announce_core_port: Option<String>,
     /// a count (4) or CPUs (0-3,6); auto: every CPU this process may use
     #[argh(option)]
     cores: Option<String>,
@@ -118,6 +127,9 @@ impl Serve {
             bind,
             port,
             core_port,
+            announce_host,
+            announce_port,
+            announce_core_port,
             cores,
             memory,
             spin_us,
@@ -146,6 +158,9 @@ impl Serve {
             ("bind", bind.as_deref()),
             ("port", port.as_deref()),
             ("core_port", core_port.as_deref()),
+            ("announce_host", announce_host.as_deref()),
+            ("announce_port", announce_port.as_deref()),
+            ("announce_core_port", announce_core_port.as_deref()),
             ("cores", cores.as_deref()),
             ("memory", memory.as_deref()),
             ("spin_us", spin_us.as_deref()),

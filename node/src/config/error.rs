@@ -34,6 +34,8 @@ pub enum ValueError {
     TooLarge,
     /// Not an IP address.
     NotAnAddress,
+    /// Neither an IP address that a client could connect to nor the name of a host.
+    NotAHost,
     /// Not one of the words listed.
     NotOneOf(Vec<&'static str>),
     /// Neither a count nor a list of CPUs.
@@ -143,6 +145,10 @@ impl Display for ValueError {
             Self::NotASize => f.write_str("expected a size such as 4096, 64KiB, 512MiB or 2g"),
             Self::TooLarge => f.write_str("the number is too large"),
             Self::NotAnAddress => f.write_str("expected an IP address such as 127.0.0.1 or ::1"),
+            Self::NotAHost => f.write_str(
+                "expected an address or a name that clients can connect to, without a port, such as \
+                 203.0.113.7 or cache.example",
+            ),
             Self::NotOneOf(words) => write!(f, "expected one of: {}", words.join(", ")),
             Self::NotACoreList => f.write_str("expected a count (4) or a list of CPUs (0-3,6)"),
             Self::NoCores => f.write_str("a node needs at least one core; for CPU 0 write 0-0"),

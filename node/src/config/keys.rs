@@ -72,6 +72,24 @@ pub const KEYS: &[Key] = &[
         "port of core 0, core i is this plus i; auto: any-core port plus 1"
     ),
     key!(
+        announce_host,
+        |text| auto(text, str::parse),
+        |host: &Option<super::Host>| show_auto(host.as_ref(), |host| quoted(host.as_str())),
+        "address or name clients are told to reach this node at; auto: the one it is bound to or reached at"
+    ),
+    key!(
+        announce_port,
+        |text| auto(text, number),
+        |port: &Option<u16>| show_auto(port.as_ref(), u16::to_string),
+        "any-core port clients are told; auto: the one listened on"
+    ),
+    key!(
+        announce_core_port,
+        |text| auto(text, number),
+        |port: &Option<u16>| show_auto(port.as_ref(), u16::to_string),
+        "port of core 0 clients are told, core i is this plus i; auto: the one listened on"
+    ),
+    key!(
         cores,
         |text| auto(text, cores),
         |cores: &Option<super::Cores>| show_auto(cores.as_ref(), |list| quoted(&list.to_string())),

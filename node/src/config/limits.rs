@@ -52,6 +52,14 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if let Some(connections) = config.connections_max {
         within("connections_max", connections.into(), 1, CONNECTIONS_MAX)?;
     }
+    for (key, port) in [
+        ("announce_port", config.announce_port),
+        ("announce_core_port", config.announce_core_port),
+    ] {
+        if let Some(port) = port {
+            within(key, port.into(), 1, u16::MAX.into())?;
+        }
+    }
     within("spin_us", config.spin_us.into(), 0, SPIN_US_MAX)?;
     within(
         "mailbox_capacity",
@@ -140,7 +148,9 @@ mod tests {
     #[test]
     fn each_number_out_of_range_is_refused_by_name() {
         type Spoil = fn(&mut Config);
-        let spoilers: [(&str, Spoil); 14] = [
+        let spoilers: [(&str, Spoil); 16] = [
+            ("announce_port", |c| c.announce_port = Some(0)),
+            ("announce_core_port", |c| c.announce_core_port = Some(0)),
             ("subscriber_bytes_max", |c| c.subscriber_bytes_max = 1),
             ("connection_subscriptions_max", |c| {
                 c.connection_subscriptions_max = 0;

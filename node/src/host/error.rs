@@ -137,6 +137,15 @@ pub enum HostError {
         /// Number of cores.
         cores: usize,
     },
+    /// Ports to be announced that leave the range of ports or cover each other.
+    AnnouncedPortsOutOfRange {
+        /// The any-core port.
+        port: u16,
+        /// Port of core 0.
+        first_core: u16,
+        /// Number of cores: each needs a port.
+        cores: usize,
+    },
     /// No run of free ports was found.
     NoFreePorts {
         /// The address.
@@ -267,6 +276,12 @@ impl Display for HostError {
                 f,
                 "the {cores} core port(s) from {first_core} on leave the range 1 to 65535 or \
                  cover the any-core port {port}: change --port or --core-port"
+            ),
+            Self::AnnouncedPortsOutOfRange { port, first_core, cores } => write!(
+                f,
+                "clients would be told of {cores} core port(s) from {first_core} on, which leave the \
+                 range 1 to 65535 or cover the any-core port {port}: change --announce-port or \
+                 --announce-core-port"
             ),
             Self::NoFreePorts { bind, count } => {
                 write!(f, "found no {count} free ports in a row on {bind}: choose with --port")

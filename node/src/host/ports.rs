@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::ops::Range;
 
+use super::Announced;
 use super::error::HostError;
 use crate::config::Config;
 
@@ -64,6 +65,34 @@ fn addresses(
         .map(|port| SocketAddr::new(config.bind, port))
         .collect();
     Ok((SocketAddr::new(config.bind, port), own))
+}
+
+/// Where clients are told that a node is that listens there.
+pub(super) fn announce(
+    config: &Config,
+    any_core: SocketAddr,
+    cores: &[SocketAddr],
+) -> Result<Announced, HostError> {
+    let own_core = cores.first().map_or(0, SocketAddr::port);
+    let announced = Announced {
+        host: config.announce_host.clone(),
+        any_core_port: config.announce_port.unwrap_or_else(|| any_core.port()),
+        first_core_port: config.announce_core_port.unwrap_or(own_core),
+    };
+    let Some(more) = cores.len().checked_sub(1) else {
+        return Ok(announced);
+    };
+    let first = usize::from(announced.first_core_port);
+    let port = announced.any_core_port;
+    let last = first + more;
+    if last > usize::from(u16::MAX) || (first..=last).contains(&usize::from(port)) {
+        return Err(HostError::AnnouncedPortsOutOfRange {
+            port,
+            first_core: announced.first_core_port,
+            cores: cores.len(),
+        });
+    }
+    Ok(announced)
 }
 
 /// A run of free ports, for tests and embedding.
@@ -193,6 +222,35 @@ mod tests {
             );
         }
         assert!(addresses(&Config::default(), 65_530, 5).is_ok());
+    }
+
+    #[test]
+    fn ports_are_announced_if_every_core_has_one_of_its_own() {
+        let any_core: SocketAddr = "127.0.0.1:7400".parse().unwrap();
+        let cores: Vec<SocketAddr> = (7401..7405)
+            .map(|port| SocketAddr::new(any_core.ip(), port))
+            .collect();
+        let announced = |announce_port, announce_core_port| {
+            let config = Config {
+                announce_port,
+                announce_core_port,
+                ..Config::default()
+            };
+            let announced = announce(&config, any_core, &cores).ok()?;
+            Some((announced.any_core_port, announced.first_core_port))
+        };
+        assert_eq!(announced(None, None), Some((7400, 7401)));
+        assert_eq!(announced(Some(30_000), None), Some((30_000, 7401)));
+        assert_eq!(announced(None, Some(65_532)), Some((7400, 65_532)));
+        assert_eq!(announced(Some(1), Some(2)), Some((1, 2)));
+        for refused in [
+            (None, Some(65_533)),
+            (None, Some(7397)),
+            (Some(7404), None),
+            (Some(9), Some(9)),
+        ] {
+            assert_eq!(announced(refused.0, refused.1), None, "{refused:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use jerboa_wire::settings::MapSettings;
 
 use super::{Node, StartError};
 use crate::config::{
-    Config, ConfigError, Cores, HugePages, LogFormat, LogLevel, MapsConfig, Origin, WhenFull,
+    Config, ConfigError, Cores, Host, HugePages, LogFormat, LogLevel, MapsConfig, Origin, WhenFull,
 };
 
 /// Settings of a node that is about to start; see [`Node::builder`].
@@ -69,6 +69,12 @@ setters! {
     port(u16) => true;
     /// See [`Config::core_port`]. The node listens.
     core_port(Option<u16>) => true;
+    /// See [`Config::announce_host`]: `"cache.example".parse()` makes one.
+    announce_host(Option<Host>);
+    /// See [`Config::announce_port`].
+    announce_port(Option<u16>);
+    /// See [`Config::announce_core_port`].
+    announce_core_port(Option<u16>);
     /// See [`Config::cores`]: how many, or which CPUs.
     cores(Option<Cores>);
     /// See [`Config::memory`]: bytes for all cores together.

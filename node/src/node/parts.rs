@@ -1,7 +1,6 @@
 //! What a node is made of before its cores run: its ports, its place in a cluster, what its cores
 //! share, and the memory of each.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 use std::time::Instant;
 
@@ -11,12 +10,12 @@ use jerboa_wire::routing::{Member, Topology, core_table};
 use super::Addresses;
 use super::builder::Beside;
 use super::error::StartError;
-use crate::config::{Config, HugePages, WhenFull};
+use crate::config::{Config, Host, HugePages, WhenFull};
 use crate::embedded::Listening;
 use crate::host::{self, HostError, Plan};
 use crate::introspection::Introspection;
 use crate::net;
-use crate::resp::{Pause, SlotMaps};
+use crate::resp::{Announcement, Pause, SlotMaps};
 use crate::worker::Listeners;
 use crate::worker::changes::Changes;
 use crate::worker::events::EventMask;
@@ -82,14 +81,16 @@ pub(super) fn describe(
     plan: &Plan,
     addresses: &Addresses,
 ) -> Result<Topology, StartError> {
-    let first_core_port = addresses.cores.first().map_or(0, SocketAddr::port);
+    let announced = &plan.announced;
+    let bound = || addresses.any_core.ip().to_string();
+    let host = announced.host.as_ref().map_or_else(bound, Host::to_string);
     let member = Member {
         id: random(),
         alive: true,
         cores: plan.cpus.len() as u16,
-        host: addresses.any_core.ip().to_string(),
-        any_core_port: addresses.any_core.port(),
-        first_core_port,
+        host,
+        any_core_port: announced.any_core_port,
+        first_core_port: announced.first_core_port,
     };
     Topology::single(FIRST_EPOCH, config.partitions, member).map_err(StartError::Topology)
 }
@@ -107,7 +108,12 @@ pub(super) fn share(
     let member = topology.members().first().map_or(0, |member| member.id);
     let core_of_partition = core_table(config.partitions, cores);
     Shared {
-        slots: SlotMaps::new(member, FIRST_EPOCH, &addresses.cores, &core_of_partition),
+        slots: SlotMaps::new(
+            member,
+            FIRST_EPOCH,
+            Announcement::of(addresses, &plan.announced),
+            &core_of_partition,
+        ),
         core_of_partition,
         partition_count: config.partitions,
         epoch: FIRST_EPOCH,

@@ -85,11 +85,10 @@ impl Executor<'_> {
         if !client.is_on_core_port {
             return None;
         }
-        let address = shared.slots.address(core, client.local)?;
+        let (host, port) = shared.slots.place(core, client.local)?;
         self.counts.moved += 1;
         // Clients split at the last colon: an IPv6 address stands without brackets.
-        let (ip, port) = (address.ip(), address.port());
-        Some(Refusal::format(format_args!("MOVED {slot} {ip}:{port}")))
+        Some(Refusal::format(format_args!("MOVED {slot} {host}:{port}")))
     }
 }
 

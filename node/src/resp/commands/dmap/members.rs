@@ -39,7 +39,7 @@ pub(super) fn birthdate_ns(here: &Here<'_>) -> u64 {
     here.shared.started_ms.saturating_mul(1_000_000)
 }
 
-/// The port that serves every key, at the address at which this client has found the node.
+/// The port that serves every key, at the host that this client is told.
 pub(super) fn name(here: &Here<'_>) -> std::result::Result<String, Refusal> {
     let failed = || Refusal::text("ERR the node does not know its own address");
     let topology = Topology::decode(&here.shared.topology).map_err(|_| failed())?;
@@ -48,12 +48,10 @@ pub(super) fn name(here: &Here<'_>) -> std::result::Result<String, Refusal> {
         .iter()
         .find(|member| member.id == here.shared.member)
         .ok_or_else(failed)?;
-    Ok(match here.client.local {
-        Some(local) => {
-            let mut address = local;
-            address.set_port(own.any_core_port);
-            address.to_string()
-        }
-        None => format!("{}:{}", own.host, own.any_core_port),
+    let (host, port) = (here.shared.slots.host(here.client.local), own.any_core_port);
+    Ok(if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
     })
 }
