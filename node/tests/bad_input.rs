@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 
 use common::bystander::Bystander;
-use common::{OwnedReply, Random, Raw, key_of_core, node};
+use common::{OwnedReply, Random, Raw, key_of_core, node, seal};
 use jerboa::Node;
 use jerboa_wire::{
     Crc, Decoded, Fault, Hello, HelloReply, Opcode, Request, RequestFlags, Status, limits, multi,
@@ -22,7 +22,6 @@ const OPCODE: usize = 2;
 const FLAGS: usize = 4;
 const RESERVED: usize = 17;
 const VALUE_LEN: usize = 20;
-const CRC: usize = 44;
 
 struct Scene {
     node: Node,
@@ -86,14 +85,6 @@ fn put<'a>(key: &'a [u8], value: &'a [u8]) -> Request<'a> {
         value,
         ..Request::new(Opcode::Put)
     }
-}
-
-/// Writes the checksum that the frame's bytes now have.
-fn seal(frame: &mut [u8]) {
-    let mut sum = crc32fast::Hasher::new();
-    sum.update(&frame[..CRC]);
-    sum.update(&frame[CRC + 4..]);
-    frame[CRC..CRC + 4].copy_from_slice(&sum.finalize().to_le_bytes());
 }
 
 /// The replies after which the node closed the connection in order.

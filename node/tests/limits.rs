@@ -179,10 +179,7 @@ fn the_most_items_work_and_one_more_is_refused() {
     // One more: the encoder refuses to build it, so the frame is forged from its bytes.
     let (mut frame, _) = raw.encode(get);
     frame[40..44].copy_from_slice(&(count + 1).to_le_bytes());
-    let mut sum = crc32fast::Hasher::new();
-    sum.update(&frame[..44]);
-    sum.update(&frame[48..]);
-    frame[44..48].copy_from_slice(&sum.finalize().to_le_bytes());
+    common::seal(&mut frame);
     raw.send_bytes(&frame).unwrap();
     assert_eq!(raw.receive().status, Status::TooManyItems);
     assert_eq!(raw.call(Request::new(Opcode::Noop)).status, Status::Ok);

@@ -8,7 +8,7 @@ mod tokens;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::{OwnedReply, Raw, eventually, key_of_core, node};
+use common::{OwnedReply, Raw, eventually, key_of_core, node, seal};
 use jerboa_wire::{Opcode, Request, RequestFlags, Status, lock};
 
 /// Longer than any test runs.
@@ -461,8 +461,7 @@ fn malformed_lock_requests_are_refused_by_name() {
         };
         let (mut frame, _) = raw.encode(request);
         change(&mut frame);
-        let sum = crc32fast::hash(&[&frame[..44], &frame[48..]].concat());
-        frame[44..48].copy_from_slice(&sum.to_le_bytes());
+        seal(&mut frame);
         raw.send_bytes(&frame).unwrap();
         raw.receive().status
     };

@@ -81,6 +81,12 @@ pub(crate) struct OwnedReply {
     pub(crate) frame: Vec<u8>,
 }
 
+/// Writes the checksum that a forged frame's bytes have; the offset is in `PROTOCOL.md`.
+pub(crate) fn seal(frame: &mut [u8]) {
+    let sum = crc32fast::hash(&[&frame[..44], &frame[48..]].concat());
+    frame[44..48].copy_from_slice(&sum.to_le_bytes());
+}
+
 /// One connection, frame by frame.
 pub(crate) struct Raw {
     pub(crate) stream: TcpStream,

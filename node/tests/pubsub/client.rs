@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jerboa_wire::{Crc, Message, Opcode, Request, ScanQuery, Status, multi};
 
-use crate::common::{OwnedReply, Raw};
+use crate::common::{OwnedReply, Raw, seal};
 
 /// A message as it came.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -264,10 +264,7 @@ impl Client {
     }
 
     fn sealed(&mut self, mut frame: Vec<u8>) -> Status {
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&frame[..44]);
-        hasher.update(&frame[48..]);
-        frame[44..48].copy_from_slice(&hasher.finalize().to_le_bytes());
+        seal(&mut frame);
         self.raw.send_bytes(&frame).unwrap();
         let reply = self.raw.receive();
         assert_eq!(reply.request_id, 0);

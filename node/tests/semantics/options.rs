@@ -9,7 +9,7 @@ use jerboa_wire::{
     Comparison, Conditional, Opcode, Request, RequestFlags as Flags, Status, ValueCondition, multi,
 };
 
-use super::common::{OwnedReply, Raw, key_of_core, node};
+use super::common::{OwnedReply, Raw, key_of_core, node, seal};
 use super::{DOCUMENT, State, state};
 
 const AFTER_MS: u64 = 1_000_000;
@@ -298,8 +298,7 @@ fn send(
     frame[24..32].copy_from_slice(&arg.to_le_bytes());
     frame[32..40].copy_from_slice(&version.to_le_bytes());
     frame[40..44].copy_from_slice(&u32::from(is_multi).to_le_bytes());
-    let sum = crc32fast::hash(&[&frame[..44], &frame[48..]].concat());
-    frame[44..48].copy_from_slice(&sum.to_le_bytes());
+    seal(&mut frame);
     raw.send_bytes(&frame).unwrap();
     let reply = raw.receive();
     assert_eq!(reply.request_id, id);
