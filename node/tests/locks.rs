@@ -2,11 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "test harness")]
 
 mod common;
+#[path = "locks/crowds.rs"]
+mod crowds;
 #[path = "locks/tokens.rs"]
 mod tokens;
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use common::{OwnedReply, Raw, eventually, key_of_core, node, seal};
 use jerboa_wire::{Opcode, Request, RequestFlags, Status, lock};
@@ -400,54 +401,6 @@ fn a_stop_tells_those_who_wait() {
     }
     drop(stats);
     node.join().unwrap();
-}
-
-#[test]
-fn a_hundred_thousand_wait_without_work() {
-    const WAITERS: usize = 100_000;
-    let node = node(2);
-    let mut stats = Raw::connect(node.addresses().any_core);
-    let mut raw = Raw::connect(node.addresses().cores[0]);
-    let keys: Vec<Vec<u8>> = (0..100).map(|number| key_of_core(0, 2, number)).collect();
-    let tokens: Vec<u64> = keys.iter().map(|key| take(&mut raw, key).version).collect();
-    let wait = lock::encode_wait(LONG_MS);
-    let mut pipeline = Vec::new();
-    for number in 0..WAITERS {
-        let request = Request {
-            value: &wait,
-            ..keyed(Opcode::Lock, &keys[number % keys.len()])
-        };
-        pipeline.extend_from_slice(&raw.encode(request).0);
-    }
-    raw.send_bytes(&pipeline).unwrap();
-    eventually("all stand in line", || {
-        waiting(&mut stats) == WAITERS as u64
-    });
-    let before = stats.stat("core.0.turns");
-    std::thread::sleep(Duration::from_millis(500));
-    let turns = stats.stat("core.0.turns") - before;
-    assert!(turns < 100, "{turns} turns for nothing");
-    // They are alive: each release lets one in.
-    for (key, token) in keys.iter().zip(tokens) {
-        assert_eq!(unlock_amid(&mut raw, key, token), Status::Ok);
-    }
-    drop(raw);
-    eventually("all left", || waiting(&mut stats) == 0);
-}
-
-/// Unlocks on a connection on which others are granted the same lock; their replies are skipped.
-fn unlock_amid(raw: &mut Raw, key: &[u8], token: u64) -> Status {
-    let id = raw.send(Request {
-        version: token,
-        ..keyed(Opcode::Unlock, key)
-    });
-    loop {
-        let reply = raw.receive();
-        if reply.request_id == id {
-            return reply.status;
-        }
-        assert_eq!((reply.opcode, reply.status), (Opcode::Lock, Status::Ok));
-    }
 }
 
 #[test]

@@ -326,6 +326,7 @@ impl Worker {
         self.counts.starved = self.ring.starved();
         self.counts.subscriptions = self.pubsub.subscriptions() as u64;
         self.counts.lock_waiters = self.locks.waiting() as u64;
+        self.counts.lock_waiter_bytes = self.locks.waiting_bytes() as u64;
         self.counts
             .set_engine(self.shard.counters(), &self.shard.usage());
         self.counts.gets += self.measures.missed;

@@ -56,6 +56,11 @@ impl Locks {
         self.waiters.len()
     }
 
+    /// Memory that they hold.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiters.bytes()
+    }
+
     /// Whether somebody waits for a lock of a map.
     pub(super) fn has_lines_of(&self, map: MapId) -> bool {
         self.waiters.has_lines_of(map)

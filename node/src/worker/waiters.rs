@@ -10,8 +10,11 @@
 //! * L1 A line has at least one waiter; every waiter is in one line, in `connections` and in `due`.
 //! * L2 A line is in `due` at most once, at its `expires_ms`; one that says so itself is in `touched`,
 //!   where numbers of lines that do not say so are passed over.
+//! * L3 A line's key is stored once, shared by the line and the way to it; `key_bytes` is what the
+//!   keys of all lines hold together, at most [`LOCK_KEY_BYTES_MAX`].
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use jerboa_core_shard::{Address, MapId};
 
@@ -20,6 +23,18 @@ use crate::net::SocketId;
 
 /// Waiters of one core; a lock request beyond them is refused.
 pub(super) const LOCK_WAITERS_MAX: usize = 1 << 17;
+/// Bytes of the keys that they wait for, each key counted once; a lock request beyond is refused.
+/// A hundred thousand keys of three hundred bytes, or five hundred of the longest that there are.
+pub(super) const LOCK_KEY_BYTES_MAX: usize = 32 << 20;
+/// What one waiter holds beside its key.
+const WAITER_BYTES: usize =
+    size_of::<Option<Node>>() + size_of::<(Connection, u32)>() + size_of::<(u64, Due)>();
+/// What one line holds beside its key and its waiters: itself, the way to it, the key's two counts
+/// and a wake-up.
+const LINE_BYTES: usize = size_of::<Option<Line>>()
+    + size_of::<(Arc<[u8]>, u32)>()
+    + 2 * size_of::<usize>()
+    + size_of::<(u64, Due)>();
 
 /// No waiter, no line.
 const NONE: u32 = u32::MAX;
@@ -71,7 +86,7 @@ struct Node {
 #[derive(Debug)]
 struct Line {
     at: Address,
-    key: Box<[u8]>,
+    key: Arc<[u8]>,
     head: u32,
     tail: u32,
     touched: bool,
@@ -87,8 +102,9 @@ enum Due {
 /// All lines of one core.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
-    lines_of_maps: HashMap<MapId, HashMap<Box<[u8]>, u32>>,
+    lines_of_maps: HashMap<MapId, HashMap<Arc<[u8]>, u32>>,
     lines: Slab<Line>,
+    key_bytes: usize,
     nodes: Slab<Node>,
     connections: BTreeSet<(Connection, u32)>,
     due: BTreeSet<(u64, Due)>,
@@ -133,6 +149,11 @@ impl Waiters {
         self.nodes.used == 0
     }
 
+    /// Memory that the waiters and their lines hold.
+    pub(super) fn bytes(&self) -> usize {
+        self.nodes.used * WAITER_BYTES + self.lines.used * LINE_BYTES + self.key_bytes
+    }
+
     /// Whether a line is to be looked at.
     pub(super) fn is_touched(&self) -> bool {
         !self.touched.is_empty() || !self.pass.of.is_empty()
@@ -162,19 +183,10 @@ impl Waiters {
         if self.len() >= LOCK_WAITERS_MAX {
             return Err(TooManyWaiters);
         }
-        let line = self.line_of(at.map, key).unwrap_or_else(|| {
-            let line = self.lines.add(Line {
-                at,
-                key: key.into(),
-                head: NONE,
-                tail: NONE,
-                touched: false,
-                expires_ms: None,
-            });
-            let of_map = self.lines_of_maps.entry(at.map).or_default();
-            of_map.insert(key.into(), line);
-            line
-        });
+        let line = match self.line_of(at.map, key) {
+            Some(line) => line,
+            None => self.add_line(at, key)?,
+        };
         let previous = self.lines.get(line).map_or(NONE, |line| line.tail);
         let id = self.nodes.add(Node {
             waiter,
@@ -195,6 +207,27 @@ impl Waiters {
         self.due.insert((waiter.deadline_ms, Due::Waiter(id)));
         self.touch_line(line);
         Ok(())
+    }
+
+    /// A line without waiters, which is to get one.
+    fn add_line(&mut self, at: Address, key: &[u8]) -> Result<u32, TooManyWaiters> {
+        let key_bytes = self.key_bytes + key.len();
+        if key_bytes > LOCK_KEY_BYTES_MAX {
+            return Err(TooManyWaiters);
+        }
+        self.key_bytes = key_bytes;
+        let key: Arc<[u8]> = key.into();
+        let line = self.lines.add(Line {
+            at,
+            key: Arc::clone(&key),
+            head: NONE,
+            tail: NONE,
+            touched: false,
+            expires_ms: None,
+        });
+        let of_map = self.lines_of_maps.entry(at.map).or_default();
+        of_map.insert(key, line);
+        Ok(line)
     }
 
     /// Something changed the entry of a key: its line is looked at.
@@ -397,6 +430,7 @@ impl Waiters {
         let Some(line) = self.lines.take(id) else {
             return;
         };
+        self.key_bytes -= line.key.len();
         if self.lines.used == 0 {
             self.touched = VecDeque::new();
         }

@@ -66,6 +66,8 @@ macro_rules! core_counters {
             events_dropped,
             /// Requests that wait for a lock now.
             lock_waiters,
+            /// Bytes of memory that those and their keys hold now.
+            lock_waiter_bytes,
             /// Deliveries of other cores that wait in the mailbox now, of up to 128 requests each.
             mailbox_depth,
             /// Reads of the engine.

@@ -119,6 +119,40 @@ fn as_many_wait_as_may_and_their_memory_comes_back() {
     }
     assert!(waiters.is_empty() && !waiters.is_touched());
     assert_eq!(waiters.nodes.places.capacity(), 0);
+    assert_eq!(waiters.bytes(), 0);
+}
+
+#[test]
+fn long_keys_are_bounded_by_their_bytes_and_each_is_counted_once() {
+    let shard = shard();
+    let mut waiters = Waiters::default();
+    let long = |number: usize| {
+        let mut key = vec![b'k'; 65_535];
+        key[..8].copy_from_slice(&number.to_le_bytes());
+        key
+    };
+    let most = LOCK_KEY_BYTES_MAX / 65_535;
+    for number in 0..most {
+        let key = long(number);
+        let at = shard.address(MapId::DEFAULT, 1, &key);
+        waiters.join(at, &key, waiter(0, 1000)).unwrap();
+        // A long line costs its key no second time.
+        waiters.join(at, &key, waiter(1, 1000)).unwrap();
+    }
+    assert!(waiters.bytes() >= waiters.key_bytes && waiters.key_bytes == most * 65_535);
+    let one_more = long(most);
+    let at = shard.address(MapId::DEFAULT, 1, &one_more);
+    let refused = waiters.join(at, &one_more, waiter(2, 1000));
+    assert_eq!(refused, Err(TooManyWaiters));
+    let known = long(0);
+    let at = shard.address(MapId::DEFAULT, 1, &known);
+    waiters.join(at, &known, waiter(2, 1000)).unwrap();
+    for id in waiters.all() {
+        waiters.remove(id).unwrap();
+    }
+    assert_eq!((waiters.bytes(), waiters.key_bytes), (0, 0));
+    let at = shard.address(MapId::DEFAULT, 1, &one_more);
+    waiters.join(at, &one_more, waiter(2, 1000)).unwrap();
 }
 
 #[test]
