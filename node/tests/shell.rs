@@ -5,9 +5,17 @@
 #[path = "shell/commands.rs"]
 mod commands;
 mod common;
+#[path = "shell/display.rs"]
+mod display;
+#[path = "shell/live.rs"]
+mod live;
+#[path = "shell/pty.rs"]
+mod pty;
 #[path = "shell/stats.rs"]
 mod stats;
 #[path = "shell/terminal.rs"]
 mod terminal;
 #[path = "shell/top.rs"]
 mod top;
+#[path = "shell/view.rs"]
+mod view;

@@ -2,17 +2,16 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use jerboa::Node;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use super::common::{eventually, node};
+use super::pty::open_pty;
 
 /// A folder for one test's history, gone with it.
 struct Home(PathBuf);
@@ -52,17 +51,7 @@ struct Terminal {
 
 impl Terminal {
     fn open(node: &Node, home: &Home, flags: &[&str]) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap();
-        let slave = Path::new(name.to_str().unwrap());
-        let slave: OwnedFd = File::options()
-            .read(true)
-            .write(true)
-            .open(slave)
-            .unwrap()
-            .into();
+        let (master, slave) = open_pty();
         let side = || Stdio::from(slave.try_clone().unwrap());
         let child = Command::new(env!("CARGO_BIN_EXE_jerboa"))
             .args(["cli", "--addr", &node.addresses().any_core.to_string()])
@@ -75,7 +64,7 @@ impl Terminal {
             .spawn()
             .unwrap();
         drop(slave);
-        let keyboard = File::from(master);
+        let keyboard = master;
         let mut display = keyboard.try_clone().unwrap();
         let screen = Arc::new(Mutex::new(String::new()));
         let shown = Arc::clone(&screen);

@@ -49,6 +49,52 @@ fn one_interval_tells_programs_what_was_done_in_it() {
     let get = get.unwrap_or_else(|| panic!("no Get in {view}"));
     assert!(get["p50_ns"].as_u64() <= get["p999_ns"].as_u64());
     assert!(view["interval_ms"].as_u64().unwrap() >= 300);
+    assert!(view.get("maps").is_none(), "nobody asked for the maps");
+}
+
+#[test]
+fn one_interval_tells_programs_what_was_done_with_each_map() {
+    let node = node(2);
+    let client = Client::connect([node.addresses().any_core.to_string()]).unwrap();
+    client.dmap(b"\xff").put("k", "x").unwrap();
+    let (done, stop) = channel::<()>();
+    let map = client.dmap("orders");
+    map.put("hot", "x").unwrap();
+    // A core counts for a map that was written to there.
+    for number in 0..8 {
+        map.put(format!("other:{number}"), "x").unwrap();
+    }
+    let load = thread::spawn(move || {
+        while stop.try_recv() == Err(TryRecvError::Empty) {
+            map.get::<Vec<u8>>("hot").unwrap();
+            map.get::<Vec<u8>>("absent").unwrap();
+        }
+    });
+    let output = top(&node, &["--once", "--json", "--maps"]);
+    let table = top(&node, &["--once", "--maps"]);
+    drop(done);
+    let _ = load.join();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let view: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let maps = view["maps"].as_array().unwrap();
+    let orders = maps.iter().find(|row| row["map"] == "orders");
+    let orders = orders.unwrap_or_else(|| panic!("no orders in {view}"));
+    assert!(orders["ops_per_s"].as_f64().unwrap() > 0.0, "{view}");
+    let ratio = orders["hit_ratio"].as_f64().unwrap();
+    assert!((0.3..0.7).contains(&ratio), "half of the reads hit: {view}");
+    assert!(orders["p50_ns"].as_u64().unwrap() <= orders["p999_ns"].as_u64().unwrap());
+    assert_eq!(orders["entries"], 9);
+    let strange = maps.iter().find(|row| row["map_base64"] == "/w==");
+    let strange = strange.unwrap_or_else(|| panic!("no 0xff in {view}"));
+    assert_eq!(strange["hit_ratio"], Value::Null);
+    assert_eq!(view["more_maps"], false);
+    let text = String::from_utf8(table.stdout).unwrap();
+    let header = text.lines().position(|line| line.starts_with("map "));
+    let first = header.and_then(|header| text.lines().nth(header + 1));
+    assert!(
+        first.is_some_and(|line| line.starts_with("orders ")),
+        "{text}"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jerboa_wire::stats::{CoreStats, HotKey, Latency, NodeStats, decode_hot_keys};
 use jerboa_wire::{Opcode, Request, Status};
 
+use super::maps::{MapRow, Maps};
 use crate::cli::connection::{Connection, NoAnswer};
 
 /// Hot keys shown.
@@ -15,11 +16,17 @@ const HOT_KEYS: u64 = 10;
 pub(super) struct Sample {
     stats: NodeStats,
     hot: Vec<HotKey>,
+    /// Only where they were asked for.
+    maps: Option<Maps>,
 }
 
 impl Sample {
-    /// Asks a node.
-    pub(super) fn read(connection: &mut Connection) -> Result<Self, NoAnswer> {
+    /// Asks a node, also for its maps if they are wanted.
+    pub(super) fn read(
+        connection: &mut Connection,
+        maps: bool,
+        before: Option<&Self>,
+    ) -> Result<Self, NoAnswer> {
         let mut stats = NodeStats::default();
         for arg in 0..=u64::from(connection.node.cores) {
             let section = ask(connection, Opcode::Stats, arg)?;
@@ -27,7 +34,9 @@ impl Sample {
         }
         let section = ask(connection, Opcode::HotKeys, HOT_KEYS)?;
         let hot = decode_hot_keys(&section).ok_or(NoAnswer::NotAFrame)?;
-        Ok(Self { stats, hot })
+        let before = before.and_then(|before| before.maps.as_ref());
+        let maps = maps.then(|| Maps::read(connection, before)).transpose()?;
+        Ok(Self { stats, hot, maps })
     }
 }
 
@@ -57,6 +66,10 @@ pub(super) struct Difference {
     /// By the operation's name, the most frequent first.
     pub(super) operations: Vec<OperationRow>,
     pub(super) hot: Vec<HotKey>,
+    /// By name; `None` where they were not asked for both times.
+    pub(super) maps: Option<Vec<MapRow>>,
+    /// There are more maps than were asked for.
+    pub(super) more_maps: bool,
 }
 
 /// What cores did in an interval. Rates are per second.
@@ -89,6 +102,7 @@ pub(super) struct OperationRow {
 impl Difference {
     /// `None` where the node was started anew between the two.
     pub(super) fn between(address: &str, before: &Sample, after: &Sample) -> Option<Self> {
+        let (maps_before, maps) = (&before.maps, &after.maps);
         let (before, hot, after) = (&before.stats, &after.hot, &after.stats);
         let interval_ms = after.uptime_ms.checked_sub(before.uptime_ms)?.max(1);
         let interval = Duration::from_millis(interval_ms);
@@ -110,6 +124,11 @@ impl Difference {
             cores,
             operations: operations(&sum_before, &sum_after, seconds),
             hot: hot.clone(),
+            maps: maps_before
+                .as_ref()
+                .zip(maps.as_ref())
+                .map(|(before, after)| after.since(before, seconds)),
+            more_maps: maps.as_ref().is_some_and(|maps| maps.more),
         })
     }
 }
@@ -163,6 +182,7 @@ mod tests {
         Sample {
             stats: NodeStats::parse(text),
             hot: Vec::new(),
+            maps: None,
         }
     }
 

@@ -5,11 +5,11 @@
 
 use std::env;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
@@ -24,6 +24,10 @@ const CLEAR_BELOW: &str = "\x1b[J";
 const BOLD: &str = "\x1b[1m";
 const PLAIN: &str = "\x1b[0m";
 
+const CLEAR_ALL: &str = "\x1b[2J";
+
+/// Bytes of keys taken at once.
+const KEYS_AT_ONCE: usize = 64;
 /// Where nobody says how large the terminal is.
 const SIZE: (usize, usize) = (24, 80);
 
@@ -40,38 +44,76 @@ pub(super) struct Screen {
 impl Screen {
     /// Takes the terminal. If the program panics, it is given back before the message is written.
     pub(super) fn open() -> io::Result<Self> {
-        let before = tcgetattr(io::stdin())?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(io::stdin(), OptionalActions::Now, &raw)?;
-        let screen = Self { before };
+        let mut screen = Self {
+            before: tcgetattr(io::stdin())?,
+        };
         let told = panic::take_hook();
         let settings = screen.before.clone();
         panic::set_hook(Box::new(move |info| {
             give_back(&settings);
             told(info);
         }));
-        let mut out = io::stdout().lock();
-        out.write_all(ENTER.as_bytes())?;
-        out.flush()?;
+        screen.enter()?;
         Ok(screen)
     }
 
-    /// Draws lines, as many and as much of them as fit.
+    /// Takes the terminal again after somebody else had it; the next drawing is a whole one.
+    pub(super) fn enter(&mut self) -> io::Result<()> {
+        let mut raw = self.before.clone();
+        raw.make_raw();
+        tcsetattr(io::stdin(), OptionalActions::Now, &raw)?;
+        write(ENTER)?;
+        self.clear()
+    }
+
+    /// Gives the terminal back and stops the process, as a shell has it; [`Event::Resumed`] tells
+    /// when the shell goes on with it.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        give_back(&self.before);
+        Ok(raise(Signal::SIGSTOP)?)
+    }
+
+    /// Forgets what is on the screen.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        write(CLEAR_ALL)
+    }
+
+    /// Lines that fit beside the hint.
+    pub(super) fn rows(&self) -> usize {
+        match size() {
+            (rows @ 0..=1, _) => rows,
+            (rows, _) => rows - 1,
+        }
+    }
+
+    /// Draws lines, as many and as much of them as fit, and the hint in the last line, unless that
+    /// is the only one.
     pub(super) fn draw(&mut self, lines: &[String], hint: &str) -> io::Result<()> {
         let (rows, columns) = size();
+        let shown = lines.len().min(self.rows());
         let mut text = String::from(HOME);
-        for (index, line) in lines.iter().take(rows.saturating_sub(1)).enumerate() {
-            let line: String = line.chars().take(columns).collect();
-            let (before, after) = if index == 0 { (BOLD, PLAIN) } else { ("", "") };
-            text.push_str(&format!("{before}{line}{after}{CLEAR_LINE}\r\n"));
+        for (index, line) in lines.iter().take(shown).enumerate() {
+            match index {
+                0 => text.push_str(&format!("{BOLD}{}{PLAIN}", filling(line, columns))),
+                _ => text.push_str(&format!("\r\n{}", filling(line, columns))),
+            }
         }
-        let hint: String = hint.chars().take(columns).collect();
-        text.push_str(&format!("{hint}{CLEAR_BELOW}"));
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()
+        if rows > shown {
+            text.push_str(&format!("\r\n{CLEAR_BELOW}"));
+            text.push_str(&format!("\x1b[{rows};1H{}", filling(hint, columns)));
+        }
+        write(&text)
     }
+}
+
+/// A line cut to the width of the screen, or with what is left of it cleared.
+fn filling(line: &str, columns: usize) -> String {
+    let mut cut: String = line.chars().take(columns).collect();
+    // Behind a line as wide as the screen the cursor stands on its last character.
+    if cut.chars().count() < columns {
+        cut.push_str(CLEAR_LINE);
+    }
+    cut
 }
 
 impl Drop for Screen {
@@ -96,18 +138,34 @@ fn size() -> (usize, usize) {
     }
 }
 
-/// What ended a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Event {
-    Time,
-    Key(u8),
-    /// The keyboard is no more.
-    Ended,
-    /// Somebody wants the program to end.
-    Signal,
+fn write(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
-/// Waits for time, keys and signals, which are blocked so that none comes between two drawings.
+/// What ended a wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    Time,
+    /// What was typed.
+    Keys(Vec<u8>),
+    /// The bell was rung.
+    Answer,
+    /// The terminal has another size.
+    Resized,
+    /// Somebody wants the program to stop for a while.
+    Suspend,
+    /// It goes on after it was stopped.
+    Resumed,
+    /// The keyboard is no more.
+    Ended,
+    /// Somebody wants the program to end, by this signal.
+    Signal(u8),
+}
+
+/// Waits for time, keys, answers and signals, which are blocked so that none comes between two
+/// drawings. To be made before the first thread.
 pub(super) struct Waiter {
     signals: SignalFd,
 }
@@ -115,9 +173,15 @@ pub(super) struct Waiter {
 impl Waiter {
     pub(super) fn new() -> io::Result<Self> {
         let mut signals = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            signals.add(signal);
-        }
+        signals.extend([
+            Signal::SIGINT,
+            Signal::SIGTERM,
+            Signal::SIGHUP,
+            Signal::SIGQUIT,
+            Signal::SIGTSTP,
+            Signal::SIGCONT,
+            Signal::SIGWINCH,
+        ]);
         signals.thread_block()?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Self {
@@ -125,34 +189,69 @@ impl Waiter {
         })
     }
 
-    /// Waits so long at most; for keys only where they are asked for.
-    pub(super) fn wait(&self, time: Duration, keys: bool) -> io::Result<Event> {
-        let until = Instant::now() + time;
+    /// Waits until then at most; for keys only where they are asked for, which is where there is a
+    /// screen to give back before the process stops.
+    pub(super) fn wait(
+        &self,
+        until: Option<Instant>,
+        keys: bool,
+        bell: BorrowedFd<'_>,
+    ) -> io::Result<Event> {
         let stdin = io::stdin();
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let timeout = Timespec::try_from(left).unwrap_or_default();
-            let mut sources = vec![PollFd::from_borrowed_fd(
-                self.signals.as_fd(),
-                PollFlags::IN,
-            )];
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let timeout = left.map(|left| Timespec::try_from(left).unwrap_or_default());
+            let mut sources = vec![
+                PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(bell, PollFlags::IN),
+            ];
             if keys {
                 sources.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN));
             }
-            match poll(&mut sources, Some(&timeout)) {
+            match poll(&mut sources, timeout.as_ref()) {
                 Ok(0) => return Ok(Event::Time),
                 Ok(_) => {}
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
             }
-            if !sources[0].revents().is_empty() {
-                return Ok(Event::Signal);
+            let is_ready = |index: usize| {
+                let source = sources.get(index);
+                source.is_some_and(|source| !source.revents().is_empty())
+            };
+            if is_ready(0) {
+                match self.signal(keys)? {
+                    Some(event) => return Ok(event),
+                    None => continue,
+                }
             }
-            let mut key = [0];
-            return Ok(match rustix::io::read(&stdin, &mut key) {
-                Ok(1..) => Event::Key(key[0]),
-                _ => Event::Ended,
-            });
+            if is_ready(2) {
+                let mut bytes = [0; KEYS_AT_ONCE];
+                return Ok(match rustix::io::read(&stdin, &mut bytes) {
+                    Ok(count @ 1..) => Event::Keys(bytes.get(..count).unwrap_or_default().into()),
+                    Err(rustix::io::Errno::INTR) => continue,
+                    _ => Event::Ended,
+                });
+            }
+            return Ok(Event::Answer);
         }
+    }
+
+    /// What a signal that has come means.
+    fn signal(&self, screen: bool) -> io::Result<Option<Event>> {
+        let Some(info) = self.signals.read_signal()? else {
+            return Ok(None);
+        };
+        let number = i32::try_from(info.ssi_signo).unwrap_or(0);
+        Ok(match Signal::try_from(number) {
+            Ok(Signal::SIGWINCH) if screen => Some(Event::Resized),
+            Ok(Signal::SIGCONT) if screen => Some(Event::Resumed),
+            Ok(Signal::SIGTSTP) if screen => Some(Event::Suspend),
+            Ok(Signal::SIGWINCH | Signal::SIGCONT) => None,
+            Ok(Signal::SIGTSTP) => {
+                raise(Signal::SIGSTOP)?;
+                None
+            }
+            _ => Some(Event::Signal(info.ssi_signo as u8)),
+        })
     }
 }

@@ -1,20 +1,43 @@
-//! A view as lines for people and as an object for programs.
+//! A view as lines for people; as an object for programs in [`json`].
+
+mod format;
+mod json;
 
 use std::time::Duration;
 
 use jerboa_wire::stats::{HotKey, Latency};
-use serde_json::{Map, Value, json};
 
+use super::maps::MapRow;
+use super::order::{Column, Order};
 use super::sample::{Difference, Row};
-use crate::cli::shell::{base64, quoted};
+use crate::cli::shell::quoted;
+use format::{bytes, count, duration, percent, uptime};
+
+pub(super) use json::json;
 
 /// Operations shown.
 const OPERATIONS: usize = 8;
-/// Characters of a key shown.
-const KEY_CHARS: usize = 48;
+/// Characters of a key or of a map's name shown.
+const NAME_CHARS: usize = 48;
 
-/// The view for people.
-pub(super) fn lines(view: &Difference) -> Vec<String> {
+/// What the rows of the view are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Cores,
+    Maps,
+}
+
+impl What {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Cores => Self::Maps,
+            Self::Maps => Self::Cores,
+        }
+    }
+}
+
+/// The view for people: two lines about the node, then tables.
+pub(super) fn lines(view: &Difference, what: What, order: Order) -> Vec<String> {
     let memory = format!(
         "entries {}  live {} of {}  resident {}",
         count(view.total.entries as f64),
@@ -33,13 +56,38 @@ pub(super) fn lines(view: &Difference) -> Vec<String> {
         memory,
         String::new(),
     ];
-    let header = [
-        "core", "ops/s", "busy", "p50", "p99", "p999", "hits", "entries", "live", "conns",
-        "mailbox", "fwd/s", "exp/s", "evict/s", "err/s",
-    ];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
-    for (core, row) in view.cores.iter().enumerate() {
-        rows.push(cells(core.to_string(), row));
+    match what {
+        What::Cores => push_cores(&mut lines, view, order),
+        What::Maps => push_maps(&mut lines, view, order),
+    }
+    lines
+}
+
+/// The cores, the operations and the hot keys.
+fn push_cores(lines: &mut Vec<String>, view: &Difference, order: Order) {
+    let mut rows = vec![header(
+        order,
+        &[
+            ("core", Some(Column::Name)),
+            ("ops/s", Some(Column::Requests)),
+            ("busy", Some(Column::Busy)),
+            ("p50", None),
+            ("p99", Some(Column::Latency)),
+            ("p999", None),
+            ("hits", None),
+            ("entries", Some(Column::Entries)),
+            ("live", Some(Column::Memory)),
+            ("conns", None),
+            ("mailbox", None),
+            ("fwd/s", None),
+            ("exp/s", None),
+            ("evict/s", None),
+            ("err/s", None),
+        ],
+    )];
+    for core in order.of_cores(&view.cores) {
+        let row = view.cores.get(core);
+        rows.extend(row.map(|row| cells(core.to_string(), row)));
     }
     if view.cores.len() > 1 {
         rows.push(cells("all".to_owned(), &view.total));
@@ -65,22 +113,87 @@ pub(super) fn lines(view: &Difference) -> Vec<String> {
             rows.push(vec![
                 shown_key(hot),
                 count(hot.uses_per_s),
-                quoted(&hot.map),
+                shown_name(&hot.map),
             ]);
         }
         lines.extend(aligned(&rows));
     }
-    lines
+}
+
+/// The maps.
+fn push_maps(lines: &mut Vec<String>, view: &Difference, order: Order) {
+    let Some(maps) = &view.maps else {
+        lines.push("the first interval of the maps is under way".to_owned());
+        return;
+    };
+    let mut rows = vec![header(
+        order,
+        &[
+            ("map", Some(Column::Name)),
+            ("ops/s", Some(Column::Requests)),
+            ("p50", None),
+            ("p99", Some(Column::Latency)),
+            ("p999", None),
+            ("hits", None),
+            ("entries", Some(Column::Entries)),
+            ("live", Some(Column::Memory)),
+            ("exp/s", None),
+            ("evict/s", None),
+        ],
+    )];
+    let order = order.of_maps(maps).into_iter();
+    rows.extend(order.filter_map(|place| maps.get(place).map(map_cells)));
+    lines.extend(aligned(&rows));
+    if view.more_maps {
+        lines.push(format!("and more than these {} maps", maps.len()));
+    }
+}
+
+/// Names of columns, that which the rows are in the order of with an arrow.
+fn header(order: Order, columns: &[(&str, Option<Column>)]) -> Vec<String> {
+    let arrow = if order.reversed { '↑' } else { '↓' };
+    let name = |(name, column): &(&str, Option<Column>)| match column {
+        Some(column) if *column == order.by && order != Order::NAME => format!("{name}{arrow}"),
+        _ => (*name).to_owned(),
+    };
+    columns.iter().map(name).collect()
+}
+
+fn map_cells(row: &MapRow) -> Vec<String> {
+    let latency = row.latency.clone().unwrap_or_default();
+    let [p50, p99, p999] = quantiles(&latency).map(duration);
+    vec![
+        shown_name(&row.map),
+        count(row.ops),
+        p50,
+        p99,
+        p999,
+        percent(row.hit_ratio),
+        count(row.keys as f64),
+        bytes(row.bytes),
+        count(row.expired),
+        count(row.evicted),
+    ]
+}
+
+/// A map's name, cut where it is long.
+fn shown_name(name: &[u8]) -> String {
+    let whole = quoted(name);
+    cut(&whole, whole.chars().count() > NAME_CHARS)
+}
+
+fn cut(whole: &str, is_cut: bool) -> String {
+    if !is_cut {
+        return whole.to_owned();
+    }
+    let front: String = whole.chars().take(NAME_CHARS).collect();
+    format!("{front}…")
 }
 
 fn shown_key(hot: &HotKey) -> String {
     let whole = quoted(&hot.key);
-    let cut = whole.chars().count() > KEY_CHARS || hot.key.len() < hot.key_bytes as usize;
-    if cut {
-        let front: String = whole.chars().take(KEY_CHARS).collect();
-        return format!("{front}…");
-    }
-    whole
+    let is_cut = whole.chars().count() > NAME_CHARS || hot.key.len() < hot.key_bytes as usize;
+    cut(&whole, is_cut)
 }
 
 fn cells(name: String, row: &Row) -> Vec<String> {
@@ -130,167 +243,9 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
         .collect()
 }
 
-fn count(number: f64) -> String {
-    match number {
-        n if n >= 9_999_500.0 => format!("{:.1}M", n / 1e6),
-        n if n >= 99_950.0 => format!("{:.0}k", n / 1e3),
-        n if n >= 9_999.5 => format!("{:.1}k", n / 1e3),
-        n => format!("{n:.0}"),
-    }
-}
-
-fn bytes(number: u64) -> String {
-    let mut value = number as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < 1023.5 {
-            return match unit {
-                "B" => format!("{value:.0} {unit}"),
-                _ => format!("{value:.1} {unit}"),
-            };
-        }
-        value /= 1024.0;
-    }
-    format!("{value:.1} TiB")
-}
-
-fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0))
-}
-
-fn duration(duration: Option<Duration>) -> String {
-    let Some(duration) = duration else {
-        return "-".to_owned();
-    };
-    let us = duration.as_nanos() as f64 / 1e3;
-    match us {
-        us if us < 99.95 => format!("{us:.1}µs"),
-        us if us < 9_999.5 => format!("{us:.0}µs"),
-        us if us < 9_999_500.0 => format!("{:.0}ms", us / 1e3),
-        us => format!("{:.0}s", us / 1e6),
-    }
-}
-
-fn uptime(uptime: Duration) -> String {
-    let seconds = uptime.as_secs();
-    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
-    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
-    if days > 0 {
-        format!("{days}d {hours:02}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{hours:02}:{minutes:02}:{seconds:02}")
-    }
-}
-
-/// The view for programs: plain numbers, durations in nanoseconds, null where nothing happened.
-pub(super) fn json(view: &Difference) -> Value {
-    let cores: Vec<Value> = view
-        .cores
-        .iter()
-        .enumerate()
-        .map(|(core, row)| {
-            let mut object = object(row);
-            object.insert("core".to_owned(), json!(core));
-            Value::Object(object)
-        })
-        .collect();
-    let operations: Vec<Value> = view
-        .operations
-        .iter()
-        .map(|operation| {
-            let mut object = latencies(&operation.latency);
-            object.insert("operation".to_owned(), json!(operation.name));
-            object.insert("ops_per_s".to_owned(), json!(operation.ops));
-            Value::Object(object)
-        })
-        .collect();
-    json!({
-        "address": view.address,
-        "version": view.version,
-        "uptime_ms": view.uptime.as_millis() as u64,
-        "interval_ms": view.interval.as_millis() as u64,
-        "resident_bytes": view.resident_bytes,
-        "node": object(&view.total),
-        "cores": cores,
-        "operations": operations,
-        "hot_keys": view.hot.iter().map(hot_key).collect::<Vec<_>>(),
-    })
-}
-
-fn latencies(latency: &Latency) -> Map<String, Value> {
-    let mut object = Map::new();
-    let ns = |duration: Option<Duration>| json!(duration.map(|d| d.as_nanos() as u64));
-    let [p50, p99, p999] = quantiles(latency);
-    object.insert("p50_ns".to_owned(), ns(p50));
-    object.insert("p99_ns".to_owned(), ns(p99));
-    object.insert("p999_ns".to_owned(), ns(p999));
-    object.insert("max_ns".to_owned(), ns(latency.max()));
-    object
-}
-
-fn object(row: &Row) -> Map<String, Value> {
-    let mut object = latencies(&row.latency);
-    for (name, value) in [
-        ("ops_per_s", json!(row.ops)),
-        ("busy", json!(row.busy)),
-        ("hit_ratio", json!(row.hit_ratio)),
-        ("forwarded_per_s", json!(row.forwarded)),
-        ("expired_per_s", json!(row.expired)),
-        ("evicted_per_s", json!(row.evicted)),
-        ("errors_per_s", json!(row.errors)),
-        ("entries", json!(row.entries)),
-        ("live_bytes", json!(row.live_bytes)),
-        ("arena_bytes", json!(row.arena_bytes)),
-        ("connections", json!(row.connections)),
-        ("mailbox_depth", json!(row.mailbox_depth)),
-    ] {
-        object.insert(name.to_owned(), value);
-    }
-    object
-}
-
-fn hot_key(hot: &HotKey) -> Value {
-    let mut object = Map::new();
-    for (name, bytes) in [("map", &hot.map), ("key", &hot.key)] {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => object.insert(name.to_owned(), json!(text)),
-            Err(_) => object.insert(format!("{name}_base64"), json!(base64(bytes))),
-        };
-    }
-    object.insert("key_bytes".to_owned(), json!(hot.key_bytes));
-    object.insert("uses_per_s".to_owned(), json!(hot.uses_per_s));
-    object.insert("or_more".to_owned(), json!(hot.error_per_s));
-    Value::Object(object)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_of_any_size_stay_narrow() {
-        for (number, expected) in [
-            (0.4, "0"),
-            (9_999.0, "9999"),
-            (12_345.0, "12.3k"),
-            (123_456.0, "123k"),
-            (12_345_678.0, "12.3M"),
-        ] {
-            assert_eq!(count(number), expected);
-        }
-        assert_eq!(
-            (bytes(12), bytes(1 << 20)),
-            ("12 B".to_owned(), "1.0 MiB".to_owned())
-        );
-        assert_eq!(bytes(u64::MAX), "16777216.0 TiB");
-        let shown = |ns| duration(Some(Duration::from_nanos(ns)));
-        assert_eq!(
-            (shown(1_234), shown(123_456)),
-            ("1.2µs".to_owned(), "123µs".to_owned())
-        );
-        assert_eq!(shown(12_345_678), "12ms");
-        assert_eq!(duration(None), "-");
-        assert_eq!(uptime(Duration::from_secs(90_061)), "1d 01:01:01");
-    }
 
     #[test]
     fn a_key_cannot_draw_on_the_screen() {
