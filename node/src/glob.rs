@@ -87,16 +87,8 @@ impl Glob {
         let mut members = [false; 256];
         let inverted = rest.first() == Some(&b'^');
         rest = &rest[usize::from(inverted)..];
-        while let Some((first, behind)) = literal(rest) {
+        while let Some((low, high, behind)) = member(rest) {
             rest = behind;
-            let mut last = first;
-            if let Some((b'-', range)) = rest.split_first()
-                && let Some((end, behind)) = literal(range)
-            {
-                last = end;
-                rest = behind;
-            }
-            let (low, high) = (first.min(last), first.max(last));
             members[usize::from(low)..=usize::from(high)].fill(true);
         }
         self.add(|byte| members[usize::from(byte)] != inverted);
@@ -134,12 +126,15 @@ impl Glob {
     }
 }
 
-/// The next member of a set, unless the set ends here.
-fn literal(rest: &[u8]) -> Option<(u8, &[u8])> {
+/// The next member of a set, its lowest byte and its highest, unless the set ends here. A range ends
+/// with the byte behind its `-` whatever that is, a `]` too, and begins with none that is escaped: as
+/// in Redis.
+fn member(rest: &[u8]) -> Option<(u8, u8, &[u8])> {
     match rest {
         [] | [b']', ..] => None,
-        [b'\\', escaped, behind @ ..] => Some((*escaped, behind)),
-        [byte, behind @ ..] => Some((*byte, behind)),
+        [b'\\', escaped, behind @ ..] => Some((*escaped, *escaped, behind)),
+        [first, b'-', last, behind @ ..] => Some((*first.min(last), *first.max(last), behind)),
+        [byte, behind @ ..] => Some((*byte, *byte, behind)),
     }
 }
 
@@ -175,9 +170,15 @@ mod tests {
             ("[c-a]x", "bx", true),
             ("[^a-c]", "d", true),
             ("[^a-c]", "b", false),
-            ("[a-]", "-", true),
+            ("[a-]", "-", false),
+            ("[a-]", "^", true),
+            ("[a-", "-", true),
+            ("[-a]", "-", true),
             ("[\\]]", "]", true),
-            ("[a-\\]]", "]", true),
+            ("[\\a-c]", "b", false),
+            ("[\\a-c]", "-", true),
+            ("[a-\\]]", "^]", true),
+            ("[1-]2]x", "=x", true),
             ("[", "x", false),
             ("[ab", "b", true),
             ("[]x", "x", false),

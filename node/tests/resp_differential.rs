@@ -39,10 +39,14 @@ mod broken;
 #[path = "resp_differential/channels.rs"]
 mod channels;
 mod common;
+#[path = "resp_differential/keyspace.rs"]
+mod keyspace;
 #[path = "resp_differential/redis.rs"]
 mod redis;
 #[path = "resp_differential/refusals.rs"]
 mod refusals;
+#[path = "resp_differential/sides.rs"]
+mod sides;
 #[path = "resp_differential/stream.rs"]
 mod stream;
 
@@ -54,6 +58,7 @@ use channels::Channels;
 use common::resp::{RespRaw, command};
 use common::{Random, node};
 use redis::Redis;
+use sides::Sides;
 use stream::{Args, Compare, Stream};
 
 fn shown(arguments: &Args) -> String {
@@ -83,48 +88,19 @@ fn the_same_stream_of_commands_is_answered_as_by_redis() {
     };
     let mut random = Random::seeded();
     for version in ["2", "3"] {
-        let mut ours = RespRaw::connect(node.addresses().any_core);
-        let mut theirs = RespRaw::connect(redis.address);
-        for client in [&mut ours, &mut theirs] {
-            assert_eq!(client.call(&["FLUSHALL"]), "+OK\r\n");
-            client.call(&["HELLO", version]);
-        }
-        let mut stream = Stream::new(&mut random);
+        let mut sides = Sides::connect(node.addresses().any_core, redis.address, version);
+        sides.both(&["FLUSHALL"]);
         let mut done = 0;
-        let mut history: Vec<String> = Vec::new();
-        // After the first, what is stored may differ: a few are enough.
-        let mut differences: Vec<String> = Vec::new();
-        while done < commands() / 2 && differences.len() < 5 {
+        while done < commands() / 2 && !sides.differs() {
+            let mut stream = Stream::new(&mut random);
             let batch: Vec<_> = (0..=stream.below(40)).map(|_| stream.next()).collect();
-            let mut bytes = Vec::new();
-            for (arguments, _) in &batch {
-                let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-                bytes.extend_from_slice(&command(&arguments));
-            }
-            ours.send(&bytes).unwrap();
-            theirs.send(&bytes).unwrap();
-            for (arguments, compare) in &batch {
-                let (ours, theirs) = (ours.receive(), theirs.receive());
-                history.push(shown(arguments));
-                if !compare.holds(&ours, &theirs) {
-                    let key = arguments.get(1).map(|key| key.escape_ascii().to_string());
-                    let key = format!("{:?}", key.unwrap_or_default());
-                    let before: Vec<_> = history
-                        .iter()
-                        .filter(|line| line.contains(&key))
-                        .rev()
-                        .take(12)
-                        .collect();
-                    differences.push(format!(
-                        "{}\n  node:  {}\n  redis: {}\nbefore, the last first: {before:#?}",
-                        shown(arguments),
-                        ours.escape_ascii(),
-                        theirs.escape_ascii()
-                    ));
-                }
-            }
+            sides.batch(&batch);
             done += batch.len();
+            if random.below(4) == 0 {
+                keyspace::look(&mut sides, &mut random);
+            }
         }
+        let differences = &sides.differences;
         assert!(differences.is_empty(), "{}", differences.join("\n"));
     }
 }

@@ -249,6 +249,13 @@ impl<'r> Stream<'r> {
         }
     }
 
+    fn flush(&mut self) -> Vec<String> {
+        let name = self.pick(&["FLUSHALL", "FLUSHDB"]);
+        let mode = self.pick(&["", "ASYNC", "SYNC", "async", "Sync"]);
+        let mode = Some(mode.to_owned()).filter(|mode| !mode.is_empty());
+        [name.to_owned()].into_iter().chain(mode).collect()
+    }
+
     fn many(&mut self, name: &str) -> Vec<String> {
         let mut words = vec![name.to_owned()];
         for _ in 0..1 + self.random.below(5) {
@@ -267,6 +274,10 @@ impl<'r> Stream<'r> {
     }
 
     fn any(&mut self) -> (Args, Compare) {
+        // Seldom, so that there is something to be removed.
+        if self.random.below(300) == 0 {
+            return (bytes(self.flush()), Compare::Exact);
+        }
         match self.random.below(42) {
             36..=38 => question(self.random),
             39..=41 => (self.binary(), Compare::Exact),

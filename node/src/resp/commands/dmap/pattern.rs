@@ -84,30 +84,47 @@ fn set<'e>(expression: &'e [u8], glob: &mut Vec<u8>) -> Option<&'e [u8]> {
         glob.push(b'^');
     }
     let mut is_first = true;
-    loop {
-        let (sign, behind) = rest.split_first()?;
+    while is_first || rest.first() != Some(&b']') {
+        let (low, behind) = member(rest)?;
         rest = behind;
-        match *sign {
-            b']' if !is_first => {
-                glob.push(b']');
-                return Some(rest);
-            }
-            b'[' if rest.first() == Some(&b':') => return None,
-            b'\\' => {
-                let (literal, behind) = rest.split_first()?;
-                if literal.is_ascii_alphanumeric() {
-                    return None;
-                }
-                rest = behind;
-                glob.extend_from_slice(&[b'\\', *literal]);
-            }
-            b'-' if is_first || rest.first() == Some(&b']') => glob.extend_from_slice(b"\\-"),
-            b'-' => glob.push(b'-'),
-            byte if byte.is_ascii_alphanumeric() => glob.push(byte),
-            byte => glob.extend_from_slice(&[b'\\', byte]),
+        let mut high = low;
+        if let [b'-', end, ..] = rest
+            && *end != b']'
+        {
+            (high, rest) = member(&rest[1..])?;
         }
+        push_range(low, high, glob)?;
         is_first = false;
     }
+    glob.push(b']');
+    Some(&rest[1..])
+}
+
+/// A member of a set, or an end of a range in it.
+fn member(rest: &[u8]) -> Option<(u8, &[u8])> {
+    match rest {
+        [b'[', b':', ..] => None,
+        [b'\\', literal, ..] if literal.is_ascii_alphanumeric() => None,
+        [b'\\', literal, behind @ ..] | [literal, behind @ ..] => Some((*literal, behind)),
+        [] => None,
+    }
+}
+
+/// What a glob's range cannot begin with stands before it, escaped.
+fn push_range(mut low: u8, high: u8, glob: &mut Vec<u8>) -> Option<()> {
+    if low > high {
+        return None;
+    }
+    while low < high && matches!(low, b'\\' | b']' | b'^' | b'-') {
+        glob.extend_from_slice(&[b'\\', low]);
+        low += 1;
+    }
+    match (low == high, low.is_ascii_alphanumeric()) {
+        (true, true) => glob.push(low),
+        (true, false) => glob.extend_from_slice(&[b'\\', low]),
+        (false, _) => glob.extend_from_slice(&[low, b'-', high]),
+    }
+    Some(())
 }
 
 fn escaped<'e>(rest: &'e [u8], glob: &mut Vec<u8>) -> Option<&'e [u8]> {
@@ -165,6 +182,14 @@ mod tests {
             ("^[^a-c]x$", "bx", false),
             ("^[]a]$", "]", true),
             ("^[a-]$", "-", true),
+            ("^[+--]$", ",", true),
+            ("^[+--]$", ".", false),
+            ("^[Z-^x]$", "]", true),
+            (r"^[\\-a]$", "^", true),
+            (r"^[\\-a]$", "b", false),
+            (r"^[!-\/]$", "-", true),
+            (r"^[!-\/]$", "0", false),
+            ("^[^!-/]$", "0", true),
             ("^[.*]$", "x", false),
             ("^[.*]$", "*", true),
         ];
@@ -192,6 +217,7 @@ mod tests {
             r"\b",
             r"a\",
             r"[\d]",
+            "[c-a]",
             "*",
             "+a",
         ] {

@@ -23,7 +23,7 @@ pub(super) fn scan<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a>
         count: COUNT_DEFAULT,
         pattern: b"",
     };
-    let mut form = Form::Page;
+    let (mut is_string, mut matches_some) = (true, true);
     let mut index = 2;
     while index < call.len() {
         if index + 1 == call.len() {
@@ -37,20 +37,22 @@ pub(super) fn scan<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a>
             let most = i64::from(limits::MULTI_ITEMS_MAX);
             query.count = count.min(most) as u32;
         } else if call.is(index, "match") {
+            matches_some = !call.at(index + 1).is_empty();
             query.pattern = pattern(call.at(index + 1))?;
         } else if call.is(index, "type") {
             // Every value is a string: another type is found nowhere.
-            form = if call.is(index + 1, "string") {
-                Form::Page
-            } else {
-                Form::EmptyPage
-            };
+            is_string = call.is(index + 1, "string");
         } else {
             return Err(Refusal::SYNTAX);
         }
         index += 2;
     }
     query.encode(section);
+    let form = if is_string && matches_some {
+        Form::Page
+    } else {
+        Form::EmptyPage
+    };
     let request = Request {
         arg: cursor,
         ..Request::new(Opcode::Scan)
@@ -59,12 +61,17 @@ pub(super) fn scan<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a>
 }
 
 pub(super) fn keys<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a> {
+    let (count, form) = if call.at(1).is_empty() {
+        (1, Form::NoKeys)
+    } else {
+        (limits::MULTI_ITEMS_MAX, Form::AllKeys)
+    };
     let query = ScanQuery {
-        count: limits::MULTI_ITEMS_MAX,
+        count,
         pattern: pattern(call.at(1))?,
     };
     query.encode(section);
-    Ok(Asked::composed(Request::new(Opcode::Scan), Form::AllKeys))
+    Ok(Asked::composed(Request::new(Opcode::Scan), form))
 }
 
 pub(super) fn size<'a>(_: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<'a> {
@@ -84,7 +91,8 @@ pub(super) fn flush<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<'a> {
     Ok(Asked::plain(Request::new(Opcode::Destroy), Form::Done))
 }
 
-/// A pattern that is not too long; the one that every key matches is none.
+/// A pattern that is not too long; the one that every key matches is none. (The empty one, which no
+/// key matches, since no key is empty, is told apart by who asks.)
 fn pattern(pattern: &[u8]) -> std::result::Result<&[u8], Refusal> {
     if pattern.len() > limits::PATTERN_BYTES_MAX {
         return Err(Refusal::text("ERR the pattern is longer than 256 bytes"));
