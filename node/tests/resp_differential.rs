@@ -39,6 +39,8 @@ mod broken;
 #[path = "resp_differential/channels.rs"]
 mod channels;
 mod common;
+#[path = "resp_differential/core_ports.rs"]
+mod core_ports;
 #[path = "resp_differential/keyspace.rs"]
 mod keyspace;
 #[path = "resp_differential/redis.rs"]

@@ -273,7 +273,10 @@ impl Executor<'_> {
             Err(refusal) => {
                 let section = std::mem::take(&mut self.scratch.section);
                 self.scratch.keep_section(section);
-                return self.refuse(place, &refusal, Refused::Failed(number), turn);
+                return match self.refused_elsewhere(place.socket, &call) {
+                    Some(moved) => self.refuse(place, &moved, rejected, turn),
+                    None => self.refuse(place, &refusal, Refused::Failed(number), turn),
+                };
             }
         };
         if asked.composed {

@@ -225,6 +225,16 @@ pub(crate) fn cluster_questions() -> impl Iterator<Item = (Args, Compare)> + Clo
     all.map(|(line, compare)| (words(line), *compare))
 }
 
+/// One of those whose replies can be told from the next ones: what subscribes is left out.
+pub(crate) fn cluster_question(random: &mut Random) -> (Args, Compare) {
+    loop {
+        let (line, compare) = CLUSTER_QUESTIONS[random.below(CLUSTER_QUESTIONS.len())];
+        if !line.contains("SUBSCRIBE") {
+            return (words(line), compare);
+        }
+    }
+}
+
 /// What the node does not have, and calls unknown.
 const LACKING: &[(&str, &str)] = &[("command", "getkeysandflags"), ("latency", "graph")];
 

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use jerboa_wire::routing::SLOTS;
+
 use crate::common;
 use crate::common::resp::RespRaw;
 
@@ -36,6 +38,57 @@ impl Redis {
 
     /// The same as the only node of a cluster, whose slots are all its own.
     pub(crate) fn cluster_beside(node: SocketAddr) -> Option<Self> {
+        let [redis] = Self::cluster(node, |_| 0)?;
+        Some(redis)
+    }
+
+    /// A cluster of them, in which `owner` says whose each slot is.
+    pub(crate) fn cluster<const MEMBERS: usize>(
+        node: SocketAddr,
+        owner: impl Fn(u16) -> usize,
+    ) -> Option<[Self; MEMBERS]> {
+        let mut members = Vec::new();
+        for number in 0..MEMBERS {
+            let (redis, bus) = Self::member(node)?;
+            let mut client = RespRaw::connect(redis.address);
+            let mut words = vec!["CLUSTER".to_owned(), "ADDSLOTS".to_owned()];
+            let own = (0..SLOTS).filter(|slot| owner(*slot) == number);
+            words.extend(own.map(|slot| slot.to_string()));
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            assert_eq!(client.call(&words), "+OK\r\n");
+            // Whoever has another's epoch would have to find one of its own.
+            let epoch = (number + 1).to_string();
+            assert_eq!(
+                client.call(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]),
+                "+OK\r\n"
+            );
+            members.push((redis, client, bus));
+        }
+        for number in 1..MEMBERS {
+            let (port, bus) = (members[number].0.address.port(), members[number].2);
+            let meet = [
+                "CLUSTER",
+                "MEET",
+                "127.0.0.1",
+                &port.to_string(),
+                &bus.to_string(),
+            ];
+            assert_eq!(members[0].1.call(&meet), "+OK\r\n");
+        }
+        for (_, client, _) in &mut members {
+            common::eventually("the cluster is complete", || {
+                let info = client.call(&["CLUSTER", "INFO"]);
+                info.contains("cluster_state:ok")
+                    && info.contains("cluster_slots_ok:16384")
+                    && info.contains(&format!("cluster_known_nodes:{MEMBERS}\r"))
+            });
+        }
+        let members: Vec<Self> = members.into_iter().map(|(redis, ..)| redis).collect();
+        members.try_into().ok()
+    }
+
+    /// One with no slots yet, and the port that others of its cluster find it at.
+    fn member(node: SocketAddr) -> Option<(Self, u16)> {
         let bus = free_port();
         let file = std::env::temp_dir().join(format!("redis-nodes-{}-{bus}", std::process::id()));
         let file_shown = file.display();
@@ -43,15 +96,7 @@ impl Redis {
             format!("cluster-enabled yes\ncluster-port {bus}\ncluster-config-file {file_shown}\n");
         let mut redis = Self::without_what_lacks(node, &settings)?;
         redis.file = Some(file);
-        let mut client = RespRaw::connect(redis.address);
-        let all = ["CLUSTER", "ADDSLOTSRANGE", "0", "16383"];
-        assert_eq!(client.call(&all), "+OK\r\n");
-        common::eventually("the cluster is complete", || {
-            client
-                .call(&["CLUSTER", "INFO"])
-                .contains("cluster_state:ok")
-        });
-        Some(redis)
+        Some((redis, bus))
     }
 
     fn without_what_lacks(node: SocketAddr, settings: &str) -> Option<Self> {

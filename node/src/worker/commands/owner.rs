@@ -6,7 +6,7 @@ use jerboa_wire::routing::{partition_of, slot};
 use jerboa_wire::{Opcode, Request, RequestFlags};
 
 use crate::net::SocketId;
-use crate::resp::Refusal;
+use crate::resp::{Call, Refusal};
 use crate::worker::executor::{Executor, Task};
 
 impl Executor<'_> {
@@ -60,23 +60,39 @@ impl Executor<'_> {
         socket: SocketId,
         request: &Request<'_>,
     ) -> Option<Refusal> {
+        let slots = if request.opcode == Opcode::MultiPut {
+            one_slot(request.entries().map(|entry| entry.key))
+        } else {
+            one_slot(request.keys())
+        };
+        self.elsewhere(socket, slots?)
+    }
+
+    /// The same with a command that is refused: whoever has its keys is to refuse it, as in Redis,
+    /// which looks at the keys first.
+    #[cold]
+    pub(super) fn refused_elsewhere(
+        &mut self,
+        socket: SocketId,
+        call: &Call<'_, '_>,
+    ) -> Option<Refusal> {
+        let keys = call.command.keys.of(call.len());
+        self.elsewhere(socket, one_slot(keys.map(|index| call.at(index)))?)
+    }
+
+    fn elsewhere(&mut self, socket: SocketId, (slot, is_one): (u16, bool)) -> Option<Refusal> {
         if !self.client(socket)?.is_on_core_port {
             return None;
         }
-        let (one, is_one) = if request.opcode == Opcode::MultiPut {
-            one_slot(request.entries().map(|entry| entry.key))?
-        } else {
-            one_slot(request.keys())?
-        };
         if !is_one {
             let text = "CROSSSLOT Keys in request don't hash to the same slot";
             return Some(Refusal::text(text));
         }
-        let core = self.shared.core_of_slot(one.into())?;
+        let core = self.shared.core_of_slot(slot.into())?;
         if core == self.config.core {
             return None;
         }
-        self.moved_to(socket, one, core)
+        self.moved_to(socket, slot, core)
     }
 
     fn moved_to(&mut self, socket: SocketId, slot: u16, core: u16) -> Option<Refusal> {
