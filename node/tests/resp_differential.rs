@@ -8,7 +8,14 @@
 //! * The order of KEYS and SCAN, and which key RANDOMKEY draws: theirs is not promised either.
 //! * Expiries beyond the year 2109 count as none: entries hold 42 bits of milliseconds.
 //! * Shard channels are served by every core, so that SSUBSCRIBE takes those of several slots.
-//! * MSETNX on keys of several cores is CROSSSLOT, as in a cluster; here they share a `{tag}`.
+//! * MSETNX on keys of several cores is CROSSSLOT, as in a cluster, because one core has to decide;
+//!   here they share a `{tag}`. It takes 16,384 keys at most: they are one frame.
+//! * Patterns have at most 256 bytes, so that matching one key is bounded, and their ranges go from
+//!   byte to byte as numbers without sign, where Redis takes those of the platform's `char`.
+//! * FLUSHALL and FLUSHDB on a core's port empty the whole node: its cores are one server.
+//! * What one command may ask for at a time is bounded: 64 MiB of keys by KEYS, 1,024 names in COMMAND
+//!   INFO and DOCS, 128 settings in CONFIG GET and SET, 1,024 bytes of a client's name, an hour of
+//!   CLIENT PAUSE. No command holds its core for long, or much memory.
 //! * The empty key, keys above 65,535 bytes and values above the node's limit are refused.
 //! * INCRBYFLOAT counts in 64 bits instead of 80: sums that differ in the 17th digit.
 //! * What Redis 7.0 does not have yet (CLIENT SETINFO, SET … IFEQ) is not asked. What this project
