@@ -50,6 +50,8 @@ mod common;
 mod core_ports;
 #[path = "resp_differential/keyspace.rs"]
 mod keyspace;
+#[path = "resp_differential/numbers.rs"]
+mod numbers;
 #[path = "resp_differential/redis.rs"]
 mod redis;
 #[path = "resp_differential/refusals.rs"]

@@ -2,6 +2,7 @@
 
 use crate::administration::{any_case, question};
 use crate::common::Random;
+use crate::numbers;
 
 /// Commands that are sent with other arguments than they take.
 const NAMES: &[&str] = &[
@@ -63,6 +64,8 @@ pub(crate) enum Compare {
     Exact,
     /// Integers that count from now: so far apart at most.
     Near(i64),
+    /// The same, but that what is beyond the node's last expiry may never expire there.
+    NearOrNever(i64),
     /// Lists without order.
     Sorted,
     /// The kind of reply, and an error's first word.
@@ -278,7 +281,8 @@ impl<'r> Stream<'r> {
         if self.random.below(300) == 0 {
             return (bytes(self.flush()), Compare::Exact);
         }
-        match self.random.below(42) {
+        match self.random.below(46) {
+            42..=45 => numbers::command(self.random),
             36..=38 => question(self.random),
             39..=41 => (self.binary(), Compare::Exact),
             0..=21 => (bytes(self.on_values()), Compare::Exact),
@@ -489,15 +493,14 @@ impl Compare {
     pub(crate) fn holds(self, ours: &[u8], theirs: &[u8]) -> bool {
         match self {
             Self::Exact => ours == theirs,
-            Self::Near(most) => {
-                let number = |reply: &[u8]| -> Option<i64> {
-                    let text = reply.strip_prefix(b":")?.strip_suffix(b"\r\n")?;
-                    std::str::from_utf8(text).ok()?.parse().ok()
-                };
-                match (number(ours), number(theirs)) {
-                    (Some(a), Some(b)) if a > 0 && b > 0 => (a - b).abs() <= most,
-                    _ => ours == theirs,
-                }
+            Self::Near(most) => match (number(ours), number(theirs)) {
+                (Some(a), Some(b)) if a > 0 && b > 0 => (a - b).abs() <= most,
+                _ => ours == theirs,
+            },
+            Self::NearOrNever(most) => {
+                // From before this test to the year 2109.
+                let is_far = number(theirs).is_some_and(|seconds| seconds > 2_500_000_000);
+                ours == b":-1\r\n" && is_far || Self::Near(most).holds(ours, theirs)
             }
             Self::Sorted => sorted(ours) == sorted(theirs),
             Self::Kind => kind(ours) == kind(theirs),
@@ -507,6 +510,12 @@ impl Compare {
             }
         }
     }
+}
+
+/// The integer that a reply is.
+fn number(reply: &[u8]) -> Option<i64> {
+    let text = reply.strip_prefix(b":")?.strip_suffix(b"\r\n")?;
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// What a client tells replies apart by before it reads them.
