@@ -9,6 +9,8 @@
 #[path = "operations/calls.rs"]
 mod calls;
 mod common;
+#[path = "operations/conditional.rs"]
+mod conditional;
 #[path = "operations/door.rs"]
 mod door;
 #[path = "operations/expect.rs"]
@@ -104,6 +106,13 @@ fn every_operation_comes_to_the_same_through_every_door() {
 fn every_pair_of_options_comes_to_the_same_through_every_door() {
     let rows = pairs::pairs();
     assert!(rows.len() > 150, "{} rows", rows.len());
+    through_every_door(&rows);
+}
+
+#[test]
+fn every_condition_on_a_value_comes_to_the_same_through_every_door() {
+    let rows = conditional::conditional();
+    assert!(rows.len() > 100, "{} rows", rows.len());
     through_every_door(&rows);
 }
 

@@ -22,6 +22,7 @@ mod backoff;
 pub mod blocking;
 mod channels;
 mod command;
+mod condition;
 mod config;
 mod dmap;
 pub mod engine;
@@ -47,6 +48,7 @@ pub mod transport;
 
 pub use channels::Channels;
 pub use command::Command;
+pub use condition::ValueIs;
 pub use config::Config;
 pub use dmap::DMap;
 pub use error::{Error, Outcome, RuntimeFault};
@@ -55,8 +57,8 @@ pub use options::{
     Condition, ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions,
 };
 pub use outcome::{
-    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage,
-    SettingsReport, Swap, Ttl, Versioned,
+    Appended, ByteSlice, DeleteOutcome, Digest, Entry, ExpireOutcome, PutOutcome, Replaced,
+    Response, ScanPage, SettingsReport, Swap, Ttl, Versioned,
 };
 pub use pipeline::{Answers, Pipeline, Queued};
 pub use scan::Scan;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jerboa_wire::Status;
 use jerboa_wire::client::{
-    ByteSlice, Condition, Entry, Error, ExpireCondition, ExpireOutcome, Expiry, InvalidCall,
-    PutOutcome, Replaced, Swap, Ttl, Versioned,
+    ByteSlice, Condition, DeleteOutcome, Digest, Entry, Error, ExpireCondition, ExpireOutcome,
+    Expiry, InvalidCall, PutOutcome, Replaced, Swap, Ttl, Versioned,
 };
 
 /// One thing to do with the key of a row, in the row's own map.
@@ -21,6 +21,10 @@ pub(crate) enum Do {
     PutIfAbsent(&'static [u8], Expiry),
     Swap(&'static [u8], &'static [u8], Expiry),
     SwapVersion(Which, &'static [u8], Expiry),
+    PutIf(Wanted, &'static [u8], Expiry),
+    ReplaceIf(Wanted, &'static [u8], Expiry),
+    DeleteIf(Wanted),
+    Digest,
     Append(&'static [u8]),
     Delete,
     Exists,
@@ -46,6 +50,7 @@ pub(crate) enum Do {
     MultiPut(&'static [(&'static str, &'static [u8])], Expiry),
     MultiGet(&'static [&'static str]),
     MultiDelete(&'static [&'static str]),
+    MultiExists(&'static [&'static str]),
     /// All keys of the map that match, sorted.
     Scan(&'static str),
     Size,
@@ -66,6 +71,16 @@ pub(crate) enum Which {
     Strange,
 }
 
+/// What has to hold of the value that is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wanted {
+    Equal(&'static [u8]),
+    Other(&'static [u8]),
+    /// The digest of these bytes.
+    DigestOf(&'static [u8]),
+    NoDigestOf(&'static [u8]),
+}
+
 /// What came back.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Got {
@@ -75,6 +90,9 @@ pub(crate) enum Got {
     Replaced(Replaced<Vec<u8>>),
     Swap(Swap<Versioned<Vec<u8>>>),
     SwapVersion(Swap<u64>),
+    ReplacedIf(Replaced<Vec<u8>, Swap<u64>>),
+    Deleted(DeleteOutcome),
+    Digest(Option<Digest>),
     Appended { bytes: u64, version: u64 },
     Flag(bool),
     Ttl(Ttl),

@@ -3,7 +3,10 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jerboa_wire::Status;
-use jerboa_wire::client::{ExpireOutcome, PutOutcome, Replaced, Swap, Ttl, Versioned};
+use jerboa_wire::client::{
+    DeleteOutcome, Digest, ExpireOutcome, PutOutcome, Replaced, Swap, Ttl, Versioned,
+};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::door::{Got, Which};
 
@@ -33,6 +36,8 @@ pub(crate) enum Is {
     Mismatch(&'static [u8], Which),
     /// Not swapped, because this is the version.
     NotVersion(Which),
+    /// The digest of these bytes, and the version.
+    DigestOf(&'static [u8], Which),
     /// So many bytes, under a version that is greater than all before.
     Bytes(u64),
     /// These bytes of a value of so many.
@@ -121,7 +126,40 @@ impl Is {
                     outcome: PutOutcome::Stored { version },
                     old,
                 }),
+            )
+            | (
+                Self::Replaced(expected),
+                Got::ReplacedIf(Replaced {
+                    outcome: Swap::Stored { version },
+                    old,
+                }),
             ) => is_entry(*expected, old.as_ref(), given) && given.give(*version),
+            (
+                Self::KeptBy(value, version),
+                Got::ReplacedIf(Replaced {
+                    outcome: Swap::Mismatch(there),
+                    old,
+                }),
+            ) => {
+                *there == given.number(*version)
+                    && is_entry(Some((value, *version)), old.as_ref(), given)
+            }
+            (
+                Self::Missing,
+                Got::ReplacedIf(Replaced {
+                    outcome: Swap::Missing,
+                    old: None,
+                })
+                | Got::Deleted(DeleteOutcome::Missing),
+            )
+            | (Self::Yes, Got::Deleted(DeleteOutcome::Deleted))
+            | (Self::Nothing, Got::Digest(None)) => true,
+            (Self::NotVersion(version), Got::Deleted(DeleteOutcome::Mismatch(there))) => {
+                given.number(*version) == *there
+            }
+            (Self::DigestOf(value, of), Got::Digest(Some(Digest { digest, version }))) => {
+                xxh3_64(value) == *digest && given.number(*of) == *version
+            }
             (
                 Self::KeptBy(value, version),
                 Got::Replaced(Replaced {

@@ -4,15 +4,16 @@ use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use jerboa_wire::client::{
-    ByteSlice, Condition, Entry, ExpireCondition, ExpireOutcome, Expiry, PutOutcome, Replaced,
-    Swap, Ttl, Versioned,
+    ByteSlice, Condition, DeleteOutcome, Digest, Entry, ExpireCondition, ExpireOutcome, Expiry,
+    PutOutcome, Replaced, Swap, Ttl, Versioned,
 };
 use jerboa_wire::{
-    Comparison, DecodeOptions, Decoded, EncodeError, Opcode, Reply, Request, RequestFlags,
-    ScanQuery, Status, decode_reply, lock, multi,
+    Comparison, Conditional, DecodeOptions, Decoded, EncodeError, Opcode, Reply, Request,
+    RequestFlags, ScanQuery, Status, ValueCondition, decode_reply, lock, multi,
 };
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::door::{Do, Door, Got, item_key};
+use super::door::{Do, Door, Got, Wanted, item_key};
 use crate::common::{OwnedReply, Raw};
 
 /// Frames on one connection.
@@ -53,6 +54,17 @@ fn condition(condition: Condition) -> RequestFlags {
     }
 }
 
+/// Puts a condition and what is stored where it holds into `section`.
+fn conditional(wanted: Wanted, new: &[u8], section: &mut Vec<u8>) {
+    let condition = match wanted {
+        Wanted::Equal(value) => ValueCondition::Equals(value),
+        Wanted::Other(value) => ValueCondition::Differs(value),
+        Wanted::DigestOf(value) => ValueCondition::DigestEquals(xxh3_64(value)),
+        Wanted::NoDigestOf(value) => ValueCondition::DigestDiffers(xxh3_64(value)),
+    };
+    assert!(Conditional { condition, new }.encode(section));
+}
+
 /// The result of a reply that is no error.
 #[expect(clippy::too_many_lines, reason = "one line or two for each operation")]
 fn read(what: &Do, reply: OwnedReply) -> Got {
@@ -71,6 +83,12 @@ fn read(what: &Do, reply: OwnedReply) -> Got {
         Status::Ok => PutOutcome::Stored { version },
         Status::Exists => PutOutcome::Exists,
         Status::NotFound => PutOutcome::Missing,
+        other => panic!("{other:?} for {what:?}"),
+    };
+    let swapped = || match status {
+        Status::Ok => Swap::Stored { version },
+        Status::NotFound => Swap::Missing,
+        Status::Exists | Status::Mismatch => Swap::Mismatch(version),
         other => panic!("{other:?} for {what:?}"),
     };
     match what {
@@ -96,12 +114,27 @@ fn read(what: &Do, reply: OwnedReply) -> Got {
             Status::Exists | Status::Mismatch => Swap::Mismatch(Versioned { value, version }),
             other => panic!("{other:?}"),
         }),
-        Do::SwapVersion(..) => Got::SwapVersion(match status {
-            Status::Ok => Swap::Stored { version },
-            Status::NotFound => Swap::Missing,
-            Status::Exists | Status::Mismatch => Swap::Mismatch(version),
+        Do::SwapVersion(..) | Do::PutIf(..) => Got::SwapVersion(swapped()),
+        Do::ReplaceIf(..) => Got::ReplacedIf(Replaced {
+            outcome: swapped(),
+            old: (arg != 0).then_some(Versioned {
+                value,
+                version: arg,
+            }),
+        }),
+        Do::DeleteIf(_) => Got::Deleted(match status {
+            Status::Ok => {
+                assert_eq!((arg, version), (1, 0), "what was removed");
+                DeleteOutcome::Deleted
+            }
+            Status::Mismatch => DeleteOutcome::Mismatch(version),
+            Status::NotFound => DeleteOutcome::Missing,
             other => panic!("{other:?}"),
         }),
+        Do::Digest => Got::Digest(found.then_some(Digest {
+            digest: arg,
+            version,
+        })),
         Do::GetAndExpire(_) => Got::Entry(found.then_some(Entry {
             value,
             version,
@@ -230,6 +263,19 @@ fn build<'a>(
             version,
             ..written(Opcode::Cas, value, none, expiry)
         },
+        Do::PutIf(wanted, new, expiry) => {
+            conditional(wanted, new, section);
+            written(Opcode::PutIf, section, none, expiry)
+        }
+        Do::ReplaceIf(wanted, new, expiry) => {
+            conditional(wanted, new, section);
+            written(Opcode::PutIf, section, RequestFlags::RETURN_OLD, expiry)
+        }
+        Do::DeleteIf(wanted) => {
+            conditional(wanted, b"", section);
+            written(Opcode::DeleteIf, section, none, Expiry::MapDefault)
+        }
+        Do::Digest => request(Opcode::Digest),
         Do::Append(value) => written(Opcode::Append, value, none, Expiry::MapDefault),
         Do::Delete => request(Opcode::Delete),
         Do::Exists => request(Opcode::Exists),
@@ -312,7 +358,7 @@ impl Door for Frames {
 
     fn ask(&mut self, map: &str, key: &[u8], what: &Do, version: u64) -> Got {
         match what {
-            Do::MultiPut(..) | Do::MultiGet(_) | Do::MultiDelete(_) => {
+            Do::MultiPut(..) | Do::MultiGet(_) | Do::MultiDelete(_) | Do::MultiExists(_) => {
                 return self.ask_many(map, key, what);
             }
             Do::Scan(pattern) => return self.scan(map, pattern),
@@ -358,6 +404,10 @@ impl Frames {
             Do::MultiDelete(suffixes) => {
                 keys(suffixes, &mut section);
                 (Opcode::MultiDelete, Expiry::MapDefault)
+            }
+            Do::MultiExists(suffixes) => {
+                keys(suffixes, &mut section);
+                (Opcode::MultiExists, Expiry::MapDefault)
             }
             Do::MultiPut(entries, expiry) => {
                 for (suffix, value) in entries {

@@ -6,11 +6,12 @@ use std::time::SystemTime;
 use glommio::LocalExecutor;
 use jerboa_wire::client::{
     Appended, BlockingTransport, DMap, Error, LocalTransport, LockOptions, LockToken, PutOptions,
-    ScanOptions, blocking,
+    ScanOptions, ValueIs, blocking,
 };
 use tokio::runtime::Runtime;
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::door::{Do, Door, Got, fault, item_key};
+use super::door::{Do, Door, Got, Wanted, fault, item_key};
 
 /// Calls that block.
 pub(crate) struct Blocking<T>(pub(crate) &'static str, pub(crate) T);
@@ -51,6 +52,15 @@ fn until_ms(at: SystemTime) -> u64 {
     since.as_millis().try_into().unwrap()
 }
 
+fn value_is(wanted: Wanted) -> ValueIs {
+    match wanted {
+        Wanted::Equal(value) => ValueIs::equal_to(value),
+        Wanted::Other(value) => ValueIs::other_than(value),
+        Wanted::DigestOf(value) => ValueIs::of_digest(xxh3_64(value)),
+        Wanted::NoDigestOf(value) => ValueIs::not_of_digest(xxh3_64(value)),
+    }
+}
+
 /// Every operation of the typed interface; `$run` says how a call is made.
 macro_rules! ask {
     ($run:ident, $door:ident, $map:ident, $key:ident, $what:ident, $version:ident) => {
@@ -89,6 +99,23 @@ macro_rules! ask {
                 ),
                 Got::SwapVersion,
             ),
+            Do::PutIf(wanted, value, expiry) => got(
+                $run!($door, $map, put_if($key, value_is(wanted), value, expiry)),
+                Got::SwapVersion,
+            ),
+            Do::ReplaceIf(wanted, value, expiry) => got(
+                $run!(
+                    $door,
+                    $map,
+                    replace_if($key, value_is(wanted), value, expiry)
+                ),
+                Got::ReplacedIf,
+            ),
+            Do::DeleteIf(wanted) => got(
+                $run!($door, $map, delete_if($key, value_is(wanted))),
+                Got::Deleted,
+            ),
+            Do::Digest => got($run!($door, $map, digest($key)), Got::Digest),
             Do::Append(bytes) => got(
                 $run!($door, $map, append($key, bytes)),
                 |Appended { bytes, version }| Got::Appended { bytes, version },
@@ -164,7 +191,9 @@ macro_rules! ask {
             Do::Destroy => got($run!($door, $map, destroy()), Got::Count),
             Do::RandomKey => got($run!($door, $map, random_key()), Got::Value),
             Do::Settings(lines) => got($run!($door, $map, change_settings(lines)), |_| Got::Done),
-            Do::MultiPut(..) | Do::MultiGet(_) | Do::MultiDelete(_) => unreachable!(),
+            Do::MultiPut(..) | Do::MultiGet(_) | Do::MultiDelete(_) | Do::MultiExists(_) => {
+                unreachable!()
+            }
             Do::Pass(time) => {
                 std::thread::sleep(time);
                 Got::Done
@@ -194,6 +223,10 @@ macro_rules! ask_many {
             Do::MultiDelete(suffixes) => {
                 let keys: Vec<_> = suffixes.iter().map(|it| item_key($key, it)).collect();
                 Some(all($wait!($door, $map, multi_delete(&keys)), Got::Flags))
+            }
+            Do::MultiExists(suffixes) => {
+                let keys: Vec<_> = suffixes.iter().map(|it| item_key($key, it)).collect();
+                Some(all($wait!($door, $map, multi_exists(&keys)), Got::Flags))
             }
             _ => None,
         }

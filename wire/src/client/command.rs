@@ -5,12 +5,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::condition::ValueIs;
 use super::error::Error;
 use super::operation::Operation;
 use super::options::{ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{
-    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage,
-    SettingsReport, Swap, Ttl, Versioned,
+    Appended, ByteSlice, DeleteOutcome, Digest, Entry, ExpireOutcome, PutOutcome, Replaced,
+    Response, ScanPage, SettingsReport, Swap, Ttl, Versioned,
 };
 use super::transport::{BlockingTransport, LocalTransport};
 use crate::opcode::Opcode;
@@ -68,6 +69,24 @@ fn put(
 ) -> Result<Operation, Error> {
     let value = bytes_of(&value)?;
     Ok(Operation::put(map, key.as_ref(), &value, options)?)
+}
+
+fn put_if(
+    map: &[u8],
+    key: impl AsRef<[u8]>,
+    condition: &ValueIs,
+    value: impl Encode,
+    expiry: Expiry,
+) -> Result<Operation, Error> {
+    let value = bytes_of(&value)?;
+    let condition = condition.wanted()?;
+    Ok(Operation::put_if(
+        map,
+        key.as_ref(),
+        condition,
+        &value,
+        expiry,
+    )?)
 }
 
 /// Commands of one opcode that need a key and nothing else.
@@ -206,6 +225,53 @@ impl Command<Swap<u64>> {
             Ok::<_, Error>(operation)
         };
         Self::new(operation(), Response::swapped_version)
+    }
+
+    /// See [`super::DMap::put_if`].
+    pub fn put_if(
+        map: &[u8],
+        key: impl AsRef<[u8]>,
+        condition: ValueIs,
+        value: impl Encode,
+        expiry: Expiry,
+    ) -> Self {
+        let operation = put_if(map, key, &condition, value, expiry);
+        Self::new(operation, Response::swapped_version)
+    }
+}
+
+impl<V: Decode> Command<Replaced<V, Swap<u64>>> {
+    /// See [`super::DMap::replace_if`].
+    pub fn replace_if(
+        map: &[u8],
+        key: impl AsRef<[u8]>,
+        condition: ValueIs,
+        value: impl Encode,
+        expiry: Expiry,
+    ) -> Self {
+        let operation = put_if(map, key, &condition, value, expiry);
+        Self::new(
+            operation.map(Operation::returning_old),
+            Response::replaced_if,
+        )
+    }
+}
+
+impl Command<DeleteOutcome> {
+    /// See [`super::DMap::delete_if`].
+    pub fn delete_if(map: &[u8], key: impl AsRef<[u8]>, condition: ValueIs) -> Self {
+        let operation = || {
+            let operation = Operation::delete_if(map, key.as_ref(), condition.wanted()?)?;
+            Ok::<_, Error>(operation)
+        };
+        Self::new(operation(), Response::deleted_if)
+    }
+}
+
+impl Command<Option<Digest>> {
+    /// See [`super::DMap::digest`].
+    pub fn digest(map: &[u8], key: impl AsRef<[u8]>) -> Self {
+        keyed(Opcode::Digest, map, key, Response::digest)
     }
 }
 

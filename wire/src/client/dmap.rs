@@ -6,14 +6,15 @@ use std::time::{Duration, SystemTime};
 
 use super::blocking;
 use super::command::Command;
+use super::condition::ValueIs;
 use super::error::Error;
 use super::many::Split;
 use super::maps::map_calls;
 use super::operations::operations;
 use super::options::{ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{
-    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, ScanPage, SettingsReport,
-    Swap, Ttl, Versioned,
+    Appended, ByteSlice, DeleteOutcome, Digest, Entry, ExpireOutcome, PutOutcome, Replaced,
+    ScanPage, SettingsReport, Swap, Ttl, Versioned,
 };
 use super::pipeline::{Answers, Pipeline};
 use super::scan::{Scan, Walk};
@@ -36,13 +37,13 @@ use crate::value::{Decode, Encode};
 ///
 /// | operations | value | expiry | version | use |
 /// |---|---|---|---|---|
-/// | `get`, `get_entry`, `get_range`, `multi_get` | kept | kept | kept | yes |
-/// | `exists`, `ttl`, scans, `size`, `random_key` | kept | kept | kept | no |
-/// | `put`, `put_with`, `replace`, `put_if_absent`, `compare_and_swap`, `multi_put` | set | set | new | yes |
+/// | `get`, `get_entry`, `get_range`, `digest`, `multi_get` | kept | kept | kept | yes |
+/// | `exists`, `multi_exists`, `ttl`, scans, `size`, `random_key` | kept | kept | kept | no |
+/// | `put`, `put_with`, `replace`, `put_if`, `replace_if`, `put_if_absent`, `compare_and_swap`, `multi_put` | set | set | new | yes |
 /// | `append`, `set_range`, `incr`, `decr`, `incr_float` | set | kept | new | yes |
 /// | `get_and_expire` | kept | set | new | yes |
 /// | `expire`, `persist` | kept | set | new | no |
-/// | `delete`, `get_and_delete`, `multi_delete`, `destroy` | gone | gone | gone | no |
+/// | `delete`, `delete_if`, `get_and_delete`, `multi_delete`, `destroy` | gone | gone | gone | no |
 ///
 /// # Errors
 ///

@@ -42,7 +42,7 @@ const ITEMS_MAX: u32 = 1024;
 const SECTION_BYTES_MAX: usize = 256 * 1024;
 
 impl Split {
-    /// Splits keys for `MultiGet` or `MultiDelete`.
+    /// Splits keys for `MultiGet`, `MultiDelete` or `MultiExists`.
     pub(super) fn keys(
         opcode: Opcode,
         map: &[u8],
@@ -146,8 +146,8 @@ impl Split {
         })
     }
 
-    /// Whether the keys were there to be removed.
-    pub(super) fn deleted(self, answers: Vec<Result<Response, Error>>) -> Vec<Result<bool, Error>> {
+    /// Which of the keys are, or were, there.
+    pub(super) fn flags(self, answers: Vec<Result<Response, Error>>) -> Vec<Result<bool, Error>> {
         self.assemble(answers, |response, results| {
             let items = multi::Deleted::new(&response.value, response.count);
             results.extend(items.map(|status| match status {
@@ -391,7 +391,7 @@ mod tests {
             count: 1,
             value,
         };
-        let results = split.deleted(vec![Ok(short)]);
+        let results = split.flags(vec![Ok(short)]);
         assert_eq!(results, [Ok(false), Err(Error::UnexpectedReply)]);
     }
 

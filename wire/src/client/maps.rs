@@ -99,7 +99,19 @@ macro_rules! map_calls {
                 let mut split =
                     Split::keys(Opcode::MultiDelete, &self.name, keys, table.as_deref());
                 let answers = self.transport.call_all(split.operations())$($wait)*;
-                split.deleted(answers)
+                split.flags(answers)
+            }
+
+            /// Which of many keys are present, in their order, each with a result of its own.
+            pub $($async)? fn multi_exists(
+                &self,
+                keys: &[impl AsRef<[u8]>],
+            ) -> Vec<Result<bool, Error>> {
+                let table = self.transport.table();
+                let mut split =
+                    Split::keys(Opcode::MultiExists, &self.name, keys, table.as_deref());
+                let answers = self.transport.call_all(split.operations())$($wait)*;
+                split.flags(answers)
             }
         }
 

@@ -72,6 +72,32 @@ macro_rules! operations {
                 expiry: Expiry
             ) -> Swap<u64>;
 
+            /// Stores a value if a condition holds of the one that is there, else tells which version
+            /// that has. Two values that are compared and stored travel together: for larger ones
+            /// compare digests.
+            fn put_if(
+                key: impl AsRef<[u8]>,
+                condition: ValueIs,
+                value: impl Encode,
+                expiry: Expiry
+            ) -> Swap<u64>;
+
+            /// As `put_if`, and tells what stood there before.
+            fn replace_if<V: Decode>(
+                key: impl AsRef<[u8]>,
+                condition: ValueIs,
+                value: impl Encode,
+                expiry: Expiry
+            ) -> Replaced<V, Swap<u64>>;
+
+            /// Removes a key if a condition holds of its value. An absent key is `Missing`, whatever
+            /// the condition.
+            fn delete_if(key: impl AsRef<[u8]>, condition: ValueIs) -> DeleteOutcome;
+
+            /// What stands for the value of a key where it is compared, so that a large one need not
+            /// travel for it; `None` where the key is absent.
+            fn digest(key: impl AsRef<[u8]>) -> Option<Digest>;
+
             /// Puts bytes behind the value of a key; an absent one counts as empty. The expiry is
             /// kept.
             fn append(key: impl AsRef<[u8]>, bytes: impl AsRef<[u8]>) -> Appended;

@@ -45,14 +45,34 @@ pub struct Versioned<V> {
     pub version: u64,
 }
 
-/// What a put did and what stood there before.
+/// What a put did and what stood there before. `O` is how the kind of put ends.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Replaced<V> {
+pub struct Replaced<V, O = PutOutcome> {
     /// What it did.
-    pub outcome: PutOutcome,
-    /// The entry that was replaced, or that kept a put for an absent key from storing; `None`
-    /// where there was none.
+    pub outcome: O,
+    /// The entry that was replaced, or that kept the put from storing; `None` where there was
+    /// none.
     pub old: Option<Versioned<V>>,
+}
+
+/// What a removal under a condition did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeleteOutcome {
+    /// It removed the entry.
+    Deleted,
+    /// Nothing: the condition does not hold of the value of the entry, which has this version.
+    Mismatch(u64),
+    /// Nothing: there is no entry.
+    Missing,
+}
+
+/// What stands for a value where it is compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Digest {
+    /// XXH3-64 of its bytes, with seed 0.
+    pub digest: u64,
+    /// The entry's version.
+    pub version: u64,
 }
 
 /// What a compare-and-swap did. `C` is what it tells of the entry that it did not expect.
@@ -259,19 +279,49 @@ impl Response {
         Ok(self.done()?.version)
     }
 
-    pub(super) fn replaced<V: Decode>(mut self) -> Result<Replaced<V>, Error> {
+    pub(super) fn replaced<V: Decode>(self) -> Result<Replaced<V>, Error> {
+        self.telling_old(Self::put)
+    }
+
+    pub(super) fn replaced_if<V: Decode>(self) -> Result<Replaced<V, Swap<u64>>, Error> {
+        self.telling_old(Self::swapped_version)
+    }
+
+    /// The outcome of a put, and the entry that it was told of beside it.
+    fn telling_old<V: Decode, O>(
+        mut self,
+        read: fn(Self) -> Result<O, Error>,
+    ) -> Result<Replaced<V, O>, Error> {
         let (version, value) = (self.arg, std::mem::take(&mut self.value));
         // An error's explanation stands where the value would.
         if self.status.is_error() {
             self.value = value;
             return Err(self.refusal());
         }
-        let outcome = self.put()?;
+        let outcome = read(self)?;
         let old = (version != 0).then(|| V::decode(value)).transpose()?;
         Ok(Replaced {
             outcome,
             old: old.map(|value| Versioned { value, version }),
         })
+    }
+
+    pub(super) fn deleted_if(self) -> Result<DeleteOutcome, Error> {
+        let response = self.outcome()?;
+        match response.status {
+            Status::Ok => Ok(DeleteOutcome::Deleted),
+            Status::Mismatch => Ok(DeleteOutcome::Mismatch(response.version)),
+            Status::NotFound => Ok(DeleteOutcome::Missing),
+            _ => Err(Error::UnexpectedReply),
+        }
+    }
+
+    pub(super) fn digest(self) -> Result<Option<Digest>, Error> {
+        let digest = |response: Self| Digest {
+            digest: response.arg,
+            version: response.version,
+        };
+        Ok(self.optional()?.map(digest))
     }
 
     /// The value that a put which always stores has replaced.

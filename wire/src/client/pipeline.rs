@@ -15,13 +15,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::command::{Command, Read};
+use super::condition::ValueIs;
 use super::error::Error;
 use super::operation::{InvalidCall, Operation};
 use super::operations::operations;
 use super::options::{ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{
-    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, Response, ScanPage,
-    SettingsReport, Swap, Ttl, Versioned,
+    Appended, ByteSlice, DeleteOutcome, Digest, Entry, ExpireOutcome, PutOutcome, Replaced,
+    Response, ScanPage, SettingsReport, Swap, Ttl, Versioned,
 };
 use crate::value::{Decode, Encode};
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::scan::Scan;
 use crate::client::command::Command;
+use crate::client::condition::ValueIs;
 use crate::client::error::Error;
 use crate::client::many::Split;
 use crate::client::maps::map_calls;
@@ -14,8 +15,8 @@ use crate::client::options::{
     ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions,
 };
 use crate::client::outcome::{
-    Appended, ByteSlice, Entry, ExpireOutcome, PutOutcome, Replaced, ScanPage, SettingsReport,
-    Swap, Ttl, Versioned,
+    Appended, ByteSlice, DeleteOutcome, Digest, Entry, ExpireOutcome, PutOutcome, Replaced,
+    ScanPage, SettingsReport, Swap, Ttl, Versioned,
 };
 use crate::client::pipeline::{Answers, Pipeline};
 use crate::client::scan::Walk;

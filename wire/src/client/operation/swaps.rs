@@ -1,8 +1,10 @@
-//! Compare and swap.
+//! Operations under a condition: compare and swap, and what is done where the value is, or is not,
+//! a certain one.
 
 use super::{InvalidCall, Operation};
 use crate::client::options::Expiry;
 use crate::compare::Comparison;
+use crate::condition::{Conditional, ValueCondition};
 use crate::flags::RequestFlags;
 use crate::opcode::Opcode;
 
@@ -46,5 +48,43 @@ impl Operation {
             operation.flags = operation.flags | RequestFlags::IF_ABSENT;
         }
         Ok(operation)
+    }
+    /// Stores a value if the condition holds of the one that is there.
+    pub fn put_if(
+        map: &[u8],
+        key: &[u8],
+        condition: ValueCondition<'_>,
+        new: &[u8],
+        expires: Expiry,
+    ) -> Result<Self, InvalidCall> {
+        let operation = Self::conditional(Opcode::PutIf, map, key, condition, new)?;
+        operation.with_expiry(expires)
+    }
+
+    /// Removes an entry if the condition holds of its value.
+    pub fn delete_if(
+        map: &[u8],
+        key: &[u8],
+        condition: ValueCondition<'_>,
+    ) -> Result<Self, InvalidCall> {
+        Self::conditional(Opcode::DeleteIf, map, key, condition, &[])
+    }
+
+    fn conditional(
+        opcode: Opcode,
+        map: &[u8],
+        key: &[u8],
+        condition: ValueCondition<'_>,
+        new: &[u8],
+    ) -> Result<Self, InvalidCall> {
+        let mut section = Vec::new();
+        if !(Conditional { condition, new }).encode(&mut section) {
+            let operand = match condition {
+                ValueCondition::Equals(operand) | ValueCondition::Differs(operand) => operand.len(),
+                ValueCondition::DigestEquals(_) | ValueCondition::DigestDiffers(_) => 8,
+            };
+            return Err(InvalidCall::ValueTooLarge(operand + new.len()));
+        }
+        Self::with_value(opcode, map, key, &section)
     }
 }
