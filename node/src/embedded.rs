@@ -18,6 +18,7 @@ mod job;
 mod link;
 mod listener;
 mod pending;
+mod queue;
 mod slot;
 mod subscriber;
 
@@ -32,9 +33,8 @@ pub type DMap = jerboa_wire::client::DMap<Embedded>;
 /// A map of a node in this process, whose operations block the calling thread.
 pub type BlockingDMap = jerboa_wire::client::blocking::DMap<Embedded>;
 
-pub(crate) use door::{Door, Given, Inlet, Notice};
-pub(crate) use job::{Ending, Job};
+pub(crate) use door::{Door, Given, Inlet, Newcomer, Notice};
+pub(crate) use job::{Ending, Job, Member};
 pub(crate) use listener::{Listener, Published, Pushed};
 pub(crate) use pending::{given, is_core_thread, mark_core_thread};
 pub(crate) use slot::Call;
-pub(crate) use subscriber::Listening;

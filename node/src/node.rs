@@ -64,7 +64,6 @@ impl Stopper {
     /// Tells the cores to drain and end; returns at once.
     pub fn stop(&self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        self.shared.listeners.close();
         for waker in self.wakers.iter() {
             waker.wake();
         }

@@ -174,7 +174,7 @@ impl<'a> Batch<'a> {
         let asks = job.operations[..].iter().any(is_lock);
         let waits = job.operations[..].iter().any(|one| !one.wait().is_zero());
         let sent = match room {
-            Some(room) => self.node.send_into(core, room, job, slot, asks),
+            Some(room) => Ok(self.node.send_into(core, room, job, slot, asks)),
             None => self.node.send(core, job, slot, asks),
         };
         match sent {

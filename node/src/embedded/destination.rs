@@ -3,12 +3,11 @@
 
 use std::sync::atomic::Ordering;
 
-use jerboa_wire::channel::{is_reserved, push_subscribers};
+use jerboa_wire::channel::is_reserved;
 use jerboa_wire::client::{Error, Operation, Response, Route};
 use jerboa_wire::event::EventSwitch;
-use jerboa_wire::opcode::Kind;
 use jerboa_wire::routing::{partition, slot};
-use jerboa_wire::{Opcode, Request, RequestFlags, Status, multi};
+use jerboa_wire::{Opcode, Request, RequestFlags, Status};
 
 use super::job::{Ending, ended};
 use super::link::Inner;
@@ -58,55 +57,6 @@ impl Inner {
         })
     }
 
-    /// Answers what is asked about channels, but for what a subscriber asks.
-    fn tell_of_channels(&self, request: &Request<'_>) -> Option<Response> {
-        let ok = told(Status::Ok, &[]);
-        let directory = &self.shared.directory;
-        Some(match request.opcode {
-            Opcode::Patterns => Response {
-                arg: directory.patterns(),
-                ..ok
-            },
-            Opcode::Events => {
-                // What is no switch was refused.
-                let switch = EventSwitch::decode(request.arg).unwrap_or_default();
-                Response {
-                    arg: self.shared.events.switch(switch).bits().into(),
-                    ..ok
-                }
-            }
-            Opcode::Subscribers => {
-                let mut value = Vec::new();
-                for name in request.keys() {
-                    push_subscribers(&mut value, directory.subscribers(name));
-                }
-                Response {
-                    count: request.count,
-                    value,
-                    ..ok
-                }
-            }
-            Opcode::Channels => match directory.page_for(request) {
-                Some(page) => {
-                    let mut value = Vec::new();
-                    let pushed = page
-                        .names
-                        .iter()
-                        .filter(|name| multi::push_key(&mut value, name));
-                    let count = pushed.count() as u32;
-                    Response {
-                        arg: page.cursor,
-                        count,
-                        value,
-                        ..ok
-                    }
-                }
-                None => told(Status::MalformedPayload, &[]),
-            },
-            _ => return None,
-        })
-    }
-
     /// Where a message goes.
     fn receivers(&self, channel: &[u8]) -> Destination {
         if is_reserved(channel) {
@@ -150,7 +100,14 @@ impl Inner {
                 },
                 None => told(Status::NotFound, &[]),
             },
-            opcode if opcode.shape().kind == Kind::Channel => self.tell_of_channels(request)?,
+            Opcode::Events => {
+                // What is no switch was refused.
+                let switch = EventSwitch::decode(request.arg).unwrap_or_default();
+                Response {
+                    arg: self.shared.events.switch(switch).bits().into(),
+                    ..ok(&[])
+                }
+            }
             _ => return None,
         })
     }

@@ -6,18 +6,19 @@
 //! waiters for locks and by what callers hold themselves.
 //!
 //! Invariants:
-//! * D1 What was put in before the door closed is taken out, by the core or by a caller; so every
-//!   call ends (see [`super::slot`]). The sender looks at `closed` after it put its call in, the
-//!   core takes everything out after it has closed.
+//! * D1 Every call ends (see [`super::slot`]): the sender looks at `closed` after it put its call in
+//!   and takes it back then; the core, when it goes, takes everything out after it has closed.
 //! * D2 `large_bytes` is the sum over the queue of the jobs that count, and over the rooms taken.
 //! * D3 `places` is at least the length of the queue: who has taken a [`Room`] is let in. So a call
 //!   that goes to several cores goes to all of them or to none.
+//! * D4 The core waits for nobody here: a call that is being put in is taken in a later turn, and so
+//!   are notices while somebody is at them.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
-use crossbeam_queue::ArrayQueue;
-
+use super::listener::{Ended, Listener};
+use super::queue::{Found, Head, Queue};
 use super::slot::Call;
 use crate::net::Waker;
 
@@ -30,7 +31,8 @@ const LARGE_BYTES_MAX: usize = 256 << 20;
 /// The outer side: shared by every thread that calls.
 #[derive(Debug)]
 pub(crate) struct Door {
-    calls: ArrayQueue<Call>,
+    calls: Queue<Call>,
+    capacity: usize,
     places: AtomicUsize,
     large_bytes: AtomicUsize,
     notices: Mutex<Vec<Notice>>,
@@ -42,12 +44,43 @@ pub(crate) struct Door {
 /// What a core is told by a caller that expects no answer.
 #[derive(Debug)]
 pub(crate) enum Notice {
+    /// There is a new subscriber.
+    Came(Newcomer),
     /// The job of this ticket waits in line for nobody any more.
     Gone(u64),
     /// A subscriber is no more.
     Left(u64),
     /// A lock came to a caller that is no more.
     Returned(Given),
+}
+
+/// A subscriber that its core does not know of yet. If it never does, the subscriber ends.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    id: u64,
+    listener: Option<Arc<Listener>>,
+}
+
+impl Newcomer {
+    pub(super) const fn new(id: u64, listener: Arc<Listener>) -> Self {
+        Self {
+            id,
+            listener: Some(listener),
+        }
+    }
+
+    /// Its id, and where its messages go.
+    pub(crate) fn welcome(mut self) -> Option<(u64, Arc<Listener>)> {
+        Some((self.id, self.listener.take()?))
+    }
+}
+
+impl Drop for Newcomer {
+    fn drop(&mut self) {
+        if let Some(listener) = &self.listener {
+            listener.end(Ended::Closed);
+        }
+    }
 }
 
 /// A lock that was given to a caller.
@@ -85,7 +118,8 @@ pub(super) enum Core {
 impl Door {
     pub(crate) fn new(capacity: usize, waker: Waker) -> Self {
         Self {
-            calls: ArrayQueue::new(capacity),
+            calls: Queue::new(capacity),
+            capacity,
             places: AtomicUsize::new(0),
             large_bytes: AtomicUsize::new(0),
             notices: Mutex::default(),
@@ -111,7 +145,7 @@ impl Door {
                 .fetch_add(room.large_bytes, Ordering::Relaxed);
             before > 0 && before.saturating_add(room.large_bytes) > LARGE_BYTES_MAX
         };
-        if places >= self.calls.capacity() || too_large {
+        if places >= self.capacity || too_large {
             self.give_back(room);
             return Err(Refusal::Full);
         }
@@ -128,18 +162,16 @@ impl Door {
     }
 
     /// Puts a call into the room that was taken for it, and wakes the core.
-    pub(super) fn send(&self, room: Room, call: Call) -> Result<Core, Refusal> {
-        if self.calls.push(call).is_err() {
-            debug_assert!(false, "room was taken (D3)");
-            self.give_back(room);
-            return Err(Refusal::Full);
-        }
+    pub(super) fn send(&self, room: Room, call: Call) -> Core {
+        let ticket = self.calls.put(call);
         let slept = self.waker.wake();
         // The waker's fence stands between the call and this look (D1).
-        if self.closed.load(Ordering::SeqCst) {
-            self.turn_away();
+        if self.closed.load(Ordering::SeqCst) && self.calls.take_back(ticket).is_some() {
+            // The place is given back by whoever passes over it.
+            self.large_bytes
+                .fetch_sub(room.large_bytes, Ordering::Relaxed);
         }
-        Ok(if slept { Core::Asleep } else { Core::Awake })
+        if slept { Core::Asleep } else { Core::Awake }
     }
 
     /// Tells the core something. Nothing if it is gone, and what it held with it.
@@ -152,11 +184,11 @@ impl Door {
         self.has_notices.store(true, Ordering::Release);
         drop(notices);
         self.waker.wake();
-    }
-
-    /// Ends every call that is left.
-    fn turn_away(&self) {
-        while self.calls.pop().is_some() {}
+        // As with calls: nobody may look any more.
+        if self.closed.load(Ordering::SeqCst) {
+            let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(std::mem::take(&mut *notices));
+        }
     }
 }
 
@@ -170,6 +202,7 @@ const fn large(bytes: usize) -> usize {
 pub(crate) struct Inlet {
     doors: Arc<[Door]>,
     core: usize,
+    head: Head,
 }
 
 impl Inlet {
@@ -178,6 +211,7 @@ impl Inlet {
         Self {
             doors,
             core: usize::from(core),
+            head: Head::default(),
         }
     }
 
@@ -188,17 +222,24 @@ impl Inlet {
     /// Whether there is anything to take.
     pub(crate) fn is_empty(&self) -> bool {
         let door = self.door();
-        door.calls.is_empty() && !door.has_notices.load(Ordering::Acquire)
+        self.head.is_at_end(&door.calls) && !door.has_notices.load(Ordering::Acquire)
     }
 
     /// The next call.
     pub(crate) fn take(&self) -> Option<Call> {
         let door = self.door();
-        let mut call = door.calls.pop()?;
-        door.give_back(Room {
-            large_bytes: large(call.job().map_or(0, |job| job.bytes())),
-        });
-        Some(call)
+        loop {
+            match self.head.take(&door.calls) {
+                Found::Item(mut call) => {
+                    door.give_back(Room {
+                        large_bytes: large(call.job().map_or(0, |job| job.bytes())),
+                    });
+                    return Some(call);
+                }
+                Found::TakenBack => door.give_back(Room { large_bytes: 0 }),
+                Found::Nothing => return None,
+            }
+        }
     }
 
     /// What was told since the last look; nothing while somebody tells something at this moment,
@@ -227,6 +268,7 @@ impl Drop for Inlet {
     fn drop(&mut self) {
         self.close();
         fence(Ordering::SeqCst);
-        self.door().turn_away();
+        self.door().calls.sweep();
+        drop(self.take_notices());
     }
 }

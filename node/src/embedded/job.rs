@@ -5,8 +5,12 @@
 //! replies      as many reply frames, without checksum, one behind the other
 //! ```
 
+use std::sync::Arc;
+
 use jerboa_wire::client::{Error, Operation, Outcome, Response};
 use jerboa_wire::{CrcMode, DecodeOptions, Decoded, Opcode, Reply, Status, decode_reply, limits};
+
+use super::listener::Listener;
 
 /// How a job came back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +24,13 @@ pub(crate) enum Ending {
     Answered,
 }
 
+/// A subscriber as its core gets to know it.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) id: u64,
+    pub(crate) listener: Arc<Listener>,
+}
+
 /// Operations for one core, and their replies.
 #[derive(Debug, Default)]
 pub(crate) struct Job {
@@ -27,8 +38,8 @@ pub(crate) struct Job {
     pub(crate) replies: Vec<u8>,
     /// Names a job that may wait in line for a lock; else 0.
     pub(crate) ticket: u64,
-    /// The subscriber whose subscriptions it changes; else 0.
-    pub(crate) subscriber: u64,
+    /// The subscriber whose subscriptions it changes.
+    pub(crate) subscriber: Option<Member>,
     pub(crate) ending: Ending,
 }
 
@@ -56,7 +67,7 @@ impl Job {
         self.replies.clear();
         self.replies.shrink_to(KEPT_BYTES);
         self.ticket = 0;
-        self.subscriber = 0;
+        self.subscriber = None;
         self.ending = Ending::Untouched;
     }
 

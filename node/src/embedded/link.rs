@@ -12,7 +12,7 @@ use jerboa_wire::{Opcode, Status};
 use super::batch::{Batch, Sent, waves_of};
 use super::destination::{Destination, told};
 use super::door::{Door, Notice, Refusal, Room};
-use super::job::{Job, unanswered};
+use super::job::{Job, Member, unanswered};
 use super::pending::{Finished, Limit, Pending, fresh, is_core_thread};
 use super::slot::{Call, Slot};
 use crate::worker::shared::Shared;
@@ -125,7 +125,7 @@ impl Embedded {
         &self,
         core: u16,
         operation: Operation,
-        subscriber: u64,
+        subscriber: Member,
     ) -> Result<Response, Error> {
         match self.node.send_as(core, operation, subscriber) {
             Ok(pending) => answer_of(pending.await),
@@ -138,7 +138,7 @@ impl Embedded {
         &self,
         core: u16,
         operation: Operation,
-        subscriber: u64,
+        subscriber: Member,
     ) -> Result<Response, Error> {
         refuse_on_core_thread()?;
         let opcode = operation.opcode();
@@ -282,11 +282,11 @@ impl Inner {
         &self,
         core: u16,
         operation: Operation,
-        subscriber: u64,
+        subscriber: Member,
     ) -> Result<Pending<'_>, Refused> {
         let (mut job, slot) = fresh();
         job.operations.push(operation);
-        job.subscriber = subscriber;
+        job.subscriber = Some(subscriber);
         self.send(core, job, slot, false)
     }
 
@@ -305,7 +305,7 @@ impl Inner {
         waits: bool,
     ) -> Result<Pending<'_>, Refused> {
         let room = self.doors[usize::from(core)].reserve(job.bytes());
-        self.send_into(core, room.map_err(Refused)?, job, slot, waits)
+        Ok(self.send_into(core, room.map_err(Refused)?, job, slot, waits))
     }
 
     /// As [`Inner::send`], into room that was taken before.
@@ -316,15 +316,13 @@ impl Inner {
         mut job: Box<Job>,
         slot: Arc<Slot>,
         waits: bool,
-    ) -> Result<Pending<'_>, Refused> {
+    ) -> Pending<'_> {
         if waits {
             job.ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         }
         let (door, ticket) = (&self.doors[usize::from(core)], job.ticket);
-        match door.send(room, Call::new(job, Arc::clone(&slot))) {
-            Ok(core) => Ok(Pending::new(door, slot, ticket, core)),
-            Err(refusal) => Err(Refused(refusal)),
-        }
+        let core = door.send(room, Call::new(job, Arc::clone(&slot)));
+        Pending::new(door, slot, ticket, core)
     }
 
     /// Takes room for a job of so many bytes on each of several cores, or on none.

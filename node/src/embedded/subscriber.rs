@@ -1,61 +1,19 @@
 //! Publish/subscribe without a socket.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use jerboa_wire::channel::is_reserved;
-use jerboa_wire::client::{Error, InvalidCall, Operation, Response};
+use jerboa_wire::client::{Channels, Error, InvalidCall, Operation, Response, blocking};
 use jerboa_wire::event::{EventKinds, EventSwitch};
 use jerboa_wire::{Opcode, Status, limits};
 
-use super::door::Notice;
+use super::door::{Newcomer, Notice};
+use super::job::Member;
 use super::link::Embedded;
 use super::listener::{Ended, Listener, Message};
 use super::pending::{Limit, park_until};
-use crate::glob::Glob;
-
-/// Channels that one look at the list takes.
-const PAGE: usize = 1024;
-
-/// The subscribers that no core knows of yet.
-#[derive(Debug, Default)]
-pub(crate) struct Listening {
-    waiting: Mutex<Waiting>,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    listeners: HashMap<u64, Arc<Listener>>,
-    closed: bool,
-}
-
-impl Listening {
-    fn add(&self, id: u64, listener: &Arc<Listener>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.closed {
-            listener.end(Ended::Closed);
-        } else {
-            waiting.listeners.insert(id, Arc::clone(listener));
-        }
-    }
-
-    /// Hands a subscriber over to its core.
-    pub(crate) fn take(&self, id: u64) -> Option<Arc<Listener>> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.listeners.remove(&id)
-    }
-
-    /// The node stops: nobody will hand them anything.
-    pub(crate) fn close(&self) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.closed = true;
-        for (_, listener) in waiting.listeners.drain() {
-            listener.end(Ended::Closed);
-        }
-    }
-}
 
 /// A subscriber in this process: subscribes to channels and patterns, and takes the messages that
 /// are published there, in the order in which they came to its core.
@@ -65,9 +23,8 @@ impl Listening {
 #[derive(Debug)]
 pub struct Subscriber {
     link: Embedded,
-    id: u64,
+    member: Member,
     core: u16,
-    listener: Arc<Listener>,
 }
 
 macro_rules! subscribing {
@@ -83,7 +40,7 @@ macro_rules! subscribing {
             names: impl IntoIterator<Item = N>,
         ) -> Result<u64, Error> {
             let operation = changing(Opcode::$opcode, names)?;
-            counted(self.link.call_as(self.core, operation, self.id).await?)
+            counted(self.link.call_as(self.core, operation, self.member.clone()).await?)
         }
 
         $(#[$doc])*
@@ -96,7 +53,7 @@ macro_rules! subscribing {
             names: impl IntoIterator<Item = N>,
         ) -> Result<u64, Error> {
             let operation = changing(Opcode::$opcode, names)?;
-            counted(self.link.call_as_blocking(self.core, operation, self.id)?)
+            counted(self.link.call_as_blocking(self.core, operation, self.member.clone())?)
         }
     )+};
 }
@@ -120,7 +77,7 @@ impl Subscriber {
     /// # Errors
     /// Why there are no more, once those that waited are taken.
     pub async fn next(&mut self) -> Result<Message, Ended> {
-        std::future::poll_fn(|context| self.listener.poll(Some(context.waker()))).await
+        std::future::poll_fn(|context| self.member.listener.poll(Some(context.waker()))).await
     }
 
     /// The next message if one waits.
@@ -128,7 +85,7 @@ impl Subscriber {
     /// # Errors
     /// As [`Subscriber::next`].
     pub fn try_next(&mut self) -> Result<Option<Message>, Ended> {
-        match self.listener.poll(None) {
+        match self.member.listener.poll(None) {
             Poll::Ready(Ok(message)) => Ok(Some(message)),
             Poll::Ready(Err(why)) => Err(why),
             Poll::Pending => Ok(None),
@@ -142,9 +99,11 @@ impl Subscriber {
     /// As [`Subscriber::next`].
     pub fn next_blocking(&mut self, timeout: Duration) -> Result<Option<Message>, Ended> {
         let limit = Limit::new(timeout);
-        let found = park_until(limit, |waker| match self.listener.poll(Some(waker)) {
-            Poll::Ready(found) => Some(found),
-            Poll::Pending => None,
+        let found = park_until(limit, |waker| {
+            match self.member.listener.poll(Some(waker)) {
+                Poll::Ready(found) => Some(found),
+                Poll::Pending => None,
+            }
         });
         found.transpose()
     }
@@ -152,7 +111,9 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        self.link.tell(self.core, Notice::Left(self.id));
+        // What it asked for and nobody waits for any more must not begin behind the notice.
+        self.member.listener.end(Ended::Closed);
+        self.link.tell(self.core, Notice::Left(self.member.id));
     }
 }
 
@@ -173,12 +134,13 @@ impl Embedded {
         let (id, core) = self.new_subscriber();
         let shared = self.shared();
         let listener = Arc::new(Listener::new(shared.subscriber_bytes_max));
-        shared.listeners.add(id, &listener);
+        // So that it learns of the node's end, whether it ever subscribes or not.
+        let newcomer = Newcomer::new(id, Arc::clone(&listener));
+        self.tell(core, Notice::Came(newcomer));
         Subscriber {
             link: self.clone(),
-            id,
+            member: Member { id, listener },
             core,
-            listener,
         }
     }
 
@@ -213,40 +175,16 @@ impl Embedded {
         counted(self.call_blocking(operation)?)
     }
 
-    /// Channels that somebody is subscribed to by name and that match a glob pattern; an empty one
-    /// stands for all.
-    ///
-    /// # Errors
-    /// The pattern is too long.
-    pub fn channels(&self, pattern: impl AsRef<[u8]>) -> Result<Vec<Vec<u8>>, Error> {
-        let pattern = pattern.as_ref();
-        let too_long = |_| Error::Refused {
-            status: Status::ChannelTooLarge,
-            text: String::new(),
-        };
-        let glob = Glob::new(pattern).map_err(too_long)?;
-        let glob = (!pattern.is_empty()).then_some(&glob);
-        let (mut cursor, mut names) = (0, Vec::new());
-        loop {
-            let page = self.shared().directory.page(cursor, glob, PAGE);
-            names.extend(page.names.iter().map(|name| name.to_vec()));
-            cursor = page.cursor;
-            if cursor == 0 {
-                return Ok(names);
-            }
-        }
+    /// The channels: which have subscribers, and how many. The cores are asked, as for anything else.
+    #[must_use]
+    pub fn channels(&self) -> Channels<Self> {
+        Channels::new(self.clone())
     }
 
-    /// How many subscribers of all cores are subscribed to a channel by its name.
+    /// As [`Embedded::channels`], for threads that wait; not on one of a node's cores.
     #[must_use]
-    pub fn subscribers(&self, channel: impl AsRef<[u8]>) -> u64 {
-        self.shared().directory.subscribers(channel.as_ref())
-    }
-
-    /// How many different patterns there are subscriptions to.
-    #[must_use]
-    pub fn patterns(&self) -> u64 {
-        self.shared().directory.patterns()
+    pub fn channels_blocking(&self) -> blocking::Channels<Self> {
+        blocking::Channels::new(self.clone())
     }
 
     /// The kinds of events that the node publishes.

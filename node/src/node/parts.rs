@@ -11,7 +11,6 @@ use super::Addresses;
 use super::builder::Beside;
 use super::error::StartError;
 use crate::config::{Config, Host, HugePages, WhenFull};
-use crate::embedded::Listening;
 use crate::host::{self, HostError, Plan};
 use crate::introspection::Introspection;
 use crate::net;
@@ -122,7 +121,6 @@ pub(super) fn share(
         stats: (0..cores).map(|_| CoreStats::default()).collect(),
         directory: Directory::new(cores),
         commands_reset: Default::default(),
-        listeners: Listening::default(),
         subscriber_bytes_max: config.subscriber_bytes_max,
         events: EventMask::new(config.events),
         changes: Changes::new(cores),

@@ -18,7 +18,7 @@ use super::execute::{Answering, encode};
 use super::mailbox::{Grant, Order, ReturnAddress};
 use super::owned::Asker;
 use super::waiters::Connection;
-use crate::embedded::{Call, Ending, Given, Inlet, Job, Notice, given};
+use crate::embedded::{Call, Ending, Given, Inlet, Job, Member, Notice, given};
 use crate::net::SocketId;
 
 /// In a [`ReturnAddress`]: the caller is no core, its ticket stands for the session's serial.
@@ -95,7 +95,9 @@ impl Worker {
                 let asked = call.job().map_or(&[][..], |job| &job.operations[..]);
                 let publishes = asked.iter().any(|one| one.opcode() == Opcode::Publish);
                 operations += asked.len();
-                if !call.is_pointless() {
+                if call.is_pointless() {
+                    self.answer_call(call, now_ms);
+                } else {
                     calls.push(call);
                 }
                 // Each message may be the last of this turn.
@@ -121,6 +123,7 @@ impl Worker {
             Notice::Gone(ticket) => {
                 self.leave_lines(Connection::of(&return_address(ticket)), now_ms);
             }
+            Notice::Came(newcomer) => self.meet_newcomer(newcomer),
             Notice::Left(subscriber) => self.forget_listener(subscriber),
             Notice::Returned(given) => self.take_back(&self.grant(given), now_ms),
         }
@@ -183,7 +186,7 @@ impl Worker {
             let place = places[*at].take();
             *at += 1;
             order = if operation.opcode().shape().kind == Kind::Channel {
-                self.serve_channel_operation(operation, *subscriber, replies);
+                self.serve_channel_operation(operation, subscriber.as_ref(), replies);
                 Order::InTurn
             } else {
                 self.serve_operation(operation, place, *ticket, now_ms, replies)
@@ -230,7 +233,7 @@ impl Worker {
     fn serve_channel_operation(
         &mut self,
         operation: &Operation,
-        subscriber: u64,
+        subscriber: Option<&Member>,
         replies: &mut Vec<u8>,
     ) {
         self.counts.ops += 1;

@@ -19,12 +19,13 @@ pub(crate) mod directory;
 mod execute;
 mod foreign;
 mod hand_over;
+mod listing;
 mod registry;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use jerboa_wire::{Request, Status};
+use jerboa_wire::{Opcode, Request, Status};
 
 use super::Worker;
 use super::session::Session;
@@ -157,6 +158,31 @@ impl PubSub {
         removed != Removed::Nothing
     }
 
+    /// Executes a request that changes subscriptions. Returns how many the subscriber has then.
+    ///
+    /// # Errors
+    /// As many subscriptions as may be; nothing is changed.
+    fn change(
+        &mut self,
+        subscriber: Subscriber,
+        request: &Request<'_>,
+        directory: &Directory,
+    ) -> Result<u64, Status> {
+        match request.opcode {
+            Opcode::Subscribe => self.subscribe_all(subscriber, Topic::Channel, request, directory),
+            Opcode::PatternSubscribe => {
+                self.subscribe_all(subscriber, Topic::Pattern, request, directory)
+            }
+            Opcode::Unsubscribe => {
+                Ok(self.unsubscribe_all(subscriber, Topic::Channel, request, directory))
+            }
+            Opcode::PatternUnsubscribe => {
+                Ok(self.unsubscribe_all(subscriber, Topic::Pattern, request, directory))
+            }
+            _ => Err(Status::UnknownOpcode),
+        }
+    }
+
     /// Subscribes to all names of a request or to none. Returns how many subscriptions there are.
     ///
     /// # Errors
@@ -223,6 +249,17 @@ impl PubSub {
             (Topic::Pattern, Removed::OneOfMany) => {}
         }
     }
+}
+
+/// Whether a request changes the subscriptions of who asks.
+const fn changes_subscriptions(opcode: Opcode) -> bool {
+    matches!(
+        opcode,
+        Opcode::Subscribe
+            | Opcode::PatternSubscribe
+            | Opcode::Unsubscribe
+            | Opcode::PatternUnsubscribe
+    )
 }
 
 impl Session {

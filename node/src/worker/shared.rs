@@ -11,7 +11,6 @@ use std::time::Instant;
 use super::changes::Changes;
 use super::events::EventMask;
 use super::pubsub::directory::Directory;
-use crate::embedded::Listening;
 use crate::introspection::Introspection;
 use jerboa_wire::routing::{SLOTS, partition};
 use jerboa_wire::settings::WhenFull;
@@ -48,9 +47,7 @@ pub(crate) struct Shared {
     pub(crate) commands_reset: Mutex<CommandTotals>,
     /// Who is subscribed where.
     pub(crate) directory: Directory,
-    /// Subscribers in this process that no core knows of yet.
-    pub(crate) listeners: Listening,
-    /// Bytes of messages that may wait for one of them.
+    /// Bytes of messages that may wait for one subscriber in this process.
     pub(crate) subscriber_bytes_max: usize,
     /// Kinds of events that are on.
     pub(crate) events: EventMask,

@@ -9,8 +9,9 @@
 //! * **Names**, which introspection reads: the channels with their subscribers, numbered as they
 //!   appeared so that a list can be continued, and the patterns.
 //!
-//! The lock around the names is held for a bounded time and never by what publishes or by an
-//! operation on keys.
+//! The lock around the names is held for a bounded time, by cores alone and never by what publishes or
+//! by an operation on keys. Other threads ask a core, so that none of them can be put to sleep with
+//! the lock in its hands and a core wait for it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jerboa_wire::{Request, ScanQuery};
 
+use crate::embedded::is_core_thread;
 use crate::glob::Glob;
 
 /// Buckets of one core: 4 KiB.
@@ -244,6 +246,7 @@ impl Directory {
     }
 
     fn names(&self) -> MutexGuard<'_, Names> {
+        debug_assert!(cfg!(test) || is_core_thread(), "a core could wait for it");
         // Nothing that is done under the lock can stop half-way.
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,11 +1,9 @@
 //! Requests about channels.
 
-use jerboa_wire::event::EventSwitch;
-use jerboa_wire::frame::{begin_reply, finish_reply};
-use jerboa_wire::{Crc, Opcode, Reply, Request, Status, channel, limits, multi};
+use jerboa_wire::{Crc, Opcode, Reply, Request, Status, channel, limits};
 
-use super::Desk;
-use super::registry::Topic;
+use super::listing::tell;
+use super::{Desk, changes_subscriptions};
 use crate::net::SocketId;
 use crate::resp::Render;
 use crate::worker::execute::{Answering, encode};
@@ -35,104 +33,28 @@ impl Executor<'_> {
         if request.opcode == Opcode::Publish {
             return self.publish(socket, request, answering, render);
         }
-        let ok = answering.head(request, Status::Ok);
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
+        if !changes_subscriptions(request.opcode) {
+            return session.reply_as(render, &mut self.scratch.frame, |out| {
+                tell(request, answering, self.shared, out);
+            });
+        }
         let subscriber = session.subscriber(socket);
-        let (pubsub, directory) = (&mut *self.pubsub, &self.shared.directory);
-        let outcome = match request.opcode {
-            Opcode::Subscribe => {
-                pubsub.subscribe_all(subscriber, Topic::Channel, request, directory)
-            }
-            Opcode::PatternSubscribe => {
-                pubsub.subscribe_all(subscriber, Topic::Pattern, request, directory)
-            }
-            Opcode::Unsubscribe => {
-                Ok(pubsub.unsubscribe_all(subscriber, Topic::Channel, request, directory))
-            }
-            Opcode::PatternUnsubscribe => {
-                Ok(pubsub.unsubscribe_all(subscriber, Topic::Pattern, request, directory))
-            }
-            Opcode::Patterns => Ok(self.shared.directory.patterns()),
-            Opcode::Events => Ok(self.switch_events(request.arg)),
-            Opcode::Channels => return self.list_channels(socket, request, answering, render),
-            Opcode::Subscribers => {
-                return self.count_subscribers(socket, request, answering, render);
-            }
-            _ => Err(Status::UnknownOpcode),
-        };
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
-            return;
-        };
-        session.subscribed = self.pubsub.count(subscriber) > 0;
-        let reply = match outcome {
-            Ok(arg) => Reply { arg, ..ok },
+        let directory = &self.shared.directory;
+        let reply = match self.pubsub.change(subscriber, request, directory) {
+            Ok(arg) => Reply {
+                arg,
+                ..answering.head(request, Status::Ok)
+            },
             Err(status) => answering.head(request, status),
         };
+        session.subscribed = self.pubsub.count(subscriber) > 0;
         self.counts.errors += u64::from(reply.status.is_error());
         session.reply_as(render, &mut self.scratch.frame, |out| {
             encode(&reply, out, answering.crc);
         });
-    }
-
-    fn list_channels(
-        &mut self,
-        socket: SocketId,
-        request: &Request<'_>,
-        answering: &Answering,
-        render: Render,
-    ) {
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
-            return;
-        };
-        let Some(page) = self.shared.directory.page_for(request) else {
-            return session.reply_as(render, &mut self.scratch.frame, |out| {
-                answering.status(request, Status::MalformedPayload, out);
-            });
-        };
-        let head = answering.head(request, Status::Ok);
-        session.reply_as(render, &mut self.scratch.frame, |out| {
-            let begun = begin_reply(&head, out, answering.crc);
-            let mut count = 0;
-            for name in &page.names {
-                count += u32::from(multi::push_key(out, name));
-            }
-            if finish_reply(begun, count, page.cursor, out).is_err() {
-                debug_assert!(false, "a page of names that does not fit a reply");
-                answering.status(request, Status::ReplyTooLarge, out);
-            }
-        });
-    }
-
-    fn count_subscribers(
-        &mut self,
-        socket: SocketId,
-        request: &Request<'_>,
-        answering: &Answering,
-        render: Render,
-    ) {
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
-            return;
-        };
-        let head = answering.head(request, Status::Ok);
-        let directory = &self.shared.directory;
-        session.reply_as(render, &mut self.scratch.frame, |out| {
-            let begun = begin_reply(&head, out, answering.crc);
-            for name in request.keys() {
-                channel::push_subscribers(out, directory.subscribers(name));
-            }
-            if finish_reply(begun, request.count, 0, out).is_err() {
-                debug_assert!(false, "counts that do not fit a reply");
-                answering.status(request, Status::ReplyTooLarge, out);
-            }
-        });
-    }
-
-    fn switch_events(&mut self, arg: u64) -> u64 {
-        // The decoder has refused what is no switch.
-        let switch = EventSwitch::decode(arg).unwrap_or_default();
-        self.shared.events.switch(switch).bits().into()
     }
 
     /// Publishes on all cores that may have receivers, or on none.

@@ -1,29 +1,32 @@
 //! Subscribers in this process, and publishing from it.
 
-use std::collections::hash_map::Entry;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 use jerboa_wire::{Opcode, Reply, Request, Status};
 
-use super::{PubSub, Subscriber, Topic};
-use crate::embedded::Ended;
+use super::listing::tell;
+use super::{PubSub, Subscriber, changes_subscriptions};
+use crate::embedded::{Ended, Listener, Member, Newcomer};
 use crate::worker::Worker;
 use crate::worker::execute::{Answering, encode};
 
 impl Worker {
     /// Executes a request about channels that a thread of this process asked for: a message for the
-    /// subscribers of this core, or what a subscriber asks for itself.
+    /// subscribers of this core, what a subscriber asks for itself, or what anybody may ask.
     pub(in crate::worker) fn serve_channel(
         &mut self,
         request: &Request<'_>,
-        subscriber: u64,
+        member: Option<&Member>,
         answering: &Answering,
         replies: &mut Vec<u8>,
     ) {
-        let outcome = match request.opcode {
-            Opcode::Publish => Ok(self.publish_here(request.key, request.value)),
-            _ if subscriber == 0 => Err(Status::UnknownOpcode),
-            _ => self.serve_subscriber(request, subscriber),
+        let outcome = match (request.opcode, member) {
+            (Opcode::Publish, _) => Ok(self.publish_here(request.key, request.value)),
+            (opcode, Some(member)) if changes_subscriptions(opcode) => {
+                self.serve_subscriber(request, member)
+            }
+            (opcode, None) if changes_subscriptions(opcode) => Err(Status::UnknownOpcode),
+            _ => return tell(request, answering, &self.shared, replies),
         };
         let reply = match outcome {
             Ok(arg) => Reply {
@@ -35,42 +38,32 @@ impl Worker {
         encode(&reply, replies, answering.crc);
     }
 
-    fn serve_subscriber(&mut self, request: &Request<'_>, id: u64) -> Result<u64, Status> {
-        let listener = match self.pubsub.listeners.entry(id) {
-            Entry::Occupied(known) => Some(known.into_mut()),
-            Entry::Vacant(vacant) => self.shared.listeners.take(id).map(|new| vacant.insert(new)),
-        };
-        match listener.map(|listener| listener.ended()) {
-            Some(None) => {}
-            Some(Some(Ended::Closed)) => return Err(Status::ShuttingDown),
-            Some(Some(Ended::TooSlow)) => return Err(Status::SlowSubscriber),
-            // At the end of the node all are forgotten, before it those that were too slow.
-            None if self.shared.stopping.load(Ordering::Acquire) => {
-                return Err(Status::ShuttingDown);
-            }
-            None => return Err(Status::SlowSubscriber),
+    fn serve_subscriber(&mut self, request: &Request<'_>, member: &Member) -> Result<u64, Status> {
+        match member.listener.ended() {
+            None => {}
+            Some(Ended::Closed) => return Err(Status::ShuttingDown),
+            // Nothing would come of it.
+            Some(Ended::TooSlow) => return Err(Status::SlowSubscriber),
         }
-        let (who, directory) = (Subscriber::foreign(id), &self.shared.directory);
-        let pubsub = &mut self.pubsub;
-        match request.opcode {
-            Opcode::Subscribe => pubsub.subscribe_all(who, Topic::Channel, request, directory),
-            Opcode::PatternSubscribe => {
-                pubsub.subscribe_all(who, Topic::Pattern, request, directory)
-            }
-            Opcode::Unsubscribe => {
-                Ok(pubsub.unsubscribe_all(who, Topic::Channel, request, directory))
-            }
-            Opcode::PatternUnsubscribe => {
-                Ok(pubsub.unsubscribe_all(who, Topic::Pattern, request, directory))
-            }
-            _ => Err(Status::UnknownOpcode),
+        let id = member.id;
+        self.pubsub.meet(id, &member.listener);
+        let directory = &self.shared.directory;
+        self.pubsub
+            .change(Subscriber::foreign(id), request, directory)
+    }
+
+    /// There is a new subscriber, which has asked for nothing or has done so already.
+    pub(in crate::worker) fn meet_newcomer(&mut self, newcomer: Newcomer) {
+        if let Some((id, listener)) = newcomer.welcome()
+            && listener.ended().is_none()
+        {
+            self.pubsub.meet(id, &listener);
         }
     }
 
     /// A subscriber is no more.
     pub(in crate::worker) fn forget_listener(&mut self, id: u64) {
         self.pubsub.listeners.remove(&id);
-        self.shared.listeners.take(id);
         let directory = &self.shared.directory;
         self.pubsub.leave(Subscriber::foreign(id), directory);
     }
@@ -79,9 +72,16 @@ impl Worker {
     pub(super) fn cut_off_listener(&mut self, id: u64) {
         let directory = &self.shared.directory;
         self.pubsub.leave(Subscriber::foreign(id), directory);
-        // What it asks for from now on is refused: nothing would come of it.
         self.pubsub.listeners.remove(&id);
         self.counts.closed_slow_subscriber += 1;
+    }
+}
+
+impl PubSub {
+    /// Gets to know a subscriber of this process.
+    fn meet(&mut self, id: u64, listener: &Arc<Listener>) {
+        let known = self.listeners.entry(id);
+        known.or_insert_with(|| Arc::clone(listener));
     }
 }
 
