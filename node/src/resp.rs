@@ -18,6 +18,7 @@ mod call;
 mod clients;
 mod command;
 mod commands;
+mod documentation;
 mod form;
 mod pause;
 mod refusal;

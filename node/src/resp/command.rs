@@ -30,16 +30,22 @@ flags! {
     WRITE = 0, "write";
     READ = 1, "readonly";
     MEMORY = 2, "denyoom";
+    ADMIN = 3, "admin";
     NO_SCRIPT = 5, "noscript";
     LOADING = 6, "loading";
     STALE = 7, "stale";
     FAST = 8, "fast";
     NO_AUTH = 9, "no_auth";
     CHANNELS = 10, "pubsub";
+    BUSY = 11, "allow_busy";
 }
 
 impl Flags {
     pub(crate) const NONE: Self = Self(0);
+    /// Of what says only how the server is.
+    pub(crate) const ALWAYS: Self = Self::LOADING.and(Self::STALE);
+    /// Of what operators do.
+    pub(crate) const OPERATOR: Self = Self::ADMIN.and(Self::NO_SCRIPT).and(Self::ALWAYS);
 
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -91,45 +97,6 @@ impl Keys {
     }
 }
 
-/// The family that a command belongs to, as its documentation names it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Group {
-    String,
-    Generic,
-    Connection,
-    Server,
-    Cluster,
-    Map,
-    PubSub,
-}
-
-impl Group {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::String => "string",
-            Self::Generic => "generic",
-            Self::Connection => "connection",
-            Self::Server => "server",
-            Self::Cluster => "cluster",
-            Self::Map => "map",
-            Self::PubSub => "pubsub",
-        }
-    }
-
-    /// The category of access lists.
-    pub(crate) const fn category(self) -> &'static str {
-        match self {
-            Self::String => "@string",
-            Self::Generic => "@keyspace",
-            Self::Connection => "@connection",
-            Self::Server => "@admin",
-            Self::Cluster => "@dangerous",
-            Self::Map => "@keyspace",
-            Self::PubSub => "@pubsub",
-        }
-    }
-}
-
 /// A command's function that makes one request out of it. Where the request's value section is not
 /// an argument as it came, the function writes it into the buffer.
 pub(crate) type Translate =
@@ -176,7 +143,6 @@ pub(crate) struct Command {
     pub(crate) arity: i8,
     pub(crate) flags: Flags,
     pub(crate) keys: Keys,
-    pub(crate) group: Group,
     /// What it does, in a sentence.
     pub(crate) summary: &'static str,
     pub(crate) run: Run,
@@ -189,7 +155,6 @@ impl Command {
         name: &'static str,
         arity: i8,
         flags: Flags,
-        group: Group,
         run: Run,
         summary: &'static str,
     ) -> Self {
@@ -198,7 +163,6 @@ impl Command {
             arity,
             flags,
             keys: Keys::NONE,
-            group,
             summary,
             run,
             subcommands: &[],
@@ -208,11 +172,10 @@ impl Command {
     /// A command that only has subcommands.
     pub(crate) const fn container(
         name: &'static str,
-        group: Group,
         subcommands: &'static [Self],
         summary: &'static str,
     ) -> Self {
-        let mut command = Self::new(name, -2, Flags::NONE, group, Run::Container, summary);
+        let mut command = Self::new(name, -2, Flags::NONE, Run::Container, summary);
         command.subcommands = subcommands;
         command
     }
@@ -220,6 +183,12 @@ impl Command {
     /// The same command, which has these subcommands too.
     pub(crate) const fn with(mut self, subcommands: &'static [Self]) -> Self {
         self.subcommands = subcommands;
+        self
+    }
+
+    /// The same command, which is like this.
+    pub(crate) const fn flags(mut self, flags: Flags) -> Self {
+        self.flags = flags;
         self
     }
 

@@ -16,37 +16,30 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jerboa_wire::resp::Writer;
 
 use crate::resp::call::{Call, Here};
-use crate::resp::command::{Command, Flags, Group, Run};
+use crate::resp::command::{Command, Flags, Run};
 use crate::resp::refusal::Refusal;
 
 type Answered = Result<(), Refusal>;
 
-const FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
+const FLAGS: Flags = Flags::ALWAYS;
 const FAST: Flags = FLAGS.and(Flags::FAST);
 
 macro_rules! here {
     ($name:literal, $arity:literal, $flags:expr, $run:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            $flags,
-            Group::Server,
-            Run::Here($run),
-            $summary,
-        )
+        Command::new($name, $arity, $flags, Run::Here($run), $summary)
     };
 }
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
-    Command::container("config", Group::Server, config::SUBCOMMANDS, "About the settings."),
-    Command::container("slowlog", Group::Server, slowlog::SUBCOMMANDS, "About slow commands."),
-    Command::container("latency", Group::Server, latency::SUBCOMMANDS, "About pauses."),
-    Command::container("memory", Group::Server, memory::SUBCOMMANDS, "About memory."),
-    here!("debug", -2, FLAGS, debug::debug, "For tests of servers only: refused unless the node was started for them."),
-    here!("wait", 3, FLAGS, wait, "How many copies have all writes: there are none."),
+    Command::container("config", config::SUBCOMMANDS, "About the settings."),
+    Command::container("slowlog", slowlog::SUBCOMMANDS, "About slow commands."),
+    Command::container("latency", latency::SUBCOMMANDS, "About pauses."),
+    Command::container("memory", memory::SUBCOMMANDS, "About memory."),
+    here!("debug", -2, Flags::OPERATOR, debug::debug, "For tests of servers only: refused unless the node was started for them."),
+    here!("wait", 3, Flags::NO_SCRIPT, wait, "How many copies have all writes: there are none."),
     here!("time", 1, FAST, time, "The node's clock: seconds and microseconds."),
-    here!("role", 1, FAST, role, "The part that the node has among copies."),
+    here!("role", 1, FAST.and(Flags::NO_SCRIPT), role, "The part that the node has among copies."),
     here!("lastsave", 1, FAST, last_save, "When the data was last written to disk: never."),
 ];
 

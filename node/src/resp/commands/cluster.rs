@@ -9,46 +9,33 @@ use jerboa_wire::routing::{SLOTS, slot};
 use jerboa_wire::{Opcode, Request, ScanQuery, limits};
 
 use crate::resp::call::{Asked, Call, Here};
-use crate::resp::command::{Command, Flags, Group, Run};
+use crate::resp::command::{Command, Flags, Run};
 use crate::resp::form::Form;
 use crate::resp::refusal::Refusal;
 
 type Answered = Result<(), Refusal>;
 type Translated<'a> = Result<Asked<'a>, Refusal>;
 
-const FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
-const FAST: Flags = FLAGS.and(Flags::FAST);
+const FLAGS: Flags = Flags::STALE;
+const ADMIN: Flags = FLAGS.and(Flags::ADMIN);
+const FAST: Flags = Flags::ALWAYS.and(Flags::FAST);
 
 macro_rules! here {
     ($name:literal, $arity:literal, $flags:expr, $run:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            $flags,
-            Group::Cluster,
-            Run::Here($run),
-            $summary,
-        )
+        Command::new($name, $arity, $flags, Run::Here($run), $summary)
     };
 }
 
 macro_rules! request {
     ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            Flags::STALE,
-            Group::Cluster,
-            Run::Request($run),
-            $summary,
-        )
+        Command::new($name, $arity, Flags::STALE, Run::Request($run), $summary)
     };
 }
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
-    Command::container("cluster", Group::Cluster, SUBCOMMANDS, "About the cores as a cluster."),
-    here!("asking", 1, FAST, done, "Lets the next command through while a slot moves; none does."),
+    Command::container("cluster", SUBCOMMANDS, "About the cores as a cluster."),
+    here!("asking", 1, Flags::FAST, done, "Lets the next command through while a slot moves; none does."),
     here!("readonly", 1, FAST, read_only, "Allows reading from copies."),
     here!("readwrite", 1, FAST, read_write, "Ends READONLY."),
 ];
@@ -59,16 +46,16 @@ const SUBCOMMANDS: &[Command] = &[
     here!("cluster|shards", 2, FLAGS, shards, "The cores with their slots."),
     here!("cluster|nodes", 2, FLAGS, nodes, "The cores, a line each."),
     here!("cluster|info", 2, FLAGS, info, "The state of the cluster."),
-    here!("cluster|myid", 2, FAST, my_id, "The id of the core whose port this is."),
-    here!("cluster|myshardid", 2, FAST, my_id, "The same: a core is a shard."),
-    here!("cluster|keyslot", 3, FAST, key_slot, "The slot of a key."),
+    here!("cluster|myid", 2, FLAGS, my_id, "The id of the core whose port this is."),
+    here!("cluster|myshardid", 2, FLAGS, my_id, "The same: a core is a shard."),
+    here!("cluster|keyslot", 3, FLAGS, key_slot, "The slot of a key."),
     here!("cluster|links", 2, FLAGS, nothing, "Connections between the cores: none."),
-    here!("cluster|replicas", 3, FLAGS, replicas, "The copies of a core: none."),
-    here!("cluster|slaves", 3, FLAGS, replicas, "As REPLICAS."),
-    here!("cluster|count-failure-reports", 3, FLAGS, failure_reports, "Reports of a core's failure: none."),
+    here!("cluster|replicas", 3, ADMIN, replicas, "The copies of a core: none."),
+    here!("cluster|slaves", 3, ADMIN, replicas, "As REPLICAS."),
+    here!("cluster|count-failure-reports", 3, ADMIN, failure_reports, "Reports of a core's failure: none."),
     request!("cluster|countkeysinslot", 3, count_keys, "How many keys a slot has."),
     request!("cluster|getkeysinslot", 4, get_keys, "Some keys of a slot."),
-    here!("cluster|help", 2, FLAGS, help, "The subcommands."),
+    here!("cluster|help", 2, Flags::ALWAYS, help, "The subcommands."),
 ];
 
 fn done(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {

@@ -5,7 +5,7 @@ mod client;
 use jerboa_wire::resp::{Version, Writer};
 
 use crate::resp::call::{Call, Here};
-use crate::resp::command::{Command, Flags, Group, Run};
+use crate::resp::command::{Command, Flags, Run};
 use crate::resp::refusal::Refusal;
 
 pub(super) type Result = std::result::Result<(), Refusal>;
@@ -16,34 +16,30 @@ const ALWAYS: Flags = Flags::NO_SCRIPT
     .and(Flags::STALE)
     .and(Flags::FAST);
 
+/// What a client does before it does anything else, or last.
+const GREETING: Flags = ALWAYS.and(Flags::NO_AUTH).and(Flags::BUSY);
+
 /// The version of Redis whose commands a client may expect here.
 pub(crate) const COMPATIBLE_VERSION: &str = "7.2.0";
 
 macro_rules! command {
     ($name:literal, $arity:literal, $flags:expr, $run:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            $flags,
-            Group::Connection,
-            Run::Here($run),
-            $summary,
-        )
+        Command::new($name, $arity, $flags, Run::Here($run), $summary)
     };
 }
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
     command!("ping", -1, Flags::FAST, ping, "Answers PONG, or what it was given."),
-    command!("echo", 2, Flags::LOADING.and(Flags::STALE).and(Flags::FAST), echo, "Answers with what it was given."),
-    command!("hello", -1, ALWAYS.and(Flags::NO_AUTH), hello, "Chooses the protocol version and describes the server."),
-    command!("auth", -2, ALWAYS.and(Flags::NO_AUTH), auth, "Says who the client is."),
-    command!("quit", -1, ALWAYS.and(Flags::NO_AUTH), quit, "Closes the connection."),
-    command!("reset", 1, ALWAYS.and(Flags::NO_AUTH), reset, "Forgets all that was set for the connection."),
-    command!("select", 2, Flags::LOADING.and(Flags::STALE).and(Flags::FAST), select, "Chooses the database; there is one, 0."),
+    command!("echo", 2, Flags::ALWAYS.and(Flags::FAST), echo, "Answers with what it was given."),
+    command!("hello", -1, GREETING, hello, "Chooses the protocol version and describes the server."),
+    command!("auth", -2, GREETING, auth, "Says who the client is."),
+    command!("quit", -1, GREETING, quit, "Closes the connection."),
+    command!("reset", 1, GREETING, reset, "Forgets all that was set for the connection."),
+    command!("select", 2, Flags::ALWAYS.and(Flags::FAST), select, "Chooses the database; there is one, 0."),
     command!("post", -1, ALWAYS, leave, "Ends the connection: a browser speaks here, not a client."),
     command!("host:", -1, ALWAYS, leave, "Ends the connection: a browser speaks here, not a client."),
-    Command::container("client", Group::Connection, client::SUBCOMMANDS, "About clients' connections."),
+    Command::container("client", client::SUBCOMMANDS, "About clients' connections."),
 ];
 
 fn ping(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {

@@ -22,7 +22,7 @@ pub(crate) use form::MapForm;
 
 use super::strings::Unit;
 use crate::resp::call::{Asked, Call};
-use crate::resp::command::{Command, Flags, Group, Keys, Run, Translate};
+use crate::resp::command::{Command, Flags, Keys, Run, Translate};
 use crate::resp::form::Form;
 use crate::resp::refusal::Refusal;
 
@@ -31,7 +31,7 @@ type Result<'a> = std::result::Result<Asked<'a>, Refusal>;
 const READ: Flags = Flags::READ.and(Flags::FAST);
 const CHANGE: Flags = Flags::WRITE.and(Flags::FAST);
 const STORE: Flags = Flags::WRITE.and(Flags::MEMORY);
-const ACCOUNT: Flags = Flags::LOADING.and(Flags::STALE);
+const ACCOUNT: Flags = Flags::ALWAYS;
 
 /// The argument that names the key; the map comes before it.
 const KEY: Keys = Keys::new(2, 2, 1);
@@ -44,15 +44,7 @@ const fn keyed(
     translate: Translate,
     summary: &'static str,
 ) -> Command {
-    Command::new(
-        name,
-        arity,
-        flags,
-        Group::Map,
-        Run::Request(translate),
-        summary,
-    )
-    .keys(KEY)
+    Command::new(name, arity, flags, Run::Request(translate), summary).keys(KEY)
 }
 
 #[rustfmt::skip]
@@ -72,11 +64,11 @@ pub(super) const COMMANDS: &[Command] = &[
     keyed("dm.unlock", 4, CHANGE, locks::unlock, "Gives a lock back."),
     keyed("dm.locklease", 5, CHANGE, locks::lease, "Lets a lock expire, in seconds."),
     keyed("dm.plocklease", 5, CHANGE, locks::lease_milliseconds, "Lets a lock expire, in milliseconds."),
-    Command::new("dm.destroy", -2, Flags::WRITE, Group::Map, Run::Request(entries::destroy), "Removes all entries of a map."),
-    Command::new("dm.scan", -4, Flags::READ, Group::Map, Run::Request(scan::scan), "Keys of a map, step by step."),
-    Command::new("cluster.routingtable", 1, ACCOUNT, Group::Map, Run::Here(members::routing_table), "Who serves what, for Olric's clients."),
-    Command::new("cluster.members", 1, ACCOUNT, Group::Map, Run::Here(members::members), "The members of the cluster, for Olric's clients."),
-    Command::new("stats", -1, ACCOUNT, Group::Map, Run::Here(report::stats), "Figures of the server as JSON."),
+    Command::new("dm.destroy", -2, Flags::WRITE, Run::Request(entries::destroy), "Removes all entries of a map."),
+    Command::new("dm.scan", -4, Flags::READ, Run::Request(scan::scan), "Keys of a map, step by step."),
+    Command::new("cluster.routingtable", 1, ACCOUNT, Run::Here(members::routing_table), "Who serves what, for Olric's clients."),
+    Command::new("cluster.members", 1, ACCOUNT, Run::Here(members::members), "The members of the cluster, for Olric's clients."),
+    Command::new("stats", -1, ACCOUNT, Run::Here(report::stats), "Figures of the server as JSON."),
 ];
 
 /// What Olric's clients know as an argument that makes no sense.

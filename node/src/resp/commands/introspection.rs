@@ -3,20 +3,13 @@
 mod command;
 pub(super) mod info;
 
-use crate::resp::command::{Command, Flags, Group, Run};
+use crate::resp::command::{Command, Flags, Run};
 
-const ALWAYS: Flags = Flags::LOADING.and(Flags::STALE);
+const ALWAYS: Flags = Flags::ALWAYS;
 
 macro_rules! command {
     ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            ALWAYS,
-            Group::Server,
-            Run::Here($run),
-            $summary,
-        )
+        Command::new($name, $arity, ALWAYS, Run::Here($run), $summary)
     };
 }
 

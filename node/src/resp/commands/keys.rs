@@ -7,7 +7,7 @@ use jerboa_wire::Opcode;
 
 use super::strings::many_keys;
 use crate::resp::call::{Asked, Call};
-use crate::resp::command::{Command, Flags, Group, Keys, Run};
+use crate::resp::command::{Command, Flags, Keys, Run};
 use crate::resp::form::Form;
 use crate::resp::refusal::Refusal;
 
@@ -18,15 +18,7 @@ const CHANGES: Flags = Flags::WRITE.and(Flags::FAST);
 
 macro_rules! command {
     ($name:literal, $arity:literal, $flags:expr, $keys:expr, $run:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            $flags,
-            Group::Generic,
-            Run::Request($run),
-            $summary,
-        )
-        .keys($keys)
+        Command::new($name, $arity, $flags, Run::Request($run), $summary).keys($keys)
     };
 }
 

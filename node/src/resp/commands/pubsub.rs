@@ -9,7 +9,7 @@ mod listing;
 use jerboa_wire::{Opcode, Request, channel, limits};
 
 use crate::resp::call::{Asked, Call};
-use crate::resp::command::{Channels, Command, Flags, Group, Keys, Run};
+use crate::resp::command::{Channels, Command, Flags, Keys, Run};
 use crate::resp::form::Form;
 use crate::resp::refusal::Refusal;
 
@@ -20,20 +20,15 @@ const ALWAYS: Flags = Flags::CHANNELS
     .and(Flags::NO_SCRIPT)
     .and(Flags::LOADING)
     .and(Flags::STALE);
+/// Who looks at the channels.
+const LOOK: Flags = Flags::CHANNELS.and(Flags::ALWAYS);
 const PUBLISH: Flags = Flags::CHANNELS
     .and(Flags::LOADING)
     .and(Flags::STALE)
     .and(Flags::FAST);
 
 const fn channels(name: &'static str, arity: i8, run: Channels, summary: &'static str) -> Command {
-    Command::new(
-        name,
-        arity,
-        ALWAYS,
-        Group::PubSub,
-        Run::Channels(run),
-        summary,
-    )
+    Command::new(name, arity, ALWAYS, Run::Channels(run), summary)
 }
 
 #[rustfmt::skip]
@@ -44,9 +39,9 @@ pub(super) const COMMANDS: &[Command] = &[
     channels("punsubscribe", -1, Channels::PatternUnsubscribe, "Ends subscriptions by patterns, or by all."),
     channels("ssubscribe", -2, Channels::ShardSubscribe, "Subscribes to shard channels.").keys(Keys::ALL),
     channels("sunsubscribe", -1, Channels::ShardUnsubscribe, "Ends subscriptions to shard channels, or to all.").keys(Keys::ALL),
-    Command::new("publish", 3, PUBLISH, Group::PubSub, Run::Request(publish), "Hands a message to the subscribers of a channel."),
-    Command::new("spublish", 3, PUBLISH, Group::PubSub, Run::Channels(Channels::ShardPublish), "Hands a message to the subscribers of a shard channel.").keys(Keys::FIRST),
-    Command::container("pubsub", Group::PubSub, listing::SUBCOMMANDS, "Who is subscribed to what."),
+    Command::new("publish", 3, PUBLISH, Run::Request(publish), "Hands a message to the subscribers of a channel."),
+    Command::new("spublish", 3, PUBLISH, Run::Channels(Channels::ShardPublish), "Hands a message to the subscribers of a shard channel.").keys(Keys::FIRST),
+    Command::container("pubsub", listing::SUBCOMMANDS, "Who is subscribed to what."),
 ];
 
 fn publish<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<Asked<'a>, Refusal> {

@@ -12,7 +12,7 @@ pub(super) use many::many_keys;
 pub(super) use set::Unit;
 
 use crate::resp::call::{Asked, Call};
-use crate::resp::command::{Command, Flags, Group, Keys, Run};
+use crate::resp::command::{Command, Flags, Keys, Run};
 use crate::resp::form::Form;
 use crate::resp::refusal::Refusal;
 
@@ -24,15 +24,7 @@ const COUNTS: Flags = WRITES.and(Flags::FAST);
 
 macro_rules! command {
     ($name:literal, $arity:literal, $flags:expr, $keys:expr, $run:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            $flags,
-            Group::String,
-            Run::Request($run),
-            $summary,
-        )
-        .keys($keys)
+        Command::new($name, $arity, $flags, Run::Request($run), $summary).keys($keys)
     };
 }
 

@@ -8,21 +8,14 @@ use jerboa_wire::resp::Writer;
 use super::{Answered, FLAGS, help};
 use crate::glob::Glob;
 use crate::resp::call::{Call, Here};
-use crate::resp::command::{Command, Group, Run};
+use crate::resp::command::{Command, Flags, Run};
 use crate::resp::refusal::Refusal;
 use draft::Draft;
 use parameter::{Change, Parameter};
 
 macro_rules! here {
     ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            FLAGS,
-            Group::Server,
-            Run::Here($run),
-            $summary,
-        )
+        Command::new($name, $arity, FLAGS, Run::Here($run), $summary)
     };
 }
 
@@ -45,10 +38,10 @@ fn check_count(items: usize) -> Answered {
 
 #[rustfmt::skip]
 pub(super) const SUBCOMMANDS: &[Command] = &[
-    here!("config|get", -3, get, "Settings whose names match."),
-    here!("config|set", -4, set, "Changes settings: those that may change while the node runs."),
-    here!("config|resetstat", 2, reset_counts, "INFO counts from here on; the node's own counters only grow."),
-    here!("config|rewrite", 2, rewrite, "Refused: the file belongs to who runs the node."),
+    here!("config|get", -3, get, "Settings whose names match.").flags(Flags::OPERATOR),
+    here!("config|set", -4, set, "Changes settings: those that may change while the node runs.").flags(Flags::OPERATOR),
+    here!("config|resetstat", 2, reset_counts, "INFO counts from here on; the node's own counters only grow.").flags(Flags::OPERATOR),
+    here!("config|rewrite", 2, rewrite, "Refused: the file belongs to who runs the node.").flags(Flags::OPERATOR),
     here!("config|help", 2, config_help, "The subcommands."),
 ];
 

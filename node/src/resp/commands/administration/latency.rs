@@ -7,31 +7,24 @@ use jerboa_wire::resp::Writer;
 
 use super::{Answered, FLAGS, help, histogram};
 use crate::resp::call::{Call, Here};
-use crate::resp::command::{Command, Group, Run};
+use crate::resp::command::{Command, Flags, Run};
 use crate::resp::refusal::Refusal;
 use crate::worker::pauses::{Pause, Series};
 
 macro_rules! here {
     ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            FLAGS,
-            Group::Server,
-            Run::Here($run),
-            $summary,
-        )
+        Command::new($name, $arity, FLAGS, Run::Here($run), $summary)
     };
 }
 
 #[rustfmt::skip]
 pub(super) const SUBCOMMANDS: &[Command] = &[
-    here!("latency|latest", 2, latest, "The last pause of each kind, and the longest."),
-    here!("latency|history", 3, history, "The pauses of one kind, second by second."),
-    here!("latency|reset", -2, reset, "Forgets the pauses of some kinds, or of all."),
-    here!("latency|graph", 3, graph, "The pauses of one kind, drawn."),
-    here!("latency|histogram", -2, histogram::histogram, "How long commands took, by their names."),
-    here!("latency|doctor", 2, doctor, "An explanation of the pauses."),
+    here!("latency|latest", 2, latest, "The last pause of each kind, and the longest.").flags(Flags::OPERATOR),
+    here!("latency|history", 3, history, "The pauses of one kind, second by second.").flags(Flags::OPERATOR),
+    here!("latency|reset", -2, reset, "Forgets the pauses of some kinds, or of all.").flags(Flags::OPERATOR),
+    here!("latency|graph", 3, graph, "The pauses of one kind, drawn.").flags(Flags::OPERATOR),
+    here!("latency|histogram", -2, histogram::histogram, "How long commands took, by their names.").flags(Flags::OPERATOR),
+    here!("latency|doctor", 2, doctor, "An explanation of the pauses.").flags(Flags::OPERATOR),
     here!("latency|help", 2, help_latency, "The subcommands."),
 ];
 

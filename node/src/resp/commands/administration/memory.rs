@@ -7,7 +7,7 @@ use jerboa_wire::{Opcode, Request};
 
 use super::{Answered, FLAGS, done, help};
 use crate::resp::call::{Asked, Call, Here};
-use crate::resp::command::{Command, Flags, Group, Keys, Run};
+use crate::resp::command::{Command, Flags, Keys, Run};
 use crate::resp::commands::introspection::info::Facts;
 use crate::resp::commands::introspection::info::memory::{Memory, ratio};
 use crate::resp::form::Form;
@@ -15,18 +15,18 @@ use crate::resp::refusal::Refusal;
 
 macro_rules! here {
     ($name:literal, $run:expr, $summary:literal) => {
-        Command::new($name, 2, FLAGS, Group::Server, Run::Here($run), $summary)
+        Command::new($name, 2, FLAGS, Run::Here($run), $summary)
     };
 }
 
 #[rustfmt::skip]
 pub(super) const SUBCOMMANDS: &[Command] = &[
-    Command::new("memory|usage", -3, Flags::READ, Group::Server, Run::Request(usage), "Bytes that a key takes.")
+    Command::new("memory|usage", -3, Flags::READ, Run::Request(usage), "Bytes that a key takes.")
         .keys(Keys::new(2, 2, 1)),
-    here!("memory|stats", stats, "Where the memory is."),
-    here!("memory|doctor", doctor, "An explanation of the memory."),
-    here!("memory|malloc-stats", malloc_stats, "The memory, core by core."),
-    here!("memory|purge", done, "Gives memory back: it stays with the node."),
+    here!("memory|stats", stats, "Where the memory is.").flags(Flags::NONE),
+    here!("memory|doctor", doctor, "An explanation of the memory.").flags(Flags::NONE),
+    here!("memory|malloc-stats", malloc_stats, "The memory, core by core.").flags(Flags::NONE),
+    here!("memory|purge", done, "Gives memory back: it stays with the node.").flags(Flags::NONE),
     here!("memory|help", help_memory, "The subcommands."),
 ];
 

@@ -4,27 +4,20 @@ use jerboa_wire::resp::Writer;
 
 use super::{Answered, FLAGS, help};
 use crate::resp::call::{Call, Here};
-use crate::resp::command::{Command, Group, Run};
+use crate::resp::command::{Command, Flags, Run};
 use crate::resp::refusal::Refusal;
 
 macro_rules! here {
     ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            FLAGS,
-            Group::Server,
-            Run::Here($run),
-            $summary,
-        )
+        Command::new($name, $arity, FLAGS, Run::Here($run), $summary)
     };
 }
 
 #[rustfmt::skip]
 pub(super) const SUBCOMMANDS: &[Command] = &[
-    here!("slowlog|get", -2, get, "The last slow commands, the latest first."),
-    here!("slowlog|len", 2, length, "How many are kept."),
-    here!("slowlog|reset", 2, reset, "Forgets them."),
+    here!("slowlog|get", -2, get, "The last slow commands, the latest first.").flags(FLAGS.and(Flags::ADMIN)),
+    here!("slowlog|len", 2, length, "How many are kept.").flags(FLAGS.and(Flags::ADMIN)),
+    here!("slowlog|reset", 2, reset, "Forgets them.").flags(FLAGS.and(Flags::ADMIN)),
     here!("slowlog|help", 2, help_slowlog, "The subcommands."),
 ];
 

@@ -6,36 +6,22 @@ use jerboa_wire::resp::Writer;
 
 use super::Result;
 use crate::resp::call::{Call, Here};
-use crate::resp::command::{Command, Flags, Group, Run};
+use crate::resp::command::{Command, Flags, Run};
 use crate::resp::commands::administration::help;
 use crate::resp::refusal::Refusal;
 use crate::resp::session::Replies;
 
-const FLAGS: Flags = Flags::NO_SCRIPT.and(Flags::LOADING).and(Flags::STALE);
+const FLAGS: Flags = Flags::NO_SCRIPT.and(Flags::ALWAYS);
 
 macro_rules! command {
     ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            FLAGS,
-            Group::Connection,
-            Run::Here($run),
-            $summary,
-        )
+        Command::new($name, $arity, FLAGS, Run::Here($run), $summary)
     };
 }
 
 macro_rules! clients {
     ($name:literal, $arity:literal, $ask:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            FLAGS,
-            Group::Connection,
-            Run::Clients($ask),
-            $summary,
-        )
+        Command::new($name, $arity, FLAGS, Run::Clients($ask), $summary)
     };
 }
 
@@ -50,19 +36,19 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     command!("client|setname", 3, set_name, "Gives this connection a name."),
     command!("client|setinfo", 4, set_info, "Tells which library the client uses."),
     command!("client|reply", 3, reply, "Whether this connection gets replies."),
-    command!("client|no-evict", 3, no_evict, "Whether this connection is spared when memory is short."),
+    command!("client|no-evict", 3, no_evict, "Whether this connection is spared when memory is short.").flags(Flags::OPERATOR),
     command!("client|no-touch", 3, no_touch, "Whether commands count as a use of their keys."),
     clients!("client|info", 2, others::info, "This connection, in a line."),
-    clients!("client|list", -2, others::list, "Connections of all cores, in a line each."),
-    clients!("client|kill", -3, others::kill, "Closes connections of all cores."),
+    clients!("client|list", -2, others::list, "Connections of all cores, in a line each.").flags(Flags::OPERATOR),
+    clients!("client|kill", -3, others::kill, "Closes connections of all cores.").flags(Flags::OPERATOR),
     command!("client|getredir", 2, get_redirection, "Who is told what changes for this connection: nobody."),
     command!("client|tracking", -3, tracking, "Whether this connection is told which keys change: OFF alone."),
     command!("client|trackinginfo", 2, tracking_info, "Which keys this connection is told of: none."),
     command!("client|caching", 3, caching, "Whether the next keys are tracked: only while tracking."),
-    command!("client|pause", -3, others::pause, "Lets commands of clients wait for a time, or those that write."),
-    command!("client|unpause", 2, others::unpause, "Ends a pause."),
-    command!("client|unblock", -3, others::unblock, "Ends the waiting of a blocked client: none blocks as Redis' do."),
-    command!("client|help", 2, client_help, "The subcommands."),
+    command!("client|pause", -3, others::pause, "Lets commands of clients wait for a time, or those that write.").flags(Flags::OPERATOR),
+    command!("client|unpause", 2, others::unpause, "Ends a pause.").flags(Flags::OPERATOR),
+    command!("client|unblock", -3, others::unblock, "Ends the waiting of a blocked client: none blocks as Redis' do.").flags(Flags::OPERATOR),
+    command!("client|help", 2, client_help, "The subcommands.").flags(Flags::ALWAYS),
 ];
 
 /// A text that may be kept.

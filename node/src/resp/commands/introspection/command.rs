@@ -1,29 +1,25 @@
 //! COMMAND and its subcommands, answered from the table.
 
+mod describe;
+mod docs;
 mod keys;
 
 use jerboa_wire::resp::Writer;
 
 use crate::glob::Glob;
 use crate::resp::call::{Call, Here};
-use crate::resp::command::{self, Command, Flags, Group, Run};
+use crate::resp::command::{self, Command, Flags, Run};
 use crate::resp::commands::administration::help;
 use crate::resp::refusal::Refusal;
+use describe::{categories, describe};
 
 type Result = std::result::Result<(), Refusal>;
 
-const FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
+const FLAGS: Flags = Flags::ALWAYS;
 
 macro_rules! command {
     ($name:literal, $arity:literal, $run:expr, $summary:literal) => {
-        Command::new(
-            $name,
-            $arity,
-            FLAGS,
-            Group::Server,
-            Run::Here($run),
-            $summary,
-        )
+        Command::new($name, $arity, FLAGS, Run::Here($run), $summary)
     };
 }
 
@@ -31,7 +27,7 @@ macro_rules! command {
 pub(super) const SUBCOMMANDS: &[Command] = &[
     command!("command|count", 2, count, "How many commands there are."),
     command!("command|info", -2, info, "What clients need to know of some commands."),
-    command!("command|docs", -2, docs, "What some commands do."),
+    command!("command|docs", -2, docs::docs, "What some commands do."),
     command!("command|list", -2, list, "The names of the commands."),
     command!("command|getkeys", -3, keys::get_keys, "Which arguments of a command are keys."),
     command!("command|getkeysandflags", -4, keys::get_keys_and_flags, "The same, and what is done to each."),
@@ -71,114 +67,6 @@ fn named(name: &[u8]) -> Option<&'static Command> {
     match parts.next() {
         None => Some(command),
         Some(subcommand) => command.subcommand(subcommand),
-    }
-}
-
-/// The ten fields that clients read: name, arity, flags, keys, categories, and what we leave
-/// empty: hints, further key rules; and the subcommands.
-fn describe(command: &Command, out: &mut Writer<'_>) {
-    out.array(10);
-    out.bulk(command.name);
-    out.integer(command.arity.into());
-    let flags: Vec<_> = command.flags.names().collect();
-    out.set(flags.len());
-    flags.iter().for_each(|flag| out.simple(flag));
-    for number in [command.keys.first, command.keys.last, command.keys.step] {
-        out.integer(number.into());
-    }
-    let categories = categories(command);
-    out.set(categories.len());
-    categories.iter().for_each(|name| out.simple(name));
-    out.set(0);
-    describe_keys(command, out);
-    if command.subcommands.is_empty() {
-        return out.set(0);
-    }
-    out.array(command.subcommands.len());
-    for subcommand in command.subcommands {
-        describe(subcommand, out);
-    }
-}
-
-fn categories(command: &Command) -> Vec<&'static str> {
-    let has = |flag| command.flags.contains(flag);
-    let mut names = vec![command.group.category()];
-    names.extend(has(Flags::WRITE).then_some("@write"));
-    names.extend(has(Flags::READ).then_some("@read"));
-    names.push(if has(Flags::FAST) { "@fast" } else { "@slow" });
-    names
-}
-
-/// Where the keys are, in the words of Redis 7: they begin at an index and are a range.
-fn describe_keys(command: &Command, out: &mut Writer<'_>) {
-    let keys = command.keys;
-    if keys.first == 0 {
-        return out.set(0);
-    }
-    out.set(1);
-    out.map(3);
-    out.bulk("flags");
-    let flags = keys::flags(command);
-    out.set(flags.len());
-    flags.iter().for_each(|flag| out.simple(flag));
-    out.bulk("begin_search");
-    out.map(2);
-    out.bulk("type");
-    out.bulk("index");
-    out.bulk("spec");
-    out.map(1);
-    out.bulk("index");
-    out.integer(keys.first.into());
-    out.bulk("find_keys");
-    out.map(2);
-    out.bulk("type");
-    out.bulk("range");
-    out.bulk("spec");
-    out.map(3);
-    out.bulk("lastkey");
-    // Counted from the first key, where it is not from the end.
-    let last = if keys.last < 0 {
-        keys.last
-    } else {
-        keys.last - keys.first
-    };
-    out.integer(last.into());
-    out.bulk("keystep");
-    out.integer(keys.step.into());
-    out.bulk("limit");
-    out.integer(0);
-}
-
-fn docs(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
-    let commands: Vec<&Command> = if call.len() == 2 {
-        command::all().collect()
-    } else {
-        call.names_from(2)?.iter().filter_map(named).collect()
-    };
-    write_docs(&commands, out);
-    Ok(())
-}
-
-fn write_docs(commands: &[&Command], out: &mut Writer<'_>) {
-    out.map(commands.len());
-    for command in commands {
-        out.bulk(command.name);
-        let has_subcommands = !command.subcommands.is_empty();
-        out.map(3 + usize::from(has_subcommands));
-        let fields = [
-            ("summary", command.summary),
-            ("since", "1.0.0"),
-            ("group", command.group.name()),
-        ];
-        for (name, value) in fields {
-            out.bulk(name);
-            out.bulk(value);
-        }
-        if has_subcommands {
-            out.bulk("subcommands");
-            let subcommands: Vec<&Command> = command.subcommands.iter().collect();
-            write_docs(&subcommands, out);
-        }
     }
 }
 

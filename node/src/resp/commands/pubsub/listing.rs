@@ -3,10 +3,10 @@
 use jerboa_wire::limits::MULTI_ITEMS_MAX;
 use jerboa_wire::resp::Writer;
 
-use super::{ALWAYS, SHARD_PREFIX};
+use super::{LOOK, SHARD_PREFIX};
 use crate::glob::Glob;
 use crate::resp::call::{Call, Here};
-use crate::resp::command::{Answer, Command, Group, Run};
+use crate::resp::command::{Answer, Command, Flags, Run};
 use crate::resp::refusal::Refusal;
 
 type Result = std::result::Result<(), Refusal>;
@@ -15,14 +15,7 @@ type Result = std::result::Result<(), Refusal>;
 const LISTED_BYTES_MAX: usize = 64 << 20;
 
 const fn command(name: &'static str, arity: i8, answer: Answer, summary: &'static str) -> Command {
-    Command::new(
-        name,
-        arity,
-        ALWAYS,
-        Group::PubSub,
-        Run::Here(answer),
-        summary,
-    )
+    Command::new(name, arity, LOOK, Run::Here(answer), summary)
 }
 
 #[rustfmt::skip]
@@ -32,7 +25,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     command("pubsub|numpat", 2, patterns, "How many patterns are subscribed to."),
     command("pubsub|shardchannels", -2, shard_channels, "The shard channels that have subscribers."),
     command("pubsub|shardnumsub", -2, shard_numbers, "How many subscribers shard channels have."),
-    command("pubsub|help", 2, help, "What the subcommands do."),
+    command("pubsub|help", 2, help, "What the subcommands do.").flags(Flags::ALWAYS),
 ];
 
 fn channels(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {

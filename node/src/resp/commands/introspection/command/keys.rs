@@ -12,6 +12,7 @@ const READ: &[&str] = &["RO", "access"];
 const LOOK: &[&str] = &["RO"];
 const CHANGE: &[&str] = &["RW", "update"];
 const READ_AND_CHANGE: &[&str] = &["RW", "access", "update"];
+const NOT_A_KEY: &[&str] = &["not_key"];
 const OVERWRITE: &[&str] = &["OW", "update"];
 
 /// What a command does to its keys, whatever its options.
@@ -19,6 +20,8 @@ pub(super) fn flags(command: &Command) -> &'static [&'static str] {
     match command.name {
         "set" => &["RW", "access", "update", "variable_flags"],
         "exists" | "touch" | "type" | "strlen" | "memory|usage" => LOOK,
+        // Channels, which have slots as keys have.
+        "ssubscribe" | "sunsubscribe" | "spublish" => NOT_A_KEY,
         "del" | "unlink" => &["RM", "delete"],
         "getdel" => &["RW", "access", "delete"],
         "setnx" | "msetnx" => &["OW", "insert"],
@@ -29,6 +32,15 @@ pub(super) fn flags(command: &Command) -> &'static [&'static str] {
         }
         _ if command.flags.contains(Flags::WRITE) => CHANGE,
         _ => READ,
+    }
+}
+
+/// Why that is so, where it may surprise.
+pub(super) fn note(command: &Command) -> Option<&'static str> {
+    match command.name {
+        "set" => Some("Reads the key only where GET is given."),
+        "getex" => Some("Writes, because it changes when the key expires."),
+        _ => None,
     }
 }
 
