@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "test harness")]
 
 mod common;
+#[path = "semantics/idle.rs"]
+mod idle;
 #[path = "semantics/options.rs"]
 mod options;
 #[path = "semantics/resp_counters.rs"]
@@ -22,8 +24,8 @@ use jerboa_wire::{
 const DOCUMENT: &str = include_str!("../../wire/PROTOCOL.md");
 const HEADER: &str = "| operation | value | expiry | version | use |";
 
-/// Operation by operation what becomes of value, expiry and version.
-fn table() -> BTreeMap<String, [String; 3]> {
+/// Operation by operation what becomes of value, expiry and version, and whether it is a use.
+fn table() -> BTreeMap<String, [String; 4]> {
     let rows = DOCUMENT
         .lines()
         .skip_while(|line| *line != HEADER)
@@ -33,7 +35,7 @@ fn table() -> BTreeMap<String, [String; 3]> {
     for row in rows {
         let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
         for name in cells[0].split(", ") {
-            let fates = [cells[1], cells[2], cells[3]].map(str::to_owned);
+            let fates = [cells[1], cells[2], cells[3], cells[4]].map(str::to_owned);
             assert!(table.insert(name.to_owned(), fates).is_none(), "{name}");
         }
     }
@@ -97,10 +99,22 @@ fn section(opcode: Opcode, key: &[u8]) -> Vec<u8> {
 }
 
 fn perform(raw: &mut Raw, opcode: Opcode, key: &[u8], version: u64) -> OwnedReply {
+    perform_in(raw, b"m", opcode, key, version, 0)
+}
+
+/// Performs an operation on a key of a map; `cursor` is where a scan goes on from, to its end.
+fn perform_in(
+    raw: &mut Raw,
+    map: &[u8],
+    opcode: Opcode,
+    key: &[u8],
+    version: u64,
+    cursor: u64,
+) -> OwnedReply {
     let value = section(opcode, key);
     let kind = opcode.shape().kind;
-    raw.call(Request {
-        map: b"m",
+    let reply = raw.call(Request {
+        map,
         key: if kind == Kind::Key { key } else { b"" },
         value: &value,
         count: u32::from(kind == Kind::Multi),
@@ -113,10 +127,16 @@ fn perform(raw: &mut Raw, opcode: Opcode, key: &[u8], version: u64) -> OwnedRepl
             Opcode::Expire => 500_000,
             Opcode::Incr | Opcode::Decr => 1,
             Opcode::IncrFloat => 1.5_f64.to_bits(),
+            Opcode::SlotKeys => jerboa_wire::routing::slot(key).into(),
+            Opcode::Scan => cursor,
             _ => 0,
         },
         ..Request::new(opcode)
-    })
+    });
+    match opcode {
+        Opcode::Scan if reply.arg != 0 => perform_in(raw, map, opcode, key, version, reply.arg),
+        _ => reply,
+    }
 }
 
 #[test]
@@ -128,7 +148,7 @@ fn operations_do_to_an_entry_what_the_document_says() {
     let ports = [addresses.any_core].into_iter().chain(addresses.cores);
     for (number, port) in (0..).zip(ports) {
         let mut raw = Raw::connect(port);
-        for (name, [value, expiry, version]) in &table {
+        for (name, [value, expiry, version, _]) in &table {
             let opcode = Opcode::ALL.iter().find(|opcode| opcode.name() == name);
             let opcode = *opcode.unwrap_or_else(|| panic!("no operation {name}"));
             for core in 0..2 {
