@@ -26,7 +26,7 @@ mod session;
 mod slots;
 
 pub(crate) use call::{Asked, Call, Here, wrong_arity};
-pub(crate) use clients::{ClientQuery, Listed, Purpose};
+pub(crate) use clients::{ClientQuery, Listed, Purpose, Unblock};
 pub(crate) use command::{
     Answer, Ask, Channels, Command, CommandNumber, Flags, Run, find_numbered, numbered,
 };

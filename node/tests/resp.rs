@@ -12,6 +12,8 @@ mod introspection;
 mod settings;
 #[path = "resp/slow.rs"]
 mod slow;
+#[path = "resp/unblock.rs"]
+mod unblock;
 
 use common::resp::{RespRaw, command};
 use common::{Raw, key_of_core, node};

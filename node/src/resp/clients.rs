@@ -48,6 +48,17 @@ pub(crate) enum Purpose {
     Kill,
     /// The one that was named by its address is closed.
     KillNamed,
+    /// Its wait for a lock is ended, and counted.
+    Unblock(Unblock),
+}
+
+/// What a client hears whose wait is ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unblock {
+    /// That its time is over.
+    AsTimeout,
+    /// That somebody ended it.
+    WithError,
 }
 
 /// Which connections of the node are meant: those of which everything holds that is given.

@@ -84,6 +84,8 @@ pub(crate) enum Form {
     AllKeys,
     /// As one of Olric's commands.
     Map(MapForm),
+    /// Somebody ended the wait for the reply.
+    Unblocked,
 }
 
 /// What an entry takes beside its key and value, index included, about.
@@ -92,11 +94,11 @@ const ENTRY_BYTES: i64 = 32;
 impl Form {
     /// Writes a reply.
     pub(crate) fn write(self, reply: &Reply<'_>, out: &mut Writer<'_>) {
-        if self == Self::Silent {
-            return;
-        }
-        if let Self::Map(form) = self {
-            return form.write(reply, out);
+        match self {
+            Self::Silent => return,
+            Self::Map(form) => return form.write(reply, out),
+            Self::Unblocked => return out.error(Refusal::UNBLOCKED.as_bytes()),
+            _ => {}
         }
         if reply.status.is_error() {
             return out.error(status_text(reply.opcode, reply.status));
@@ -104,7 +106,7 @@ impl Form {
         let is_ok = reply.status == Status::Ok;
         let number = reply.arg.cast_signed();
         match self {
-            Self::Silent | Self::Map(_) => {}
+            Self::Silent | Self::Map(_) | Self::Unblocked => {}
             Self::Done => out.simple("OK"),
             Self::Stored if is_ok => out.simple("OK"),
             Self::Value | Self::ValueOrEmpty if is_ok => out.bulk(reply.value),

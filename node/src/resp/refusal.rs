@@ -17,6 +17,7 @@ impl Refusal {
     pub(crate) const NOT_AN_INTEGER: Self =
         Self::text("ERR value is not an integer or out of range");
     pub(crate) const NOT_A_FLOAT: Self = Self::text("ERR value is not a valid float");
+    pub(crate) const UNBLOCKED: Self = Self::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
     pub(crate) const VALUE_TOO_LARGE: Self =
         Self::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
     pub(crate) const KEY_EMPTY: Self = Self::text("ERR the key is empty");

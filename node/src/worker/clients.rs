@@ -1,4 +1,4 @@
-//! CLIENT LIST, INFO and KILL: a look at the connections of every core, core by core and a slice of
+//! CLIENT LIST, INFO, KILL and UNBLOCK: a look at the connections of every core, core by core and a slice of
 //! its connections at a time, in the place of one reply.
 //!
 //! ```text
@@ -79,7 +79,8 @@ impl Roll {
         if self.lines.len() > LINES_BYTES_MAX.min(room) {
             return self.refused("ERR more clients than one reply may hold: use ID or TYPE");
         }
-        let has_named = self.query.purpose == Purpose::KillNamed && self.count > 0;
+        let is_of_one = matches!(self.query.purpose, Purpose::KillNamed | Purpose::Unblock(_));
+        let has_named = is_of_one && self.count > 0;
         if next > 0 && !has_named {
             let core = self.core;
             return Next::Step { core, from: next };
@@ -91,7 +92,9 @@ impl Roll {
         }
         Next::Done(self.reply(|query, count, lines, out| match query.purpose {
             Purpose::Show => out.text(&String::from_utf8_lossy(lines)),
-            Purpose::Kill => out.integer(i64::try_from(count).unwrap_or(i64::MAX)),
+            Purpose::Kill | Purpose::Unblock(_) => {
+                out.integer(i64::try_from(count).unwrap_or(i64::MAX))
+            }
             Purpose::KillNamed if count > 0 => out.simple("OK"),
             Purpose::KillNamed => out.error("ERR No such client"),
         }))
@@ -228,15 +231,17 @@ impl Worker {
             if !step.query.is_about(&listed, now_ms) {
                 continue;
             }
-            count += 1;
             let id = listed.id;
-            if step.query.purpose == Purpose::Show {
-                listed.write(now_ms, &mut lines);
-            } else if id == step.query.asker {
-                kills_asker = true;
-            } else {
-                self.close(socket);
+            match step.query.purpose {
+                Purpose::Show => listed.write(now_ms, &mut lines),
+                Purpose::Unblock(how) => {
+                    count += u32::from(self.end_wait(socket, how, now_ms));
+                    break;
+                }
+                Purpose::Kill | Purpose::KillNamed if id == step.query.asker => kills_asker = true,
+                Purpose::Kill | Purpose::KillNamed => self.close(socket),
             }
+            count += 1;
             if step.query.purpose == Purpose::KillNamed {
                 break;
             }
@@ -277,7 +282,7 @@ impl Worker {
             active_ms: client.map_or(session.received_ms, |client| client.active_ms),
             client,
             has_spoken: session.begun,
-            is_waiting: session.held || session.parked > 0 || session.replies.is_locking(),
+            is_waiting: session.held || session.parked > 0,
             subscriptions,
             patterns,
             input_bytes: session.input.len(),

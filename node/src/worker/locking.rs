@@ -21,7 +21,7 @@ use super::mailbox::{Answer, Grant, Message, Order, ReturnAddress};
 use super::session::{Life, Session};
 use super::waiters::{Connection, Waiter, Waiters};
 use crate::net::SocketId;
-use crate::resp::Render;
+use crate::resp::{Render, Unblock};
 
 /// Locks given out in one turn; the rest waits for the next.
 const GRANTS_PER_TURN: usize = 256;
@@ -304,6 +304,29 @@ impl Worker {
         }
     }
 
+    /// Ends the wait of a connection, if it waits for a lock: whatever comes of it elsewhere, it does
+    /// not get the lock. One that speaks frames may wait for several: it hears of each what it would
+    /// hear were its time over, and may still get one that is on its way.
+    pub(super) fn end_wait(&mut self, socket: SocketId, how: Unblock, now_ms: u64) -> bool {
+        let Some(session) = self.session(socket) else {
+            return false;
+        };
+        let Some(waiting) = session.waiting() else {
+            return false;
+        };
+        if waiting.parked == 0 || session.unblocked || session.life != Life::Open {
+            return false;
+        }
+        if session.client.is_some() {
+            session.unblocked = true;
+            if how == Unblock::WithError {
+                session.replies.refuse_lock();
+            }
+        }
+        self.leave_all_lines(socket, &waiting, now_ms);
+        true
+    }
+
     /// The node stops: nobody waits any more.
     pub(super) fn close_lines(&mut self, now_ms: u64) {
         self.locks.closed = true;
@@ -401,9 +424,13 @@ impl Session {
         })
     }
 
-    /// Turns down a lock that comes after the connection gave up waiting for it, and returns it.
-    pub(super) fn turn_down(&self, answer: &mut Answer) -> Option<Grant> {
-        if answer.order != Order::Late || self.life == Life::Open {
+    /// Turns down a lock that comes after the connection gave up waiting for it, or had to, and
+    /// returns it.
+    pub(super) fn turn_down(&mut self, answer: &mut Answer) -> Option<Grant> {
+        if answer.order != Order::Late {
+            return None;
+        }
+        if !std::mem::take(&mut self.unblocked) && self.life == Life::Open {
             return None;
         }
         let grant = answer.grant.take()?;

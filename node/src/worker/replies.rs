@@ -17,7 +17,7 @@ use super::execute::resp;
 use super::gather::Gather;
 use super::measure::{ErrorWord, Failed};
 use super::walk::Walk;
-use crate::resp::{CommandNumber, Render};
+use crate::resp::{CommandNumber, Form, Render};
 
 /// One place in the order.
 #[derive(Debug)]
@@ -189,9 +189,16 @@ impl ReplyQueue {
         self.stalled
     }
 
-    /// Whether a lock is asked for that nothing may overtake.
-    pub(super) fn is_locking(&self) -> bool {
-        self.lock.is_some()
+    /// Whoever asks for the lock that nothing may overtake is told that somebody ended the wait,
+    /// whatever is answered.
+    pub(super) fn refuse_lock(&mut self) {
+        let place = self.lock.and_then(|number| number.checked_sub(self.first));
+        let slot = place.and_then(|place| self.slots.get_mut(place as usize));
+        if let Some(Slot::Waiting(Render::Resp(form, _), _)) = slot
+            && *form != Form::Silent
+        {
+            *form = Form::Unblocked;
+        }
     }
 
     /// Whether a request is being answered step by step: nothing behind it is executed meanwhile,

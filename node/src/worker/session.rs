@@ -93,6 +93,8 @@ pub(super) struct Session {
     pub(super) in_flight_bytes: usize,
     /// Requests that wait for a lock, here or on other cores.
     pub(super) parked: usize,
+    /// Its wait was ended by somebody: a lock that comes all the same goes back.
+    pub(super) unblocked: bool,
     /// A request for a lock was sent to another core, and may wait there.
     pub(super) asked_for_locks: bool,
     /// Locks that were given to the peer, which may not have learned of it.
@@ -134,6 +136,7 @@ impl Session {
             accounted_bytes: 0,
             in_flight_bytes: 0,
             parked: 0,
+            unblocked: false,
             asked_for_locks: false,
             grants: Grants::default(),
             failed: None,

@@ -47,7 +47,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     command!("client|caching", 3, caching, "Whether the next keys are tracked: only while tracking."),
     command!("client|pause", -3, others::pause, "Lets commands of clients wait for a time, or those that write.").flags(Flags::OPERATOR),
     command!("client|unpause", 2, others::unpause, "Ends a pause.").flags(Flags::OPERATOR),
-    command!("client|unblock", -3, others::unblock, "Ends the waiting of a blocked client: none blocks as Redis' do.").flags(Flags::OPERATOR),
+    clients!("client|unblock", -3, others::unblock, "Ends the waiting of a client for a lock.").flags(Flags::OPERATOR),
     command!("client|help", 2, client_help, "The subcommands.").flags(Flags::ALWAYS),
 ];
 

@@ -4,7 +4,7 @@ use jerboa_wire::resp::{Writer, parse_integer};
 
 use super::Result;
 use crate::resp::call::{Call, Here};
-use crate::resp::clients::{ClientKind, ClientQuery, Purpose};
+use crate::resp::clients::{ClientKind, ClientQuery, Purpose, Unblock};
 use crate::resp::pause::PAUSE_MS_MAX;
 use crate::resp::refusal::Refusal;
 use crate::resp::session::Client;
@@ -145,19 +145,22 @@ pub(super) fn unpause(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_
     Ok(())
 }
 
-/// CLIENT UNBLOCK: no command of Redis' blocks here.
-pub(super) fn unblock(_: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
-    let is_reason = |index| call.is(index, "timeout") || call.is(index, "error");
-    match call.len() {
-        3 => {}
-        4 if is_reason(3) => {}
+/// CLIENT UNBLOCK: what waits is a command that asks for a lock.
+pub(super) fn unblock(client: &Client, call: &Call<'_, '_>) -> Asked {
+    let unblock = match call.len() {
+        3 => Unblock::AsTimeout,
+        4 if call.is(3, "timeout") => Unblock::AsTimeout,
+        4 if call.is(3, "error") => Unblock::WithError,
         4 => {
             let text = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
             return Err(Refusal::text(text));
         }
         _ => return Err(Refusal::SYNTAX),
-    }
-    call.integer(2)?;
-    out.integer(0);
-    Ok(())
+    };
+    // No connection has the number 0.
+    let id = u64::try_from(call.integer(2)?).unwrap_or(0);
+    Ok(ClientQuery {
+        ids: vec![id],
+        ..ClientQuery::all(Purpose::Unblock(unblock), client.id)
+    })
 }
