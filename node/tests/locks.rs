@@ -187,6 +187,49 @@ fn those_in_line_are_served_in_order_whatever_port_they_came_through() {
     }
 }
 
+/// All in one breath: given back, asked for, looked at. Whoever asks without waiting is refused for
+/// the sake of those in line, and then one of them has to have it.
+#[test]
+fn one_who_is_refused_for_the_sake_of_the_line_finds_the_lock_held() {
+    let node = node(2);
+    let mut stats = Raw::connect(node.addresses().any_core);
+    for (number, port) in (0u32..).zip(ports(&node)) {
+        for core in 0..2 {
+            let key = key_of_core(core, 2, number);
+            let mut holder = Raw::connect(port);
+            let held = take(&mut holder, &key);
+            let mut waiter = Raw::connect(port);
+            send_waiting(&mut waiter, &key, LONG_MS);
+            eventually("it stands in line", || waiting(&mut stats) == 1);
+            let mut breath = Vec::new();
+            for request in [
+                Request {
+                    version: held.version,
+                    ..keyed(Opcode::Unlock, &key)
+                },
+                keyed(Opcode::Lock, &key),
+                keyed(Opcode::Exists, &key),
+            ] {
+                breath.extend(holder.encode(request).0);
+            }
+            holder.send_bytes(&breath).unwrap();
+            let replies = [(); 3].map(|()| holder.receive().status);
+            let expected = [Status::Ok, Status::LockNotAcquired, Status::Ok];
+            assert_eq!(replies, expected);
+            let granted = waiter.receive();
+            assert_eq!(granted.status, Status::Ok);
+            assert!(granted.version > held.version);
+            assert_eq!(unlock(&mut waiter, &key, granted.version), Status::Ok);
+            assert_eq!(
+                take(&mut holder, &key).status,
+                Status::Ok,
+                "left with nobody"
+            );
+            eventually("nobody stands in line", || waiting(&mut stats) == 0);
+        }
+    }
+}
+
 #[test]
 fn one_who_waits_does_not_hold_up_his_connection() {
     let node = node(2);

@@ -34,6 +34,8 @@ const EVICTION_LOOK_MS: u64 = 1000;
 #[derive(Debug, Default)]
 pub(super) struct Locks {
     waiters: Waiters,
+    /// Who left the line with the lock in this turn, still to be told.
+    granted: Vec<(Waiter, Grant)>,
     /// The node stops: nobody may wait any more.
     closed: bool,
     /// What the engine had evicted when the lines were last looked over for it, and when that was.
@@ -68,7 +70,7 @@ impl Locks {
 
     /// Whether a line is to be served before the next event.
     pub(super) fn have_work(&self) -> bool {
-        self.waiters.is_touched() || self.waiters.are_overdue()
+        self.waiters.is_touched() || self.waiters.are_overdue() || !self.granted.is_empty()
     }
 
     /// A request on one key was executed: its line is served if it may have freed the lock.
@@ -82,6 +84,23 @@ impl Locks {
     /// A map was destroyed, and its locks with it.
     pub(super) fn map_was_destroyed(&mut self, map: MapId) {
         self.waiters.touch_map(map);
+    }
+
+    /// Gives the lock that a request names to the first in its line if it is free.
+    fn grant_first(&mut self, engine: &mut Execution<'_>, line: u32, request: &Request<'_>) {
+        let Some((id, waiter, at, _)) = self.waiters.head(line) else {
+            return;
+        };
+        if let Attempt::Taken { token } = engine.try_lock(at, request.key, waiter.lease_ms) {
+            let grant = Grant {
+                owner: engine.own_core,
+                map: request.map.into(),
+                key: request.key.into(),
+                token,
+            };
+            self.waiters.remove(id);
+            self.granted.push((waiter, grant));
+        }
     }
 
     /// The same for a request on many keys.
@@ -119,8 +138,11 @@ pub(super) fn asked_for_lock(
     }
     let leased = request.flags.contains(RequestFlags::TTL_RELATIVE);
     let lease_ms = leased.then_some(request.arg);
-    // Those in line come first, also where the lock is free by now.
-    if !locks.waiters.has_line(&at, request.key) {
+    // Those in line come first. Where the lock is free by now, the first of them has it from here
+    // on: else this request could be refused while nobody holds the lock.
+    if let Some(line) = locks.waiters.line(&at, request.key) {
+        locks.grant_first(engine, line, request);
+    } else {
         match engine.try_lock(at, request.key, lease_ms) {
             Attempt::Taken { token } => {
                 let grant = Grant {
@@ -164,6 +186,7 @@ pub(super) fn asked_for_lock(
 impl Worker {
     /// Gives free locks to those in line, and answers those whose time is over.
     pub(super) fn serve_locks(&mut self, now_ms: u64) {
+        self.tell_granted(now_ms);
         self.locks.waiters.pass_on(LINES_PASSED_PER_TURN);
         if self.locks.waiters.is_empty() {
             return;
@@ -184,6 +207,13 @@ impl Worker {
             } else {
                 self.refuse_waiter(id, Status::LockNotAcquired, now_ms);
             }
+        }
+    }
+
+    /// Tells those who left their lines with the lock.
+    fn tell_granted(&mut self, now_ms: u64) {
+        for (waiter, grant) in std::mem::take(&mut self.locks.granted) {
+            self.answer_waiter(&waiter, Status::Ok, Some(grant), now_ms);
         }
     }
 
@@ -330,6 +360,7 @@ impl Worker {
     /// The node stops: nobody waits any more.
     pub(super) fn close_lines(&mut self, now_ms: u64) {
         self.locks.closed = true;
+        self.tell_granted(now_ms);
         for id in self.locks.waiters.all() {
             self.refuse_waiter(id, Status::ShuttingDown, now_ms);
         }

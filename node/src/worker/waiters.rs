@@ -159,9 +159,9 @@ impl Waiters {
         !self.touched.is_empty() || !self.pass.of.is_empty()
     }
 
-    /// Whether somebody waits for a key.
-    pub(super) fn has_line(&self, at: &Address, key: &[u8]) -> bool {
-        self.line_of(at.map, key).is_some()
+    /// The line of a key, if somebody waits for it.
+    pub(super) fn line(&self, at: &Address, key: &[u8]) -> Option<u32> {
+        self.line_of(at.map, key)
     }
 
     /// Whether somebody waits for a key of a map.

@@ -10,11 +10,11 @@ use std::sync::Mutex;
 use jerboa::Node;
 use jerboa_wire::{Opcode, Request, Status, lock};
 
+use super::assert_linearizable;
 use super::checker::{Call, Model, Verdict, check};
-use super::common::{Random, crowded_config, key_of_core};
+use super::common::{OwnedReply, Random, crowded_config, key_of_core};
 use super::models::{Lock, LockCall};
 use super::recorder::{Recorder, record};
-use super::{assert_linearizable, number, unexpected};
 
 const CORES: u16 = 4;
 const CLIENTS: usize = 5;
@@ -64,6 +64,14 @@ impl Model for Map {
     }
 }
 
+fn number(bytes: &[u8]) -> i64 {
+    std::str::from_utf8(bytes).unwrap().parse().unwrap()
+}
+
+fn unexpected(reply: &OwnedReply) -> ! {
+    panic!("{:?} answered {:?}", reply.opcode, reply.status)
+}
+
 fn map_call(recorder: &mut Recorder, map: &[u8], keys: &[Vec<u8>]) -> Call<MapCall> {
     let client = recorder.client;
     let key = recorder.random.below(keys.len());
@@ -75,8 +83,8 @@ fn map_call(recorder: &mut Recorder, map: &[u8], keys: &[Vec<u8>]) -> Call<MapCa
         ..Request::new(opcode)
     };
     let ask = |recorder: &mut Recorder, request| {
-        let asked = recorder.ask_to_the_end(request);
-        let reply = asked.reply().cloned().unwrap();
+        let asked = recorder.ask(request);
+        let reply = asked.reply.clone();
         let is_answer = matches!(reply.status, Status::Ok | Status::NotFound);
         assert!(is_answer, "{:?}", reply.status);
         (asked, reply)
@@ -85,7 +93,7 @@ fn map_call(recorder: &mut Recorder, map: &[u8], keys: &[Vec<u8>]) -> Call<MapCa
         0..=3 => {
             let (asked, reply) = ask(recorder, on_key(Opcode::Get));
             let found = reply.status == Status::Ok;
-            let value = found.then(|| number(&reply.value).cast_signed());
+            let value = found.then(|| number(&reply.value));
             (asked, MapCall::Get { key, value })
         }
         4..=6 => {
@@ -204,11 +212,11 @@ fn a_lock_that_is_destroyed_is_free_for_all_and_its_token_is_worth_nothing() {
         for _ in 0..CALLS {
             let client = recorder.client;
             if recorder.random.below(4) == 0 {
-                let asked = recorder.ask_to_the_end(Request {
+                let asked = recorder.ask(Request {
                     map: b"locks",
                     ..Request::new(Opcode::Destroy)
                 });
-                assert_eq!(asked.reply().unwrap().status, Status::Ok);
+                assert_eq!(asked.reply.status, Status::Ok);
                 for history in &histories {
                     let call = asked.call(client, LockCall::Destroyed);
                     history.lock().unwrap().push(call);
@@ -234,25 +242,26 @@ fn lock_and_unlock(recorder: &mut Recorder, key: &[u8]) -> Vec<Call<LockCall>> {
         key,
         ..Request::new(opcode)
     };
-    let asked = recorder.ask_to_the_end(Request {
+    let asked = recorder.ask(Request {
         value: &wait,
         ..on_key(Opcode::Lock)
     });
-    let reply = asked.reply().unwrap();
+    let reply = &asked.reply;
     let token = match reply.status {
         Status::Ok => reply.version,
         Status::LockNotAcquired => return vec![asked.call(client, LockCall::Refused)],
         _ => unexpected(reply),
     };
     let taken = asked.call(client, LockCall::Taken { token: Some(token) });
-    let asked = recorder.ask_to_the_end(Request {
+    let asked = recorder.ask(Request {
         version: token,
         ..on_key(Opcode::Unlock)
     });
-    let freed = asked.reply().map(|reply| match reply.status {
+    let freed = match asked.reply.status {
         Status::Ok => true,
         Status::NoSuchLock => false,
-        _ => unexpected(reply),
-    });
+        _ => unexpected(&asked.reply),
+    };
+    let freed = Some(freed);
     vec![taken, asked.call(client, LockCall::Unlock { token, freed })]
 }

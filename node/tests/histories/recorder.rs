@@ -1,7 +1,6 @@
-//! Clients that note what they ask and what they are told, and now and then leave without waiting
-//! for the answer.
+//! Clients of raw frames that note what they ask and what they are told, and wait for every answer:
+//! for histories in which each open call would count.
 
-use std::net::SocketAddr;
 use std::sync::Barrier;
 use std::time::Instant;
 
@@ -11,72 +10,42 @@ use jerboa_wire::Request;
 use super::checker::Call;
 use super::common::{OwnedReply, Random, Raw};
 
-/// One client in this many calls goes away before it is answered.
-const LEAVES_ONE_IN: usize = 120;
-/// Such calls of one client: each makes the search harder.
-const LEAVES_MAX: usize = 2;
-
 /// One client: a connection, and the clock that all share.
 pub(crate) struct Recorder {
     pub(crate) client: usize,
     pub(crate) random: Random,
-    addresses: Vec<SocketAddr>,
     raw: Raw,
     started: Instant,
-    left: usize,
     values: u64,
 }
 
 /// When a call was made, and when and with what it was answered.
 pub(crate) struct Asked {
-    pub(crate) called: u64,
-    pub(crate) answer: Option<(u64, OwnedReply)>,
+    called: u64,
+    returned: u64,
+    pub(crate) reply: OwnedReply,
 }
 
 impl Asked {
-    pub(crate) fn reply(&self) -> Option<&OwnedReply> {
-        self.answer.as_ref().map(|(_, reply)| reply)
-    }
-
     pub(crate) fn call<O>(&self, client: usize, operation: O) -> Call<O> {
         Call {
             client,
             called: self.called,
-            returned: self.answer.as_ref().map(|(at, _)| *at),
+            returned: Some(self.returned),
             operation,
         }
     }
 }
 
 impl Recorder {
-    /// Asks, and waits for the answer, mostly.
+    /// Asks and waits for the answer.
     pub(crate) fn ask(&mut self, request: Request<'_>) -> Asked {
-        let leaves = self.left < LEAVES_MAX && self.random.below(LEAVES_ONE_IN) == 0;
-        let called = self.now();
-        if leaves {
-            self.left += 1;
-            self.raw.send(request);
-            let at = self.random.below(self.addresses.len());
-            self.raw = Raw::connect(self.addresses[at]);
-            return Asked {
-                called,
-                answer: None,
-            };
-        }
-        let reply = self.raw.call(request);
-        Asked {
-            called,
-            answer: Some((self.now(), reply)),
-        }
-    }
-
-    /// Asks, and always waits for the answer: for histories in which each open call would count.
-    pub(crate) fn ask_to_the_end(&mut self, request: Request<'_>) -> Asked {
         let called = self.now();
         let reply = self.raw.call(request);
         Asked {
             called,
-            answer: Some((self.now(), reply)),
+            returned: self.now(),
+            reply,
         }
     }
 
@@ -111,9 +80,7 @@ pub(crate) fn record<O: Send>(
                     client,
                     random: random.fork(),
                     raw: Raw::connect(addresses[client % addresses.len()]),
-                    addresses: addresses.clone(),
                     started,
-                    left: 0,
                     values: 0,
                 };
                 scope.spawn(move || {

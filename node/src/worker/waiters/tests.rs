@@ -52,7 +52,7 @@ fn a_line_is_served_in_the_order_of_arrival_whoever_leaves_it() {
         waiters.remove(id);
     }
     assert_eq!(served, [1, 2, 4]);
-    assert!(waiters.is_empty() && !waiters.has_line(&at, b"key"));
+    assert!(waiters.is_empty() && waiters.line(&at, b"key").is_none());
     assert!(waiters.due.is_empty() && waiters.connections.is_empty());
     assert!(waiters.lines_of_maps.is_empty() && waiters.touched.is_empty());
 }
