@@ -159,7 +159,8 @@ macro_rules! operations {
 
             /// Takes the lock of this name; `None` where somebody else has it and the time to
             /// wait is over. Waiting holds up no other call. If the caller goes away meanwhile,
-            /// the lock is not taken, or given back.
+            /// or is told `TimedOut`, the lock is not taken, or given back without another call
+            /// as soon as it turns out to have been granted: until then others may find it held.
             fn lock(key: impl AsRef<[u8]>, options: LockOptions) -> Option<LockToken>;
 
             /// Gives a lock back. `NoSuchLock` where it is not held under this token: it was
