@@ -383,16 +383,32 @@ pub(crate) fn is_of(bytes: &[u8], map: u16, key: &[u8]) -> bool {
         && same(&bytes[COMPACT_BYTES..COMPACT_BYTES + key_bytes], key)
 }
 
-/// Whether two slices of one length are equal; keys of 8 to 16 bytes without a call.
+/// Whether two slices of one length are equal; keys of 8 to 32 bytes without a call.
 #[inline(always)]
 fn same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() > 16 {
+        return same_long(one, other);
+    }
     match (
         one.first_chunk::<8>(),
         one.last_chunk::<8>(),
         other.first_chunk(),
         other.last_chunk(),
     ) {
-        (Some(a), Some(b), Some(c), Some(d)) if one.len() <= 16 => a == c && b == d,
+        (Some(a), Some(b), Some(c), Some(d)) => a == c && b == d,
+        _ => one == other,
+    }
+}
+
+#[inline(always)]
+fn same_long(one: &[u8], other: &[u8]) -> bool {
+    match (
+        one.first_chunk::<16>(),
+        one.last_chunk::<16>(),
+        other.first_chunk(),
+        other.last_chunk(),
+    ) {
+        (Some(a), Some(b), Some(c), Some(d)) if one.len() <= 32 => a == c && b == d,
         _ => one == other,
     }
 }

@@ -10,6 +10,7 @@ mod clean;
 mod collision_test;
 #[cfg(test)]
 mod corruption_test;
+mod count;
 mod destroy;
 mod handover;
 mod idle;

@@ -113,7 +113,7 @@ impl Shard {
     /// Whether an entry with a new expiry may stay in its segment. It may if it lives as long or
     /// longer: it is moved when the segment is due, once for any number of writes until then. It
     /// may not if the segment lives much longer, so that expired bytes are soon free.
-    fn may_stay(&self, start: usize, expires_ms: u64, now_ms: u64) -> bool {
+    pub(super) fn may_stay(&self, start: usize, expires_ms: u64, now_ms: u64) -> bool {
         let books = self.segments.at(self.segment_of(start));
         if books.class == NEVER || expires_ms == 0 {
             return expires_ms == 0;

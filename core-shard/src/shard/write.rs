@@ -1,4 +1,4 @@
-//! Writes: put, delete, expiry changes, counters.
+//! Writes: put, delete, expiry changes.
 
 use super::Shard;
 use super::lookup::Found;
@@ -6,12 +6,7 @@ use super::store::Stamp;
 use crate::entry::{COMPACT_VALUE_BYTES_MAX, HEADER_BYTES, KEY_BYTES_MAX};
 use crate::error::ShardError;
 use crate::limits::SHARED_GROUP;
-use crate::operation::{
-    Address, Condition, Counter, Expiry, ExpiryOutcome, PutOptions, PutOutcome,
-};
-
-/// The longest decimal text of an i64.
-const COUNTER_TEXT_BYTES: usize = 20;
+use crate::operation::{Address, Condition, Expiry, ExpiryOutcome, PutOptions, PutOutcome};
 
 impl Shard {
     /// Stores an entry.
@@ -135,41 +130,14 @@ impl Shard {
     }
 
     /// When an entry of a map expires whose write does not say; 0 = never.
-    fn map_expiry(&self, map: u16, now_ms: u64) -> u64 {
+    pub(super) fn map_expiry(&self, map: u16, now_ms: u64) -> u64 {
         let ttl_ms = self.limits.of(map).ttl_ms;
         ttl_ms.map_or(0, |ttl_ms| storable(now_ms.saturating_add(ttl_ms.max(1))))
     }
 
-    /// Adds to a counter; a missing one is 0 and expires as its map says. The expiry is kept. The
-    /// value is decimal text.
-    pub fn add(
-        &mut self,
-        at: Address,
-        key: &[u8],
-        delta: i64,
-        now_ms: u64,
-    ) -> Result<Counter, ShardError> {
-        self.check(at, key, &[])?;
-        self.make_room(key.len() + COUNTER_TEXT_BYTES, now_ms);
-        let found = self.find_for_write(at, key, now_ms);
-        let live = found.filter(|found| !found.header.deleted);
-        let (old, expires_ms) = match live {
-            None => (0, self.map_expiry(at.map.0, now_ms)),
-            Some(found) => {
-                let text = self.value_of(found.start, &found.header).as_slice();
-                let old = text.and_then(parse_counter).ok_or(ShardError::NotANumber)?;
-                (old, found.header.expires_ms)
-            }
-        };
-        let value = old.checked_add(delta).ok_or(ShardError::Overflow)?;
-        let (text, length) = counter_text(value);
-        let version = self.put_found(at, (key, &text[..length]), expires_ms, found, now_ms)?;
-        Ok(Counter { value, version })
-    }
-
     /// Stores over what was found for the key, under a new version.
     #[inline]
-    fn put_found(
+    pub(super) fn put_found(
         &mut self,
         at: Address,
         (key, value): (&[u8], &[u8]),
@@ -203,7 +171,7 @@ impl Shard {
 
     /// The entry of a key, remembered deletions included. One that has expired is removed.
     #[inline]
-    fn find_for_write(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Found> {
+    pub(super) fn find_for_write(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Found> {
         let found = self.find(at, key)?;
         if self.is_over(&found.header, now_ms) {
             let place = self.index.place(at.partition)?;
@@ -255,77 +223,5 @@ pub(super) fn storable(expires_ms: u64) -> u64 {
         0
     } else {
         expires_ms
-    }
-}
-
-/// Decimal digits with an optional minus, as a counter writes them; at most 20 bytes.
-fn parse_counter(text: &[u8]) -> Option<i64> {
-    if text.len() > COUNTER_TEXT_BYTES {
-        return None;
-    }
-    let value = core::str::from_utf8(text).ok()?.parse().ok()?;
-    // In its one spelling only, as it is stored: no plus sign, no leading zeros.
-    let (spelled, length) = counter_text(value);
-    (text == &spelled[..length]).then_some(value)
-}
-
-/// The decimal text of a counter, without allocation.
-fn counter_text(value: i64) -> ([u8; COUNTER_TEXT_BYTES], usize) {
-    let mut text = [0; COUNTER_TEXT_BYTES];
-    let mut rest = value.unsigned_abs();
-    let mut at = COUNTER_TEXT_BYTES;
-    loop {
-        at -= 1;
-        text[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if value < 0 {
-        at -= 1;
-        text[at] = b'-';
-    }
-    text.rotate_left(at);
-    (text, COUNTER_TEXT_BYTES - at)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counters_are_written_and_read_as_decimal_text_to_their_limits() {
-        for value in [
-            0,
-            1,
-            -1,
-            9,
-            10,
-            -10,
-            1234567890,
-            i64::MAX,
-            i64::MIN,
-            i64::MIN + 1,
-        ] {
-            let (text, length) = counter_text(value);
-            assert_eq!(
-                core::str::from_utf8(&text[..length]).unwrap(),
-                value.to_string()
-            );
-            assert_eq!(parse_counter(&text[..length]), Some(value));
-        }
-        for text in [
-            "",
-            "-",
-            "+1",
-            "1 ",
-            "1.0",
-            "0x1",
-            "9223372036854775808",
-            "000000000000000000001",
-        ] {
-            assert_eq!(parse_counter(text.as_bytes()), None, "{text:?}");
-        }
     }
 }

@@ -268,32 +268,60 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Command> + Clone {
 }
 
 /// Places of the index; a power of two, well above the number of commands.
-const INDEX_PLACES: usize = 1024;
+const INDEX_PLACES: usize = 1 << INDEX_BITS;
+const INDEX_BITS: u32 = 10;
+
+/// A command with its number, and what [`word_of`] makes of its name.
+type Indexed = (u64, &'static Command, CommandNumber);
 
 /// Commands by the hash of their names, the next free place being taken where two meet.
-static INDEX: LazyLock<Vec<Option<(&'static Command, CommandNumber)>>> = LazyLock::new(|| {
-    let mut places = vec![None; INDEX_PLACES];
+static INDEX: LazyLock<Box<[Option<Indexed>; INDEX_PLACES]>> = LazyLock::new(|| {
+    let mut places = Box::new([None; INDEX_PLACES]);
     let mut number = 0;
     for command in all() {
-        let mut place = place_of(command.name.as_bytes());
+        let word = word_of(command.name.as_bytes());
+        let mut place = place_of(word);
         while places[place].is_some() {
             place = (place + 1) % INDEX_PLACES;
         }
-        places[place] = Some((command, CommandNumber(number)));
+        places[place] = Some((word, command, CommandNumber(number)));
         number += 1 + command.subcommands.len() as u16;
     }
     places
 });
 
-/// Where a name is looked for first, whatever its case.
+/// A number that a name has, whatever its case. Names of the same length up to eight bytes have
+/// the same one only if they are the same.
 #[inline]
-fn place_of(name: &[u8]) -> usize {
-    let mut hash = name.len() as u32;
-    for byte in name.iter().take(24) {
-        hash = hash.rotate_left(5) ^ u32::from(byte | 0x20);
-        hash = hash.wrapping_mul(0x9E37_79B1);
-    }
-    (hash >> 16) as usize % INDEX_PLACES
+fn word_of(name: &[u8]) -> u64 {
+    let word = match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) if name.len() <= 8 => {
+            let shift = 8 * (name.len() as u32 - 4);
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << shift
+        }
+        (Some(_), Some(_)) => return word_of_long(name),
+        _ => name
+            .iter()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    u64::from_le_bytes(word.to_le_bytes().map(|byte| byte.to_ascii_lowercase()))
+}
+
+/// The same of a name of more than eight bytes, which others have too.
+fn word_of_long(name: &[u8]) -> u64 {
+    let bytes = name.iter().take(24);
+    bytes.fold(name.len() as u64, |word, byte| {
+        (word.rotate_left(5) ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(ODD)
+    })
+}
+
+/// Spreads the bits of a word to the upper ones.
+const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Where a name is looked for first.
+#[inline]
+fn place_of(word: u64) -> usize {
+    (word.wrapping_mul(ODD) >> (u64::BITS - INDEX_BITS)) as usize
 }
 
 /// The command of this name, in whatever case.
@@ -305,9 +333,14 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static Command> {
 /// The same with its number.
 #[inline]
 pub(crate) fn find_numbered(name: &[u8]) -> Option<(&'static Command, CommandNumber)> {
-    let mut place = place_of(name);
-    while let Some((command, number)) = INDEX[place] {
-        if command.name.as_bytes().eq_ignore_ascii_case(name) {
+    let word = word_of(name);
+    let mut place = place_of(word);
+    let index = &**INDEX;
+    while let Some((found, command, number)) = index[place] {
+        let is_found = found == word
+            && command.name.len() == name.len()
+            && (name.len() <= 8 || command.name.as_bytes().eq_ignore_ascii_case(name));
+        if is_found {
             return Some((command, number));
         }
         place = (place + 1) % INDEX_PLACES;
@@ -334,6 +367,34 @@ mod tests {
         assert!(find(b"").is_none());
         assert!(find(b"getx").is_none());
         assert!(find(&[b'g'; 1000]).is_none());
+    }
+
+    #[test]
+    fn what_is_nearly_the_name_of_a_command_is_none() {
+        for command in all() {
+            let name = command.name.as_bytes();
+            for place in 0..name.len() {
+                let mut other = name.to_vec();
+                for byte in [
+                    0,
+                    b' ',
+                    b'@',
+                    b'[',
+                    b'`',
+                    b'{',
+                    name[place] ^ 0x80,
+                    name[place] ^ 1,
+                ] {
+                    other[place] = byte;
+                    let is_one = all().any(|command| command.name.as_bytes() == other);
+                    assert_eq!(find(&other).is_some(), is_one, "{}", other.escape_ascii());
+                }
+            }
+            for end in [&b"\0"[..], b"\0\0\0\0", b" "] {
+                assert!(find(&[name, end].concat()).is_none());
+                assert!(find(&[end, name].concat()).is_none());
+            }
+        }
     }
 
     #[test]

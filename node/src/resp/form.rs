@@ -107,8 +107,8 @@ impl Form {
         let number = reply.arg.cast_signed();
         match self {
             Self::Silent | Self::Map(_) | Self::Unblocked => {}
-            Self::Done => out.simple("OK"),
-            Self::Stored if is_ok => out.simple("OK"),
+            Self::Done => out.ok(),
+            Self::Stored if is_ok => out.ok(),
             Self::Value | Self::ValueOrEmpty if is_ok => out.bulk(reply.value),
             Self::ValueOrEmpty => out.bulk(""),
             Self::Unless(late, absent) => late.write(absent, reply, out),
@@ -136,7 +136,7 @@ impl Form {
             Self::TypeName => out.simple(if is_ok { "string" } else { "none" }),
             Self::Values => write_values(reply, out),
             Self::AllStored => match reply.stored().find(|item| item.status != Status::Ok) {
-                None => out.simple("OK"),
+                None => out.ok(),
                 Some(item) => out.error(status_text(reply.opcode, item.status)),
             },
             Self::Count => match reply.deleted().find(|status| status.is_error()) {

@@ -248,6 +248,7 @@ impl Executor<'_> {
         let Some(client) = self.client(place.socket) else {
             return Flow::Blocked;
         };
+        let version = client.version;
         client.active_ms = now_ms;
         client.last_command = command.name;
         let call = Call {
@@ -289,7 +290,9 @@ impl Executor<'_> {
         {
             return self.refuse(place, &moved, rejected, turn);
         }
-        let render = self.render_aloud(place.socket, asked.form);
+        // Whether the reply is wanted is asked when the command is executed, because it may have to
+        // wait, and is found anew then.
+        let render = Render::Resp(asked.form, version);
         self.put_into_batch(
             Op {
                 input: place.index,
@@ -303,7 +306,7 @@ impl Executor<'_> {
         )
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_into_batch<'a>(&mut self, op: Op<'a>, turn: &mut Turn<'_, 'a>) -> Flow {
         let index = op.input as usize;
         turn.batch.push(op);
@@ -320,28 +323,17 @@ impl Executor<'_> {
     /// How the reply to the command that is executed now is written; asked once for each.
     #[inline]
     pub(super) fn render(&mut self, socket: SocketId, form: Form) -> Render {
-        let render = self.render_aloud(socket, form);
+        let client = self.client(socket);
+        let render = client.map_or(Render::Frame, |client| Render::Resp(form, client.version));
         self.unless_silent(socket, render)
     }
 
-    /// The same for a command that goes into the batch: whether its reply is wanted is asked when
-    /// it is executed, because it may have to wait, and is found anew then.
-    #[inline]
-    fn render_aloud(&mut self, socket: SocketId, form: Form) -> Render {
-        self.client(socket)
-            .map_or(Render::Frame, |client| Render::Resp(form, client.version))
-    }
-
     /// How a reply is written, if the client wants one; asked once for each command.
-    #[inline]
     pub(super) fn unless_silent(&mut self, socket: SocketId, render: Render) -> Render {
-        match render {
-            Render::Frame => render,
-            Render::Resp(form, version) => {
-                let client = self.client(socket);
-                let is_silent = client.is_some_and(resp::Client::is_silent);
-                Render::Resp(if is_silent { Form::Silent } else { form }, version)
-            }
+        let session = self.sessions.get_mut(socket.0 as usize);
+        match session.and_then(Option::as_mut) {
+            Some(session) => session.unless_silent(render),
+            None => render,
         }
     }
 

@@ -14,8 +14,8 @@ mod slot;
 mod update;
 
 use jerboa_core_shard::{
-    Address, Condition, Expiry, ExpiryOutcome, MapId, Metadata, PutOptions, PutOutcome, Shard,
-    ShardError,
+    Address, Condition, Counter, Expiry, ExpiryOutcome, MapId, Metadata, PutOptions, PutOutcome,
+    Shard, ShardError,
 };
 use jerboa_wire::{Crc, Opcode, Reply, ReplyFlags, Request, RequestFlags, Status};
 
@@ -267,6 +267,21 @@ impl Execution<'_> {
     }
 
     fn put(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
+        let answering = self.answering;
+        match self.stored(request, at) {
+            Ok(PutOutcome::Stored { version }) => Reply {
+                version,
+                ..answering.head(request, Status::Ok)
+            },
+            Ok(PutOutcome::Exists) => answering.head(request, Status::Exists),
+            Ok(PutOutcome::Missing) => answering.head(request, Status::NotFound),
+            Err(status) => answering.head(request, status),
+        }
+    }
+
+    /// Stores what a put carries, if its condition holds.
+    #[inline]
+    fn stored(&mut self, request: &Request<'_>, at: Address) -> Result<PutOutcome, Status> {
         let condition = if request.flags.contains(RequestFlags::IF_ABSENT) {
             Condition::IfAbsent
         } else if request.flags.contains(RequestFlags::IF_PRESENT) {
@@ -278,19 +293,9 @@ impl Execution<'_> {
             condition,
             expiry: put_expiry(request, self.now_ms),
         };
-        let answering = &self.answering;
-        match self
-            .shard
-            .put(at, request.key, request.value, options, self.now_ms)
-        {
-            Ok(PutOutcome::Stored { version }) => Reply {
-                version,
-                ..answering.head(request, Status::Ok)
-            },
-            Ok(PutOutcome::Exists) => answering.head(request, Status::Exists),
-            Ok(PutOutcome::Missing) => answering.head(request, Status::NotFound),
-            Err(error) => answering.head(request, status_of(error)),
-        }
+        let (key, value) = (request.key, request.value);
+        let stored = self.shard.put(at, key, value, options, self.now_ms);
+        stored.map_err(status_of)
     }
 
     /// The version of an entry and what `arg` tells of it; its use is not counted.
@@ -372,23 +377,28 @@ impl Execution<'_> {
     }
 
     fn count(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
-        let answering = &self.answering;
-        let amount = request.arg.cast_signed();
-        let delta = match request.opcode {
-            Opcode::Decr => amount.checked_neg(),
-            _ => Some(amount),
-        };
-        let Some(delta) = delta else {
-            return answering.head(request, Status::Overflow);
-        };
-        match self.shard.add(at, request.key, delta, self.now_ms) {
+        let answering = self.answering;
+        match self.counted(request, at) {
             Ok(counter) => Reply {
                 version: counter.version,
                 arg: counter.value.cast_unsigned(),
                 ..answering.head(request, Status::Ok)
             },
-            Err(error) => answering.head(request, status_of(error)),
+            Err(status) => answering.head(request, status),
         }
+    }
+
+    /// Adds to a counter, or takes from it.
+    #[inline]
+    fn counted(&mut self, request: &Request<'_>, at: Address) -> Result<Counter, Status> {
+        let amount = request.arg.cast_signed();
+        let delta = match request.opcode {
+            Opcode::Decr => amount.checked_neg(),
+            _ => Some(amount),
+        };
+        let delta = delta.ok_or(Status::Overflow)?;
+        let added = self.shard.add(at, request.key, delta, self.now_ms);
+        added.map_err(status_of)
     }
 }
 

@@ -19,7 +19,7 @@ use jerboa_wire::resp::Writer;
 use jerboa_wire::routing::partition_of;
 use jerboa_wire::{Decoded, Opcode, Reply, Request, RequestFlags, Status, decode_request, limits};
 
-pub(super) use self::task::Task;
+pub(super) use self::task::{Task, is_on_key};
 use self::task::{refused, work_of};
 use super::WorkerConfig;
 use super::budget::{BATCH, LARGE_REPLY_BYTES, WORK_PER_CONNECTION};
@@ -218,7 +218,7 @@ impl Executor<'_> {
             progress.broken |= matches!(op.task, Task::Refused { fatal: true, .. });
             self.since = input.since;
             self.measures.commands.begin(op.command, input.since);
-            let render = self.unless_silent(socket, op.render);
+            let render = session.unless_silent(op.render);
             let room = self.room;
             self.execute(socket, &op.task, render);
             if op.command != CommandNumber::NONE {
@@ -239,12 +239,7 @@ impl Executor<'_> {
     #[inline]
     pub(super) fn open_session(&mut self, socket: SocketId) -> Option<&mut Session> {
         let session = self.sessions[socket.0 as usize].as_mut()?;
-        if session.output.capacity() == 0 {
-            session.output = self.pool.take();
-        }
-        if !std::mem::replace(&mut session.dirty, true) {
-            self.dirty.push(socket);
-        }
+        open(session, socket, self.pool, self.dirty);
         Some(session)
     }
 
@@ -259,12 +254,10 @@ impl Executor<'_> {
 
     #[inline]
     pub(super) fn execute(&mut self, socket: SocketId, task: &Task<'_>, render: Render) {
-        if self.open_session(socket).is_none() {
-            return;
-        }
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
+        open(session, socket, self.pool, self.dirty);
         self.counts.ops += 1;
         let answering = Answering {
             crc: session.crc,
@@ -436,6 +429,17 @@ impl Executor<'_> {
             });
         }
         self.scatter(socket, request, owner, answering, render);
+    }
+}
+
+/// Gives a session that is about to be replied to what it needs for that.
+#[inline]
+fn open(session: &mut Session, socket: SocketId, pool: &mut Pool, dirty: &mut Vec<SocketId>) {
+    if session.output.capacity() == 0 {
+        session.output = pool.take();
+    }
+    if !std::mem::replace(&mut session.dirty, true) {
+        dirty.push(socket);
     }
 }
 

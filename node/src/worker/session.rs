@@ -212,6 +212,18 @@ impl Session {
         }
     }
 
+    /// How a reply is written, if the client wants one; asked once for each command.
+    #[inline]
+    pub(super) fn unless_silent(&mut self, render: Render) -> Render {
+        if let Render::Resp(_, version) = render
+            && let Some(client) = &mut self.client
+            && client.is_silent()
+        {
+            return Render::Resp(Form::Silent, version);
+        }
+        render
+    }
+
     /// How an error that answers no request in particular is written.
     pub(super) fn render(&self) -> Render {
         let client = self.client.as_ref();

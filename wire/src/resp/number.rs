@@ -34,13 +34,37 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
     }
 }
 
+/// Bytes of the longest line that is one byte and an integer.
+const LINE_BYTES_MAX: usize = 1 + INTEGER_TEXT_BYTES_MAX + 2;
+
 /// Appends the decimal text of an integer.
 #[inline]
 pub fn integer_text(number: i64, out: &mut Vec<u8>) {
-    let mut digits = [0u8; INTEGER_TEXT_BYTES_MAX];
+    let mut text = [0; INTEGER_TEXT_BYTES_MAX];
+    let start = write_before(number, &mut text);
+    out.extend_from_slice(text.get(start..).unwrap_or_default());
+}
+
+/// Appends a line of a byte that tells its kind and an integer.
+#[inline]
+pub(super) fn integer_line(kind: u8, number: i64, out: &mut Vec<u8>) {
+    let mut line = [0; LINE_BYTES_MAX];
+    let (text, end) = line.split_at_mut(LINE_BYTES_MAX - 2);
+    end.copy_from_slice(b"\r\n");
+    let start = write_before(number, text).saturating_sub(1);
+    if let Some(first) = line.get_mut(start) {
+        *first = kind;
+    }
+    out.extend_from_slice(line.get(start..).unwrap_or_default());
+}
+
+/// Writes the decimal text of an integer to the end of `text`; returns where it begins.
+#[inline]
+fn write_before(number: i64, text: &mut [u8]) -> usize {
     let mut rest = number.unsigned_abs();
-    let mut start = digits.len();
-    for place in digits.iter_mut().rev() {
+    let mut start = text.len();
+    let mut places = text.iter_mut().rev();
+    for place in &mut places {
         *place = b'0' + (rest % 10) as u8;
         rest /= 10;
         start -= 1;
@@ -48,10 +72,13 @@ pub fn integer_text(number: i64, out: &mut Vec<u8>) {
             break;
         }
     }
-    if number < 0 {
-        out.push(b'-');
+    if number < 0
+        && let Some(place) = places.next()
+    {
+        *place = b'-';
+        start -= 1;
     }
-    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+    start
 }
 
 /// The number that `text` is the decimal or exponential text of, infinities included; `None` where
@@ -90,6 +117,9 @@ mod tests {
             integer_text(number, &mut text);
             assert_eq!(text, number.to_string().as_bytes());
             assert_eq!(parse_integer(&text), Some(number));
+            let mut line = b"before".to_vec();
+            integer_line(b':', number, &mut line);
+            assert_eq!(line, format!("before:{number}\r\n").as_bytes());
         }
         let refused = [
             "",

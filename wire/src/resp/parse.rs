@@ -267,6 +267,13 @@ impl Parser {
             }
             // What the last command left is of no use any more.
             self.reset();
+            if let Some((count, next)) = short_length(bytes, b'*')
+                && (1..=limits.arguments_max).contains(&count)
+            {
+                self.missing = count;
+                self.at = next;
+                return self.parse_arguments(bytes, limits);
+            }
             match length_line(bytes, 0) {
                 Line::Incomplete => return Ok(Parsed::Incomplete),
                 Line::Endless => return Err(ProtocolError::EndlessArgumentCount),
@@ -293,6 +300,14 @@ impl Parser {
         limits: &ParserLimits,
     ) -> Result<Parsed<'a>, ProtocolError> {
         while self.missing > 0 {
+            if self.argument_bytes.is_none()
+                && let Some((span, next)) = whole_argument(bytes, self.at, limits)
+            {
+                self.spans.push(span);
+                self.at = next;
+                self.missing -= 1;
+                continue;
+            }
             let length = match self.argument_bytes {
                 Some(length) => length,
                 None => match length_line(bytes, self.at) {
@@ -355,21 +370,45 @@ impl Parser {
     }
 }
 
+/// The argument that begins at `at`, with its length, and where what is behind it begins, if all
+/// of it is here and nothing is wrong with it. Nearly every argument is found here.
+#[inline(always)]
+fn whole_argument(bytes: &[u8], at: usize, limits: &ParserLimits) -> Option<(Span, usize)> {
+    let (length, text_at) = short_length(bytes.get(at..)?, b'$')?;
+    let start = at + text_at;
+    let end = start + length as usize;
+    let fits = length <= limits.argument_bytes_max && end + 2 <= limits.command_bytes_max as usize;
+    let ends = bytes.get(end..end + 2)? == b"\r\n";
+    if !fits || !ends {
+        return None;
+    }
+    Some((Span::new(start, end)?, end + 2))
+}
+
+/// The length of one to three digits behind `kind` at the front of `bytes`, and where what is
+/// behind its line begins. No command ends within the six bytes that are looked at.
+#[inline(always)]
+fn short_length(bytes: &[u8], kind: u8) -> Option<(u32, usize)> {
+    let [found, line @ ..] = bytes.first_chunk::<6>()?;
+    let digit = |byte: &u8| u32::from(byte - b'0');
+    let length = match line {
+        [a @ b'0'..=b'9', b'\r', b'\n', ..] => (digit(a), 4),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', _] => (digit(a) * 10 + digit(b), 5),
+        [
+            a @ b'1'..=b'9',
+            b @ b'0'..=b'9',
+            c @ b'0'..=b'9',
+            b'\r',
+            b'\n',
+        ] => ((digit(a) * 10 + digit(b)) * 10 + digit(c), 6),
+        _ => return None,
+    };
+    (*found == kind).then_some(length)
+}
+
 /// Reads the number behind the first byte of the line at `start`.
-#[inline]
 fn length_line(bytes: &[u8], start: usize) -> Line {
     let line = bytes.get(start..).unwrap_or_default();
-    // Nearly every length has one to three digits: read them in one go.
-    match line {
-        [_, a @ b'0'..=b'9', b'\r', b'\n', ..] => {
-            return number(u32::from(a - b'0'), start + 4);
-        }
-        [_, a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] => {
-            let value = u32::from(a - b'0') * 10 + u32::from(b - b'0');
-            return number(value, start + 5);
-        }
-        _ => {}
-    }
     let most = line.get(..LENGTH_LINE_BYTES_MAX).unwrap_or(line);
     let Some(end) = most.iter().position(|byte| *byte == b'\r') else {
         let endless = line.len() >= LENGTH_LINE_BYTES_MAX;
@@ -389,14 +428,6 @@ fn length_line(bytes: &[u8], start: usize) -> Line {
             value: None,
             next: start + end + 2,
         },
-    }
-}
-
-#[inline]
-fn number(value: u32, next: usize) -> Line {
-    Line::Number {
-        value: Some(i64::from(value)),
-        next,
     }
 }
 

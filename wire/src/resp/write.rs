@@ -3,7 +3,7 @@
 //! What version 2 does not have is written as what its clients expect instead: a map as a list of
 //! its keys and values, a set as a list, a null and a number as a bulk string, a truth as 0 or 1.
 
-use super::number::{float_text, integer_text};
+use super::number::{float_text, integer_line, integer_text};
 
 /// The version that a connection speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -46,6 +46,12 @@ impl<'o> Writer<'o> {
         self.out.extend_from_slice(bytes);
     }
 
+    /// `OK`, as a short text.
+    #[inline]
+    pub fn ok(&mut self) {
+        self.out.extend_from_slice(b"+OK\r\n");
+    }
+
     /// A short text without line ends, such as `OK`.
     #[inline]
     pub fn simple(&mut self, text: &str) {
@@ -79,11 +85,10 @@ impl<'o> Writer<'o> {
 
     #[inline]
     fn number(&mut self, kind: u8, number: i64) {
-        self.out.push(kind);
-        integer_text(number, self.out);
-        self.out.extend_from_slice(b"\r\n");
+        integer_line(kind, number, self.out);
     }
 
+    #[inline]
     fn length(&mut self, kind: u8, length: usize) {
         self.number(kind, i64::try_from(length).unwrap_or(i64::MAX));
     }
@@ -210,8 +215,9 @@ mod tests {
     #[test]
     fn every_kind_of_reply_is_written_as_its_version_has_it() {
         type Write = fn(&mut Writer<'_>);
-        let cases: [(Write, &str, &str); 14] = [
+        let cases: [(Write, &str, &str); 15] = [
             (|w| w.simple("OK"), "+OK\r\n", "+OK\r\n"),
+            (|w| w.ok(), "+OK\r\n", "+OK\r\n"),
             (|w| w.error("ERR a\r\nb"), "-ERR a  b\r\n", "-ERR a  b\r\n"),
             (|w| w.integer(-7), ":-7\r\n", ":-7\r\n"),
             (|w| w.bulk("ab"), "$2\r\nab\r\n", "$2\r\nab\r\n"),

@@ -32,14 +32,32 @@ pub fn partition_of(key: &[u8], partition_count: u16) -> u16 {
 #[must_use]
 #[inline]
 pub fn hash_tag(key: &[u8]) -> &[u8] {
-    match key.iter().position(|byte| *byte == b'{') {
-        None => key,
-        Some(open) => braced(key, open),
-    }
+    if has_brace(key) { braced(key) } else { key }
+}
+
+/// Whether a key has a `{` somewhere; eight bytes a step.
+#[inline]
+fn has_brace(key: &[u8]) -> bool {
+    let Some(last) = key.last_chunk() else {
+        return key.contains(&b'{');
+    };
+    let (chunks, _) = key.as_chunks();
+    chunks.iter().any(has_brace_in) || has_brace_in(last)
+}
+
+#[inline]
+fn has_brace_in(chunk: &[u8; 8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    // A byte that is zero borrows from its highest bit, which it had not set.
+    let zero_at_brace = u64::from_le_bytes(*chunk) ^ (ONES * b'{' as u64);
+    zero_at_brace.wrapping_sub(ONES) & !zero_at_brace & (ONES << 7) != 0
 }
 
 #[cold]
-fn braced(key: &[u8], open: usize) -> &[u8] {
+fn braced(key: &[u8]) -> &[u8] {
+    let Some(open) = key.iter().position(|byte| *byte == b'{') else {
+        return key;
+    };
     let after = key.get(open + 1..).unwrap_or_default();
     match after.iter().position(|byte| *byte == b'}') {
         None | Some(0) => key,
@@ -47,7 +65,8 @@ fn braced(key: &[u8], open: usize) -> &[u8] {
     }
 }
 
-/// CRC16/XMODEM: polynomial 0x1021, start 0, most significant bit first. Eight bytes a step.
+/// CRC16/XMODEM: polynomial 0x1021, start 0, most significant bit first. Eight bytes a step, then
+/// four.
 #[must_use]
 #[inline]
 pub fn crc16(bytes: &[u8]) -> u16 {
@@ -63,6 +82,11 @@ pub fn crc16(bytes: &[u8]) -> u16 {
             ^ at(2, chunk[5])
             ^ at(1, chunk[6])
             ^ at(0, chunk[7]);
+    }
+    let (chunks, rest) = rest.as_chunks::<4>();
+    for chunk in chunks {
+        let [high, low] = [chunk[0] ^ (crc >> 8) as u8, chunk[1] ^ crc as u8];
+        crc = at(3, high) ^ at(2, low) ^ at(1, chunk[2]) ^ at(0, chunk[3]);
     }
     for byte in rest {
         crc = (crc << 8) ^ at(0, (crc >> 8) as u8 ^ byte);
@@ -169,6 +193,12 @@ mod tests {
             ("}foo{bar}", "bar"),
             ("{", "{"),
             ("{}", "{}"),
+            ("0123456{x}", "x"),
+            ("01234567{x}", "x"),
+            ("0123456789{x}", "x"),
+            ("{x}012345678901234567", "x"),
+            ("0123456789012345678{x", "0123456789012345678{x"),
+            ("z|zzzzzz|z}{x}", "x"),
             ("plain", "plain"),
         ] {
             assert_eq!(hash_tag(key.as_bytes()), tag.as_bytes(), "{key}");

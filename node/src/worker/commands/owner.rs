@@ -7,11 +7,11 @@ use jerboa_wire::{Opcode, Request, RequestFlags};
 
 use crate::net::SocketId;
 use crate::resp::{Call, Refusal};
-use crate::worker::executor::{Executor, Task};
+use crate::worker::executor::{Executor, Task, is_on_key};
 
 impl Executor<'_> {
     /// What a request of a command needs; its partition is not known yet.
-    #[inline]
+    #[inline(always)]
     pub(super) fn command_task<'a>(
         &mut self,
         socket: SocketId,
@@ -29,15 +29,14 @@ impl Executor<'_> {
             // To a cluster client each core is a node of its own.
             request.flags = request.flags | RequestFlags::THIS_CORE;
         }
-        let partition = if request.key.is_empty() {
-            0
+        if !request.key.is_empty() {
+            request.partition = partition_of(request.key, self.shared.partition_count);
+        }
+        if is_on_key(&request) {
+            self.task_on_key(request)
         } else {
-            partition_of(request.key, self.shared.partition_count)
-        };
-        self.task(Request {
-            partition,
-            ..request
-        })
+            self.task_apart(request)
+        }
     }
 
     /// Where a client on a core's own port is sent with a key of another core.

@@ -1,10 +1,11 @@
 //! Requests of RESP commands on one key: their replies are written as RESP at once, those that
 //! carry no value without ever becoming a frame, and a value straight from where it lives.
 
-use jerboa_core_shard::Address;
+use jerboa_core_shard::{Address, PutOutcome};
 use jerboa_wire::resp::{Version, Writer};
 use jerboa_wire::{
-    CrcMode, DecodeOptions, Decoded, Opcode, Reply, Request, Status, decode_reply, limits,
+    CrcMode, DecodeOptions, Decoded, Opcode, Reply, Request, RequestFlags, Status, decode_reply,
+    limits,
 };
 
 use super::Execution;
@@ -22,9 +23,28 @@ impl Execution<'_> {
         writer: &mut Writer<'_>,
         frame: &mut Vec<u8>,
     ) {
-        if request.opcode == Opcode::Get && form == Form::Value {
-            return self.get_as_resp(request, at, writer);
+        // What most commands are is answered without a reply being made.
+        match (request.opcode, form) {
+            (Opcode::Get, Form::Value) => return self.get_as_resp(request, at, writer),
+            (Opcode::Incr | Opcode::Decr, Form::Number) => {
+                return self.count_as_resp(request, at, writer);
+            }
+            (Opcode::Put, Form::Stored) if !request.flags.contains(RequestFlags::RETURN_OLD) => {
+                return self.put_as_resp(request, at, writer);
+            }
+            _ => {}
         }
+        self.reply_as_resp(request, at, form, writer, frame);
+    }
+
+    fn reply_as_resp(
+        &mut self,
+        request: &Request<'_>,
+        at: Address,
+        form: Form,
+        writer: &mut Writer<'_>,
+        frame: &mut Vec<u8>,
+    ) {
         if let Some(reply) = self.plain(request, at) {
             return form.write(&reply, writer);
         }
@@ -50,6 +70,29 @@ impl Execution<'_> {
             self.room -= bytes;
         }
         writer.bulk_parts(bytes, entry.value.parts());
+    }
+
+    #[inline]
+    fn put_as_resp(&mut self, request: &Request<'_>, at: Address, writer: &mut Writer<'_>) {
+        match self.stored(request, at) {
+            Ok(PutOutcome::Stored { .. }) => writer.ok(),
+            Ok(PutOutcome::Exists | PutOutcome::Missing) => writer.null(),
+            Err(status) => {
+                let refused = Reply::new(request.opcode, status, 0);
+                Form::Stored.write(&refused, writer);
+            }
+        }
+    }
+
+    #[inline]
+    fn count_as_resp(&mut self, request: &Request<'_>, at: Address, writer: &mut Writer<'_>) {
+        match self.counted(request, at) {
+            Ok(counter) => writer.integer(counter.value),
+            Err(status) => {
+                let refused = Reply::new(request.opcode, status, 0);
+                Form::Number.write(&refused, writer);
+            }
+        }
     }
 }
 

@@ -43,47 +43,46 @@ impl Executor<'_> {
     /// What a request needs: its map and address, or the core that has them.
     #[inline]
     pub(in crate::worker) fn task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
-        match request.opcode.shape().kind {
-            Kind::Scan => return self.scan_task(request),
-            Kind::Slot => return self.slot_task(request),
-            Kind::Channel | Kind::Everywhere => {
-                let map = MapChoice::Unknown;
-                return Task::Other { request, map };
-            }
-            _ => {}
+        if !is_on_key(&request) {
+            return self.task_apart(request);
         }
-        if request.key.is_empty() || request.opcode == Opcode::Noop {
-            let map = if request.count > 0 {
-                choose_map(self.shard, &request)
-            } else {
-                MapChoice::Unknown
-            };
-            return Task::Other { request, map };
+        if partition_of(request.key, self.shared.partition_count) != request.partition {
+            return refuse(&request, Status::WrongPartition);
         }
-        let partition = partition_of(request.key, self.shared.partition_count);
-        let refuse = |status| Task::Refused {
-            reply: Reply::new(request.opcode, status, request.request_id),
-            fatal: false,
-        };
-        if partition != request.partition {
-            return refuse(Status::WrongPartition);
-        }
-        let core = self.shared.core_of_partition[usize::from(partition)];
+        self.task_on_key(request)
+    }
+
+    /// The same for a request on one key, whose partition is the one that it names.
+    #[inline(always)]
+    pub(in crate::worker) fn task_on_key<'a>(&mut self, request: Request<'a>) -> Task<'a> {
+        let core = self.shared.core_of_partition[usize::from(request.partition)];
         if core != self.config.core {
             // One hop at most: what was forwarded to us and is not ours goes no further.
             if request.hops > 0 {
-                return refuse(Status::NotOwner);
+                return refuse(&request, Status::NotOwner);
             }
             return Task::Elsewhere { request, core };
         }
         match choose_map(self.shard, &request) {
             MapChoice::Known(map) => {
-                let at = self.shard.address(map, partition, request.key);
+                let at = self.shard.address(map, request.partition, request.key);
                 Task::Key { request, at }
             }
-            MapChoice::Unknown => refuse(without_map(request.opcode)),
-            MapChoice::Refused(status) => refuse(status),
+            MapChoice::Unknown => refuse(&request, without_map(request.opcode)),
+            MapChoice::Refused(status) => refuse(&request, status),
         }
+    }
+
+    /// The same for a request that is not on one key.
+    pub(in crate::worker) fn task_apart<'a>(&mut self, request: Request<'a>) -> Task<'a> {
+        let map = match request.opcode.shape().kind {
+            Kind::Scan => return self.scan_task(request),
+            Kind::Slot => return self.slot_task(request),
+            Kind::Channel | Kind::Everywhere => MapChoice::Unknown,
+            _ if request.count > 0 => choose_map(self.shard, &request),
+            _ => MapChoice::Unknown,
+        };
+        Task::Other { request, map }
     }
 
     /// A scan goes where its cursor stands.
@@ -110,6 +109,23 @@ impl Executor<'_> {
                 map: MapChoice::Unknown,
             },
         }
+    }
+}
+
+/// Whether a request is on one key, and so goes to the core that owns it.
+#[inline(always)]
+pub(in crate::worker) fn is_on_key(request: &Request<'_>) -> bool {
+    let is_apart = matches!(
+        request.opcode.shape().kind,
+        Kind::Scan | Kind::Slot | Kind::Channel | Kind::Everywhere
+    );
+    !is_apart && !request.key.is_empty() && request.opcode != Opcode::Noop
+}
+
+fn refuse(request: &Request<'_>, status: Status) -> Task<'static> {
+    Task::Refused {
+        reply: Reply::new(request.opcode, status, request.request_id),
+        fatal: false,
     }
 }
 
