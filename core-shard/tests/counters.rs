@@ -189,7 +189,7 @@ impl Pair {
         let there = self.known(place);
         let (at, key) = self.at(place);
         let puts = self.shard.counters().puts;
-        let (text, expires_ms) = there.clone().unwrap_or_else(|| ("0".into(), None));
+        let (text, expires_ms) = there.unwrap_or_else(|| ("0".into(), None));
         let old = text.parse::<i64>().ok();
         let old = old.filter(|old| old.to_string() == text);
         let expected = old
