@@ -4,8 +4,10 @@ use crate::config::FullPolicy;
 use crate::entry::{Header, MAPS_MAX};
 use crate::version::written_ms;
 
+/// Number of a group of segments: see [`Group`](crate::segment::Group).
+pub(crate) type GroupId = u16;
 /// The group of all maps without limits of their own.
-pub(crate) const SHARED_GROUP: u8 = 0;
+pub(crate) const SHARED_GROUP: GroupId = 0;
 
 /// Limits of one map in one shard. The default is no limit, and the shard's policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,12 +35,25 @@ impl MapLimits {
     }
 }
 
+/// Whose entries are in a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tenant {
+    /// A map with limits.
+    Map(u16),
+    /// A map that has no limits any more: what it wrote before is being moved to the shared group.
+    Leaving(u16),
+    /// None, and the group has no segment.
+    Nobody,
+}
+
 /// The limits of all maps.
 pub(crate) struct Limits {
     by_map: Box<[MapLimits]>,
-    groups: Box<[u8]>,
-    /// The map of each group but the shared one.
-    group_maps: Vec<u16>,
+    groups: Box<[GroupId]>,
+    /// Of each group but the shared one.
+    tenants: Vec<Tenant>,
+    /// How many of the groups are being left.
+    leaving: usize,
     /// How many maps have an idle limit.
     idle_maps: usize,
     /// Whether any map has an idle limit.
@@ -54,7 +69,8 @@ impl Limits {
         Self {
             by_map: vec![MapLimits::default(); MAPS_MAX].into(),
             groups: vec![SHARED_GROUP; MAPS_MAX].into(),
-            group_maps: Vec::new(),
+            tenants: Vec::new(),
+            leaving: 0,
             idle_maps: 0,
             any_idle: false,
             idle_since_ms: vec![0; MAPS_MAX].into(),
@@ -68,14 +84,69 @@ impl Limits {
     }
 
     #[inline(always)]
-    pub(crate) fn group_of(&self, map: u16) -> u8 {
+    pub(crate) fn group_of(&self, map: u16) -> GroupId {
         self.groups[usize::from(map)]
     }
 
     /// The map whose entries are in a group; none for the shared one.
-    pub(crate) fn map_of_group(&self, group: u8) -> Option<u16> {
+    pub(crate) fn map_of_group(&self, group: GroupId) -> Option<u16> {
         let place = usize::from(group).checked_sub(1)?;
-        self.group_maps.get(place).copied()
+        match self.tenants.get(place)? {
+            Tenant::Map(map) | Tenant::Leaving(map) => Some(*map),
+            Tenant::Nobody => None,
+        }
+    }
+
+    /// Gives a map a group of its own: the one it is leaving, or one that nobody has. At most
+    /// `apart_max` maps have one, and at most as many more groups are being left. A number one
+    /// beyond the last is a new group's.
+    pub(crate) fn enter_group(&mut self, map: u16, apart_max: usize) -> Option<GroupId> {
+        let place_of = |wanted| self.tenants.iter().position(|tenant| *tenant == wanted);
+        let back = place_of(Tenant::Leaving(map));
+        let in_use = self.tenants.iter();
+        let apart = in_use.filter(|tenant| matches!(tenant, Tenant::Map(_)));
+        if apart.count() >= apart_max {
+            return None;
+        }
+        let place = match back.or_else(|| place_of(Tenant::Nobody)) {
+            Some(place) => place,
+            None if self.tenants.len() < apart_max * 2 => {
+                self.tenants.push(Tenant::Nobody);
+                self.tenants.len() - 1
+            }
+            None => return None,
+        };
+        self.leaving -= usize::from(back.is_some());
+        self.tenants[place] = Tenant::Map(map);
+        let group = place as GroupId + 1;
+        self.groups[usize::from(map)] = group;
+        Some(group)
+    }
+
+    /// Has what a map writes go to the shared group from now on. The group it had is free once
+    /// [`Limits::free_emptied`] says so.
+    pub(crate) fn leave_group(&mut self, map: u16) {
+        let group = std::mem::replace(&mut self.groups[usize::from(map)], SHARED_GROUP);
+        if let Some(place) = usize::from(group).checked_sub(1) {
+            self.tenants[place] = Tenant::Leaving(map);
+            self.leaving += 1;
+        }
+    }
+
+    /// Whether any group is being left.
+    #[inline]
+    pub(crate) fn any_leaving(&self) -> bool {
+        self.leaving > 0
+    }
+
+    /// Frees the groups being left that have no segment any more.
+    pub(crate) fn free_emptied(&mut self, is_empty: impl Fn(GroupId) -> bool) {
+        for (group, tenant) in (1..).zip(&mut self.tenants) {
+            if matches!(tenant, Tenant::Leaving(_)) && is_empty(group) {
+                *tenant = Tenant::Nobody;
+                self.leaving -= 1;
+            }
+        }
     }
 
     /// The shortest idle limit of any map.
@@ -89,15 +160,11 @@ impl Limits {
             .min()
     }
 
-    pub(crate) fn set(&mut self, map: u16, limits: MapLimits, group: u8, now_ms: u64) {
+    pub(crate) fn set(&mut self, map: u16, limits: MapLimits, now_ms: u64) {
         if limits.idle_ms_max.is_some() && self.of(map).idle_ms_max.is_none() {
             self.idle_since_ms[usize::from(map)] = now_ms;
         }
-        if usize::from(group) > self.group_maps.len() {
-            self.group_maps.push(map);
-        }
         let before = core::mem::replace(&mut self.by_map[usize::from(map)], limits);
-        self.groups[usize::from(map)] = group;
         self.idle_maps += usize::from(limits.idle_ms_max.is_some());
         self.idle_maps -= usize::from(before.idle_ms_max.is_some());
         self.any_idle = self.idle_maps > 0;

@@ -104,13 +104,6 @@ impl Maps {
         Ok(MapId(number))
     }
 
-    /// Has the next new map get a free number of this kind, if there is one.
-    pub(crate) fn prefer(&mut self, is_kind: impl Fn(u16) -> bool) {
-        if let Some(place) = self.free.iter().position(|number| is_kind(*number)) {
-            self.free.swap(0, place);
-        }
-    }
-
     /// Gives up the name and the number of a map that has no entry in memory.
     pub(crate) fn forget(&mut self, map: MapId) {
         debug_assert_eq!(self.usage[usize::from(map.0)], MapUsage::default());

@@ -25,6 +25,7 @@ mod open;
 use std::collections::VecDeque;
 
 use crate::index::slot::{Location, Slot};
+use crate::limits::GroupId;
 use crate::ttl_class::{CLASSES, NEVER};
 pub(crate) use blocks::Blocks;
 use deadlines::Deadlines;
@@ -83,7 +84,7 @@ pub(crate) enum Pool {
 pub(crate) struct Segment {
     pub(crate) state: State,
     pub(crate) pool: Pool,
-    pub(crate) group: u8,
+    pub(crate) group: GroupId,
     pub(crate) class: u16,
     /// The map of its first entry, and whether others share the segment.
     pub(crate) map: u16,
@@ -386,23 +387,25 @@ impl Segments {
         heads.into_iter().find(|head| *head != NONE)
     }
 
-    /// Adds a group for a map of its own; its number, or `None` if there are as many as the arena
-    /// can serve.
-    pub(crate) fn add_group(&mut self) -> Option<u8> {
-        if self.groups.len() >= self.groups_max() {
-            return None;
-        }
+    /// Adds a group.
+    pub(crate) fn add_group(&mut self) {
         self.groups.push(Group::new());
-        Some((self.groups.len() - 1) as u8)
     }
 
-    /// The most groups, the shared one included.
-    pub(crate) fn groups_max(&self) -> usize {
-        (self.count() / 16).min(usize::from(u8::MAX))
+    /// Whether a group has no segment of its own, neither in use nor being emptied.
+    pub(crate) fn is_empty_group(&self, group: GroupId) -> bool {
+        self.groups[usize::from(group)].pool_bytes == [0; 2]
+    }
+
+    /// How many maps can be kept apart: each may have several segments open at once.
+    pub(crate) fn apart_max(&self) -> usize {
+        (self.count() / 16)
+            .min(usize::from(u8::MAX))
+            .saturating_sub(1)
     }
 
     /// The oldest segment of a queue.
-    pub(crate) fn oldest(&self, group: u8, pool: Pool) -> Option<u32> {
+    pub(crate) fn oldest(&self, group: GroupId, pool: Pool) -> Option<u32> {
         let head = self.groups[usize::from(group)].queues[pool as usize].head;
         (head != NONE).then_some(head)
     }

@@ -5,12 +5,13 @@
 
 use super::{NONE, Pool, Purpose, Segments, State};
 use crate::index::slot::Location;
+use crate::limits::GroupId;
 use crate::ttl_class::{self, COARSENESS_MAX, NEVER};
 
 /// Where an entry is to be appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    pub(crate) group: u8,
+    pub(crate) group: GroupId,
     pub(crate) pool: Pool,
     pub(crate) purpose: Purpose,
 }
@@ -102,7 +103,7 @@ impl Segments {
     }
 
     /// Seals the open segment of a pool that has the most written, so that it can be evicted.
-    pub(crate) fn seal_fullest(&mut self, group: u8, pool: Pool) -> Option<u32> {
+    pub(crate) fn seal_fullest(&mut self, group: GroupId, pool: Pool) -> Option<u32> {
         let open = &self.groups[usize::from(group)].open[pool as usize];
         let candidates = open.iter().copied().filter(|segment| *segment != NONE);
         let fullest = candidates.max_by_key(|segment| self.at(*segment).written)?;
@@ -111,14 +112,14 @@ impl Segments {
     }
 
     /// The open segment of a pool that was opened first.
-    pub(crate) fn oldest_open(&self, group: u8, pool: Pool) -> Option<u32> {
+    pub(crate) fn oldest_open(&self, group: GroupId, pool: Pool) -> Option<u32> {
         let open = &self.groups[usize::from(group)].open[pool as usize];
         let segments = open.iter().copied().filter(|segment| *segment != NONE);
         segments.min_by_key(|segment| self.at(*segment).serial)
     }
 
     /// Seals every open segment of a group.
-    pub(crate) fn seal_all(&mut self, group: u8) {
+    pub(crate) fn seal_all(&mut self, group: GroupId) {
         for pool in [Pool::Small, Pool::Main] {
             while let Some(segment) = self.oldest_open(group, pool) {
                 self.seal(segment);

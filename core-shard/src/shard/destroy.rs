@@ -52,6 +52,8 @@ impl Shard {
         if !can_go || self.maps.usage[usize::from(map.0)] != MapUsage::default() {
             return false;
         }
+        // What it had must not hold for the next map of its number, nor keep a group from others.
+        self.lift_limits(map.0);
         self.maps.forget(map);
         true
     }

@@ -9,7 +9,7 @@ use super::Shard;
 use crate::config::FullPolicy;
 use crate::entry::{self, Record};
 use crate::error::ShardError;
-use crate::limits::{MapLimits, SHARED_GROUP};
+use crate::limits::{GroupId, MapLimits, SHARED_GROUP};
 use crate::map::MapId;
 use crate::segment::{Pool, State};
 
@@ -22,6 +22,8 @@ const SEGMENTS_PASSED: usize = 64;
 /// How many idle walks begin in the shortest idle time.
 const WALKS_PER_IDLE_TIME: u64 = 8;
 const WALK_INTERVAL_MS: u64 = 100;
+/// When entries are looked for again that belong to another group, where some could not be moved.
+const REGROUP_AGAIN_MS: u64 = 1000;
 
 /// A place in one use of a segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,13 +33,39 @@ struct Mark {
     offset: usize,
 }
 
+/// The walk over the segments that moves entries to the group that their map has by now.
+#[derive(Default)]
+pub(super) struct Regroup {
+    /// The next segment to look at, while there is a walk.
+    next: Option<u32>,
+    /// Whether segments that maps share may hold entries of one that is kept apart by now.
+    pub(super) shared: bool,
+    /// Whether it passed over something for want of room.
+    missed: bool,
+    /// When another walk may follow one that missed something.
+    again_ms: u64,
+}
+
+impl Regroup {
+    /// Begins a walk, or has the one that is under way begin anew.
+    fn begin(&mut self) {
+        self.next = Some(0);
+        self.missed = false;
+    }
+
+    fn end(&mut self, now_ms: u64) {
+        self.next = None;
+        self.shared &= self.missed;
+        self.again_ms = now_ms.saturating_add(REGROUP_AGAIN_MS);
+    }
+}
+
 /// Where the work for limits stands.
 #[derive(Default)]
 pub(super) struct LimitWork {
     /// For each group and pool, how far the oldest segment has been given up.
     hands: Vec<[Mark; 2]>,
-    /// The next segment to look for entries that belong to another group by now.
-    pub(super) regroup: Option<u32>,
+    pub(super) regroup: Regroup,
     idle: Mark,
     idle_walk_on: bool,
     idle_walk_next_ms: u64,
@@ -50,30 +78,65 @@ impl Shard {
         if !self.maps.knows(map) {
             return Err(ShardError::NoSuchMap);
         }
-        let mut group = self.limits.group_of(map.0);
-        if limits.is_limited() && group == SHARED_GROUP {
-            group = self
-                .segments
-                .add_group()
-                .ok_or(ShardError::TooManyLimitedMaps)?;
-            self.limit_work
-                .hands
-                .resize(self.segments.groups.len(), [Mark::default(); 2]);
-            if self.maps.usage[usize::from(map.0)].entries > 0 {
-                self.segments.seal_all(SHARED_GROUP);
-                self.limit_work.regroup = Some(0);
-            }
+        let apart = self.limits.group_of(map.0) != SHARED_GROUP;
+        match (limits.is_limited(), apart) {
+            (true, false) => self.keep_apart(map.0)?,
+            (false, true) => self.keep_with_others(map.0),
+            _ => {}
         }
-        self.limits
-            .set(map.0, limits, group, self.versions.last_ms());
+        self.limits.set(map.0, limits, self.versions.last_ms());
         self.limit_work.idle_walk_next_ms = 0;
         Ok(())
+    }
+
+    /// Gives a map a group of its own.
+    fn keep_apart(&mut self, map: u16) -> Result<(), ShardError> {
+        let apart_max = self.segments.apart_max();
+        let group = self.limits.enter_group(map, apart_max);
+        let group = group.ok_or(ShardError::TooManyLimitedMaps)?;
+        if usize::from(group) == self.segments.groups.len() {
+            self.segments.add_group();
+            self.limit_work
+                .hands
+                .resize(usize::from(group) + 1, [Mark::default(); 2]);
+        }
+        if self.maps.usage[usize::from(map)].entries > 0 {
+            self.segments.seal_all(SHARED_GROUP);
+            self.limit_work.regroup.shared = true;
+            self.limit_work.regroup.begin();
+        }
+        Ok(())
+    }
+
+    /// Takes its group from a map, which another may have once nothing is left in it.
+    fn keep_with_others(&mut self, map: u16) {
+        self.segments.seal_all(self.limits.group_of(map));
+        self.limits.leave_group(map);
+        self.free_emptied_groups();
+        if self.limits.any_leaving() {
+            self.limit_work.regroup.begin();
+        }
+    }
+
+    /// A map has no limits any more.
+    pub(super) fn lift_limits(&mut self, map: u16) {
+        if self.limits.group_of(map) != SHARED_GROUP {
+            self.keep_with_others(map);
+        }
+        self.limits
+            .set(map, MapLimits::default(), self.versions.last_ms());
+    }
+
+    fn free_emptied_groups(&mut self) {
+        let segments = &self.segments;
+        self.limits
+            .free_emptied(|group| segments.is_empty_group(group));
     }
 
     /// How many maps can have limits of keys or bytes or a policy of their own.
     #[must_use]
     pub fn limited_maps_max(&self) -> u32 {
-        self.segments.groups_max().saturating_sub(1) as u32
+        self.segments.apart_max() as u32
     }
 
     /// Sets what maps have that become known from now on.
@@ -85,10 +148,6 @@ impl Shard {
     #[cold]
     pub(super) fn new_map(&mut self, name: &[u8]) -> Result<MapId, ShardError> {
         let limits = self.limits.of_new_maps;
-        // A number that was another map's may have a group, of which there are few.
-        let groups = &self.limits;
-        self.maps
-            .prefer(|number| (groups.group_of(number) != SHARED_GROUP) == limits.is_limited());
         let map = self.maps.find_or_add(name)?;
         if let Err(error) = self.set_map_limits(map, limits) {
             self.maps.forget(map);
@@ -108,7 +167,7 @@ impl Shard {
     }
 
     /// What happens to entries of a group when memory is needed.
-    pub(super) fn group_policy(&self, group: u8) -> FullPolicy {
+    pub(super) fn group_policy(&self, group: GroupId) -> FullPolicy {
         match self.limits.map_of_group(group) {
             Some(map) => self.limits.of(map).full_policy.unwrap_or(self.full_policy),
             None => self.full_policy,
@@ -159,7 +218,7 @@ impl Shard {
 
     /// Looks at the next entry of a group in the order of S3-FIFO, and gives it up or lets it go
     /// round once more, unless it is forced out. False if the group has none.
-    fn give_up(&mut self, group: u8, forced: bool, now_ms: u64) -> bool {
+    fn give_up(&mut self, group: GroupId, forced: bool, now_ms: u64) -> bool {
         let [small, main] = self.segments.groups[usize::from(group)].pool_live;
         let small_first = small * super::reclaim::SMALL_SHARE > small + main;
         let order = if small_first {
@@ -172,7 +231,7 @@ impl Shard {
             .any(|pool| self.give_up_from(group, pool, forced, now_ms))
     }
 
-    fn give_up_from(&mut self, group: u8, pool: Pool, forced: bool, now_ms: u64) -> bool {
+    fn give_up_from(&mut self, group: GroupId, pool: Pool, forced: bool, now_ms: u64) -> bool {
         let oldest = self.segments.oldest(group, pool);
         let Some(segment) = oldest.or_else(|| self.segments.oldest_open(group, pool)) else {
             return false;
@@ -215,7 +274,7 @@ impl Shard {
     /// One slice of the background work for limits. Returns whether there is more.
     pub(super) fn limit_slice(&mut self, now_ms: u64, budget: u32) -> bool {
         let mut more = false;
-        for group in 1..self.segments.groups.len() as u8 {
+        for group in 1..self.segments.groups.len() as GroupId {
             let Some(map) = self.limits.map_of_group(group) else {
                 continue;
             };
@@ -232,27 +291,45 @@ impl Shard {
         more | self.regroup_slice(now_ms, budget) | self.idle_slice(now_ms, budget)
     }
 
-    /// Moves entries of maps that have got a group of their own into it.
+    /// Moves entries to the group that their map has by now, and frees the groups that are empty
+    /// then.
     fn regroup_slice(&mut self, now_ms: u64, budget: u32) -> bool {
-        let Some(next) = self.limit_work.regroup else {
+        if self.limits.any_leaving() {
+            self.free_emptied_groups();
+        }
+        let Some(next) = self.limit_work.regroup.next else {
+            let unfinished = self.limit_work.regroup.missed || self.limits.any_leaving();
+            if unfinished && now_ms >= self.limit_work.regroup.again_ms {
+                self.limit_work.regroup.begin();
+            }
             return false;
         };
         let mut left = budget as usize;
         while left > 0 && self.upkeep.moving.is_some() {
-            left -= self.move_on(left, now_ms).unwrap_or(left);
+            match self.move_on(left, now_ms) {
+                Some(looked_at) => left -= looked_at,
+                None => {
+                    self.limit_work.regroup.missed = true;
+                    left = 0;
+                }
+            }
         }
         if self.upkeep.moving.is_some() {
             return true;
         }
         let wrong = |segment: &u32| {
             let books = self.segments.at(*segment);
-            let shared = books.state == State::Sealed && books.group == SHARED_GROUP;
-            shared && (books.mixed || self.limits.group_of(books.map) != SHARED_GROUP)
+            let may_hold_others = books.mixed && self.limit_work.regroup.shared;
+            let is_wrong = may_hold_others || self.limits.group_of(books.map) != books.group;
+            books.state == State::Sealed && is_wrong
         };
         let found = (next..self.segments.count() as u32).find(wrong);
-        self.limit_work.regroup = found.map(|segment| segment + 1);
-        if let Some(segment) = found {
-            self.begin_compaction(segment);
+        match found {
+            Some(segment) => {
+                self.limit_work.regroup.next = Some(segment + 1);
+                self.begin_compaction(segment);
+            }
+            None => self.limit_work.regroup.end(now_ms),
         }
         found.is_some()
     }

@@ -17,6 +17,7 @@ use crate::config::FullPolicy;
 use crate::entry::{self, Header, Record};
 use crate::index::SlotPlace;
 use crate::index::slot::{Location, Slot};
+use crate::limits::GroupId;
 use crate::segment::{End, Place, Pool, Purpose, State};
 use crate::witness::Departure;
 
@@ -195,13 +196,13 @@ impl Shard {
         oldest
     }
 
-    fn fullest_group(&self) -> Option<u8> {
-        let bytes = |group: &u8| {
+    fn fullest_group(&self) -> Option<GroupId> {
+        let bytes = |group: &GroupId| {
             let [small, main] = self.segments.groups[usize::from(*group)].pool_bytes;
             small + main
         };
-        let groups = 0..self.segments.groups.len() as u8;
-        let may_evict = |group: &u8| self.group_policy(*group) == FullPolicy::Evict;
+        let groups = 0..self.segments.groups.len() as GroupId;
+        let may_evict = |group: &GroupId| self.group_policy(*group) == FullPolicy::Evict;
         groups
             .filter(may_evict)
             .filter(|group| bytes(group) > 0)
@@ -394,7 +395,7 @@ impl Shard {
             return self.segments.free_count() > free;
         };
         let books = self.segments.at(segment);
-        if books.tombstones || self.limit_work.regroup.is_some() {
+        if books.tombstones || self.limit_work.regroup.shared {
             self.begin(segment, Reason::Forced);
             while self.upkeep.moving.is_some() && self.move_on(BATCH, now_ms).is_some() {}
         } else {

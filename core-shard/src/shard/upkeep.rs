@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use super::Shard;
 use super::reclaim::Moving;
 use crate::config::FullPolicy;
+use crate::limits::GroupId;
 use crate::segment::RESERVE;
 
 /// Entries or buckets of one slice at most: about 30 µs.
@@ -185,7 +186,7 @@ impl Shard {
 
     /// Segments that could be free if everything were evicted that may be.
     fn segments_attainable(&self) -> usize {
-        let groups = 0..self.segments.groups.len() as u8;
+        let groups = 0..self.segments.groups.len() as GroupId;
         let kept = groups.filter(|group| self.group_policy(*group) == FullPolicy::Refuse);
         let kept_bytes = kept.map(|group| {
             let pools = self.segments.groups[usize::from(group)].pool_bytes;
