@@ -118,6 +118,11 @@ impl Maps {
         self.name(map).is_some()
     }
 
+    /// How many maps there are.
+    pub(crate) fn known(&self) -> usize {
+        self.names.len() - self.free.len()
+    }
+
     /// How many numbers there are, those of forgotten maps included.
     pub(crate) fn count(&self) -> u16 {
         self.names.len() as u16

@@ -146,6 +146,12 @@ impl Shard {
         self.maps.name(map)
     }
 
+    /// How many maps there are, the one without a name included.
+    #[must_use]
+    pub fn known_maps(&self) -> usize {
+        self.maps.known()
+    }
+
     /// What a map holds now. What went with its destruction does not count, although its memory
     /// comes back little by little.
     #[must_use]

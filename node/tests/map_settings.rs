@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "test harness")]
 
 mod common;
+#[path = "map_settings/room.rs"]
+mod room;
 
 use common::{OwnedReply, Raw, config, eventually, key_of_core, node};
 use jerboa::Node;

@@ -155,5 +155,5 @@ pub(crate) struct Here<'h> {
     pub(crate) client: &'h mut Client,
     pub(crate) shared: &'h Shared,
     /// By which settings change for all cores.
-    pub(crate) changes: &'h Follower,
+    pub(crate) changes: &'h mut Follower,
 }

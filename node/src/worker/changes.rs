@@ -12,14 +12,14 @@
 //! ```
 //! Invariants:
 //! * C1 A change is kept as long as some core has not come past it, and no longer.
-//! * C2 `left` of a change counts the cores that have not taken it over; `removed` is complete
+//! * C2 `left` of a change counts the cores that have not taken it over; what came of it is complete
 //!   when it is 0.
 //! * C3 At most [`OPEN_MAX`] changes are `open`, which some core has not taken over: one beyond
 //!   them is refused before anything is changed. So a core finds a bounded number of them.
 
 pub(crate) mod follow;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Changes that some core has not taken over.
@@ -38,6 +38,23 @@ pub(super) enum What {
     Settings,
 }
 
+/// What came of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// Entries that went with it.
+    pub(super) removed: u64,
+    /// Whether some core had no room for it.
+    pub(super) lacked_room: bool,
+}
+
+impl Outcome {
+    /// It was taken over, and nothing went with it.
+    const TAKEN: Self = Self {
+        removed: 0,
+        lacked_room: false,
+    };
+}
+
 /// One change.
 pub(crate) struct Change {
     pub(super) what: What,
@@ -45,6 +62,8 @@ pub(crate) struct Change {
     asker: u16,
     /// Entries that went with it, on the cores that have taken it over.
     removed: AtomicU64,
+    /// Whether some core that has taken it over had no room for it.
+    lacked_room: AtomicBool,
     left: AtomicUsize,
     next: OnceLock<Arc<Self>>,
 }
@@ -55,21 +74,27 @@ impl Change {
             what,
             asker,
             removed: AtomicU64::new(0),
+            lacked_room: AtomicBool::new(false),
             left: AtomicUsize::new(cores),
             next: OnceLock::new(),
         })
     }
 
     /// A core has taken it over; whether it is the last one to do so.
-    fn take_over(&self, removed: u64) -> bool {
-        self.removed.fetch_add(removed, Ordering::Relaxed);
+    fn take_over(&self, here: Outcome) -> bool {
+        self.removed.fetch_add(here.removed, Ordering::Relaxed);
+        self.lacked_room
+            .fetch_or(here.lacked_room, Ordering::Relaxed);
         self.left.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// The entries that went with it, once every core has taken it over.
-    pub(super) fn outcome(&self) -> Option<u64> {
+    /// What came of it on all cores, once every one has taken it over.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
         let done = self.left.load(Ordering::Acquire) == 0;
-        done.then(|| self.removed.load(Ordering::Relaxed))
+        done.then(|| Outcome {
+            removed: self.removed.load(Ordering::Relaxed),
+            lacked_room: self.lacked_room.load(Ordering::Relaxed),
+        })
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn execute_connection(
             None => session.reply(|out| answering.status(request, Status::NotFound, out)),
         },
         Opcode::SettingsGet => {
-            let (status, text) = shared.settings.execute(request);
+            let (status, text) = shared.settings.get(request);
             let value = text.as_bytes();
             session.reply(|out| {
                 encode(

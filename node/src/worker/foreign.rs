@@ -277,7 +277,7 @@ impl Worker {
             }
             Opcode::Hello => answering.status(&request, Status::UnknownOpcode, replies),
             Opcode::SettingsGet => {
-                let (status, text) = self.shared.settings.execute(&request);
+                let (status, text) = self.shared.settings.get(&request);
                 let value = text.as_bytes();
                 let reply = Reply {
                     status,

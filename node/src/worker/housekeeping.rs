@@ -327,6 +327,10 @@ impl Worker {
         self.counts.subscriptions = self.pubsub.subscriptions() as u64;
         self.counts.lock_waiters = self.locks.waiting() as u64;
         self.counts.lock_waiter_bytes = self.locks.waiting_bytes() as u64;
+        let known_maps = self.shard.known_maps();
+        self.shared
+            .settings
+            .note_known_maps(self.config.core, known_maps);
         self.counts
             .set_engine(self.shard.counters(), &self.shard.usage());
         self.counts.gets += self.measures.missed;

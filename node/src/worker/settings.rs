@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jerboa_core_shard::{FullPolicy, MapLimits};
 use jerboa_wire::settings::{EffectiveSettings, MapSettings, SettingError, WhenFull};
-use jerboa_wire::{Opcode, Request, Status};
+use jerboa_wire::{Request, Status};
 use tracing::debug;
 
 use crate::config::{self, MapsConfig, nearest_setting};
@@ -31,6 +31,37 @@ struct All {
     named: BTreeMap<Arc<[u8]>, MapSettings>,
 }
 
+impl All {
+    fn own_of(&self, map: &[u8]) -> MapSettings {
+        self.named.get(map).copied().unwrap_or_default()
+    }
+
+    /// What is replaced of a map, or with `None` of what all inherit, where this becomes `next`.
+    fn replaced_by(&self, next: &Self, map: Option<&[u8]>) -> Replaced {
+        let (before, now) = match map {
+            None => (self.defaults, next.defaults),
+            Some(map) => (self.own_of(map), next.own_of(map)),
+        };
+        Replaced {
+            map: map.map(Into::into),
+            before,
+            now,
+        }
+    }
+}
+
+/// The map that a request is about; `None` if it is about what all maps inherit.
+fn subject<'r>(request: &Request<'r>) -> Result<Option<&'r [u8]>, Refusal> {
+    match (request.arg == OF_DEFAULTS, request.map) {
+        (false, map) => Ok(Some(map)),
+        (true, b"") => Ok(None),
+        (true, _) => Err(Refusal {
+            status: Status::InvalidArgument,
+            text: "the defaults are no map's: leave its name empty".to_owned(),
+        }),
+    }
+}
+
 /// The settings of all maps of a node.
 #[derive(Debug)]
 pub(crate) struct SettingsStore {
@@ -39,6 +70,17 @@ pub(crate) struct SettingsStore {
     cores: u64,
     /// Maps that each core can limit, at most.
     limited_maps_max: AtomicU32,
+    /// For each core how many maps it knows, a moment ago.
+    known_maps: Box<[AtomicU32]>,
+}
+
+/// What a change of settings replaced.
+#[derive(Clone, Debug)]
+pub(super) struct Replaced {
+    /// `None`: what all maps inherit.
+    pub(super) map: Option<Arc<[u8]>>,
+    before: MapSettings,
+    now: MapSettings,
 }
 
 /// One setting that is to be changed.
@@ -74,6 +116,7 @@ impl SettingsStore {
             },
             cores: cores.into(),
             limited_maps_max: AtomicU32::new(u32::MAX),
+            known_maps: (0..cores).map(|_| AtomicU32::new(0)).collect(),
         }
     }
 
@@ -84,7 +127,7 @@ impl SettingsStore {
     /// What a write to a map does when there is no room.
     pub(crate) fn when_full_of(&self, map: &[u8]) -> WhenFull {
         let all = self.all();
-        let own = all.named.get(map).copied().unwrap_or_default();
+        let own = all.own_of(map);
         let holds = own.over(&all.defaults);
         holds.when_full.unwrap_or(self.when_full)
     }
@@ -94,7 +137,7 @@ impl SettingsStore {
         let all = self.all();
         match map {
             None => all.defaults,
-            Some(map) => all.named.get(map).copied().unwrap_or_default(),
+            Some(map) => all.own_of(map),
         }
     }
 
@@ -107,11 +150,23 @@ impl SettingsStore {
             .collect()
     }
 
-    /// Changes several settings, or none of them. The cores are still to hear of it.
+    /// Notes how many maps a core knows.
+    #[inline]
+    pub(super) fn note_known_maps(&self, core: u16, count: usize) {
+        if let Some(known) = self.known_maps.get(usize::from(core)) {
+            known.store(count as u32, Ordering::Relaxed);
+        }
+    }
+
+    /// Changes several settings, or none of them. The cores are still to hear of it. Tells what was
+    /// replaced, once for each map.
     ///
     /// # Errors
     /// The number of the change that cannot be, and why.
-    pub(super) fn change_all(&self, changes: &[SettingChange<'_>]) -> Result<(), (usize, String)> {
+    pub(super) fn change_all(
+        &self,
+        changes: &[SettingChange<'_>],
+    ) -> Result<Vec<Replaced>, (usize, String)> {
         let mut current = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = All::clone(&current);
         for (number, change) in changes.iter().enumerate() {
@@ -125,46 +180,81 @@ impl SettingsStore {
         all.named.retain(|_, own| *own != MapSettings::default());
         self.check(&all)
             .map_err(|refusal| (changes.len().saturating_sub(1), refusal.text))?;
+        let mut maps: Vec<Option<&[u8]>> = changes.iter().map(|change| change.map).collect();
+        maps.sort_unstable();
+        maps.dedup();
+        let replaced = maps.into_iter();
+        let replaced = replaced.map(|map| current.replaced_by(&all, map)).collect();
         *current = Arc::new(all);
         debug!(count = changes.len(), "settings of maps changed");
-        Ok(())
+        Ok(replaced)
     }
 
-    /// Executes SettingsGet or SettingsSet: the status and the text of the reply.
-    pub(super) fn execute(&self, request: &Request<'_>) -> (Status, String) {
-        if request.arg == OF_DEFAULTS && !request.map.is_empty() {
-            let text = "the defaults are no map's: leave its name empty".to_owned();
-            return (Status::InvalidArgument, text);
+    /// Executes SettingsGet: the status and the text of the reply.
+    pub(super) fn get(&self, request: &Request<'_>) -> (Status, String) {
+        match subject(request) {
+            Ok(_) => (Status::Ok, self.report(request)),
+            Err(Refusal { status, text }) => (status, text),
         }
-        if request.opcode == Opcode::SettingsSet
-            && let Err(Refusal { status, text }) = self.change(request)
-        {
-            return (status, text);
+    }
+
+    /// Executes SettingsSet, but for what the cores have to do: the text of the reply, and what was
+    /// replaced.
+    ///
+    /// # Errors
+    /// The status and the text of the reply. Nothing was changed.
+    pub(super) fn set(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<(String, Replaced), (Status, String)> {
+        match self.change(request) {
+            Ok(replaced) => Ok((self.report(request), replaced)),
+            Err(Refusal { status, text }) => Err((status, text)),
         }
+    }
+
+    /// Has settings be again what they were before a change, unless they were changed again since.
+    pub(super) fn restore(&self, replaced: &Replaced) {
+        let mut current = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = All::clone(&current);
+        match &replaced.map {
+            None if all.defaults == replaced.now => all.defaults = replaced.before,
+            Some(map) if all.own_of(map) == replaced.now => {
+                all.named.insert(Arc::clone(map), replaced.before);
+                all.named.retain(|_, own| *own != MapSettings::default());
+            }
+            _ => return,
+        }
+        *current = Arc::new(all);
+    }
+
+    fn report(&self, request: &Request<'_>) -> String {
         let all = self.all();
         let nothing = MapSettings::default();
-        let text = if request.arg == OF_DEFAULTS {
+        if request.arg == OF_DEFAULTS {
             all.defaults.report(&nothing, self.when_full)
         } else {
             let own = all.named.get(request.map).unwrap_or(&nothing);
             own.report(&all.defaults, self.when_full)
-        };
-        (Status::Ok, text)
+        }
     }
 
-    fn change(&self, request: &Request<'_>) -> Result<(), Refusal> {
+    fn change(&self, request: &Request<'_>) -> Result<Replaced, Refusal> {
+        let map = subject(request)?;
         let mut current = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = All::clone(&current);
-        if request.arg == OF_DEFAULTS {
-            all.defaults.apply(request.value)?;
-        } else {
-            let own = all.named.entry(request.map.into()).or_default();
-            own.apply(request.value)?;
-            if *own == MapSettings::default() {
-                all.named.remove(request.map);
+        match map {
+            None => all.defaults.apply(request.value)?,
+            Some(map) => {
+                let own = all.named.entry(map.into()).or_default();
+                own.apply(request.value)?;
+                if *own == MapSettings::default() {
+                    all.named.remove(map);
+                }
             }
         }
         self.check(&all)?;
+        let replaced = current.replaced_by(&all, map);
         *current = Arc::new(all);
         debug!(
             map = %request.map.escape_ascii(),
@@ -172,17 +262,21 @@ impl SettingsStore {
             settings = %request.value.escape_ascii(),
             "settings changed"
         );
-        Ok(())
+        Ok(replaced)
     }
 
     /// Whether every core can take these.
     fn check(&self, all: &All) -> Result<(), Refusal> {
-        let limited = all.named.values().filter(|own| {
-            let limits = self.limits(&own.over(&all.defaults));
-            limits.is_limited()
-        });
+        let is_limited = |own: &MapSettings| self.limits(&own.over(&all.defaults)).is_limited();
         let most = self.limited_maps_max.load(Ordering::Relaxed) as usize;
-        let (named, limited) = (all.named.len(), limited.count());
+        let named = all.named.len();
+        let mut limited = all.named.values().filter(|own| is_limited(own)).count();
+        if is_limited(&MapSettings::default()) {
+            let known = self.known_maps.iter();
+            let known = known.map(|known| known.load(Ordering::Relaxed)).max();
+            // Every core knows all that have settings.
+            limited += (known.unwrap_or(0) as usize).saturating_sub(named);
+        }
         if named > NAMED_MAPS_MAX || limited > most {
             return Err(Refusal {
                 status: Status::TooManyMaps,

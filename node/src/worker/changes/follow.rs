@@ -1,12 +1,14 @@
 //! A core that follows the changes: takes them over between two requests, and answers those who
-//! asked it for one when all cores have taken that over.
+//! asked it for one when all cores have taken that over. Settings for which some core had no room
+//! are set back first, by a change of their own, so that all cores serve by them or none does.
 
 use std::sync::Arc;
 
 use jerboa_core_shard::{MapId, Shard};
 use jerboa_wire::{Crc, Opcode, Reply, Request, Status};
+use tracing::warn;
 
-use super::{Change, Cursor, What};
+use super::{Change, Cursor, Outcome, What};
 use crate::embedded::Call;
 use crate::net::SocketId;
 use crate::resp::Render;
@@ -16,7 +18,7 @@ use crate::worker::executor::Executor;
 use crate::worker::locking::Locks;
 use crate::worker::mailbox::{Answer, Mailbox, Order, ReturnAddress};
 use crate::worker::settings::view::SettingsView;
-use crate::worker::settings::{OF_DEFAULTS, SettingChange};
+use crate::worker::settings::{Replaced, SettingChange};
 use crate::worker::shared::Shared;
 
 /// A core's side of the changes.
@@ -34,6 +36,8 @@ pub(crate) struct Follower {
 /// Who asked for a change.
 struct Asked {
     change: Arc<Change>,
+    /// What to set back where there is no room for the change.
+    replaced: Option<Replaced>,
     by: Asker,
     /// The reply, but for what comes of it.
     head: Reply<'static>,
@@ -41,8 +45,14 @@ struct Asked {
     crc: Crc,
 }
 
-/// A change, and what is answered beside what comes of it.
-type Made = (Arc<Change>, String);
+/// A change that was made.
+struct Made {
+    change: Arc<Change>,
+    replaced: Option<Replaced>,
+    /// What is answered beside what comes of it.
+    text: String,
+}
+
 /// Why there is none.
 type Refusal = (Status, String);
 
@@ -51,6 +61,8 @@ enum Asker {
     Session(ReturnAddress),
     /// A thread that is no core.
     Call(Call),
+    /// It was answered already.
+    Nobody,
 }
 
 /// What a core changes when it takes changes over.
@@ -106,28 +118,30 @@ impl Follower {
             now_ms,
         } = changed;
         while let Some(change) = self.cursor.advance() {
-            let mut removed = 0;
+            let mut here = Outcome::TAKEN;
             match &change.what {
                 What::Nothing => {}
                 What::Destroyed(name) => {
                     if let Some(map) = shard.find_map(name) {
-                        removed = shard.destroy_map(map, now_ms).unwrap_or(0);
+                        here.removed = shard.destroy_map(map, now_ms).unwrap_or(0);
                         locks.map_was_destroyed(map);
                     }
                 }
-                What::SettingsOf(name) => self.settings.take_map(name, shard, &shared.settings),
+                What::SettingsOf(name) => {
+                    here.lacked_room = !self.settings.take_map(name, shard, &shared.settings);
+                }
                 What::Settings => {
                     self.settings.begin_walk(shard, &shared.settings);
                     self.walking.push(change);
                     continue;
                 }
             }
-            self.took_over(&change, removed, shared);
+            self.took_over(&change, here, shared);
         }
     }
 
-    fn took_over(&self, change: &Change, removed: u64, shared: &Shared) {
-        if change.take_over(removed) {
+    fn took_over(&self, change: &Change, here: Outcome, shared: &Shared) {
+        if change.take_over(here) {
             shared.changes.end();
             if change.asker != self.core {
                 self.mailboxes[usize::from(change.asker)].wake();
@@ -142,8 +156,12 @@ impl Follower {
         }
         self.settings.walk_on(shard, &shared.settings);
         if !self.settings.is_walking() {
+            let here = Outcome {
+                lacked_room: self.settings.lacks_room(),
+                ..Outcome::TAKEN
+            };
             for change in std::mem::take(&mut self.walking) {
-                self.took_over(&change, 0, shared);
+                self.took_over(&change, here, shared);
             }
         }
     }
@@ -171,19 +189,41 @@ impl Follower {
             return Err((Status::Busy, text));
         };
         if request.opcode == Opcode::Destroy {
-            let change = self.announce(What::Destroyed(request.map.into()), leave);
-            return Ok((change, String::new()));
+            return Ok(Made {
+                change: self.announce(What::Destroyed(request.map.into()), leave),
+                replaced: None,
+                text: String::new(),
+            });
         }
-        let (status, text) = shared.settings.execute(request);
-        if status != Status::Ok {
-            return Err((status, text));
-        }
-        let what = if request.arg == OF_DEFAULTS {
-            What::Settings
-        } else {
-            What::SettingsOf(request.map.into())
+        let (text, replaced) = shared.settings.set(request)?;
+        Ok(Made {
+            change: self.announce(what_of(&replaced), leave),
+            replaced: Some(replaced),
+            text,
+        })
+    }
+
+    /// Sets back what there was no room for, which is answered when all cores have taken that over;
+    /// not now if there are too many changes.
+    fn set_back(&mut self, mut asked: Asked, replaced: Replaced, shared: &Shared) {
+        let Ok(leave) = shared.changes.begin() else {
+            asked.replaced = Some(replaced);
+            self.asked.push(asked);
+            return;
         };
-        Ok((self.announce(what, leave), text))
+        shared.settings.restore(&replaced);
+        warn!(
+            map = replaced
+                .map
+                .as_deref()
+                .map(<[u8]>::escape_ascii)
+                .map(tracing::field::display),
+            "settings were set back: a core had no room for them"
+        );
+        asked.change = self.announce(what_of(&replaced), leave);
+        asked.head.status = Status::TooManyMaps;
+        asked.text = "a core has no room for it, or not yet: maps are being set free".to_owned();
+        self.asked.push(asked);
     }
 
     /// Changes several settings of maps, or none. This core still has to refresh.
@@ -191,7 +231,7 @@ impl Follower {
     /// # Errors
     /// The number of the change that cannot be, and why.
     pub(crate) fn set_settings(
-        &self,
+        &mut self,
         changes: &[SettingChange<'_>],
         shared: &Shared,
     ) -> Result<(), (usize, String)> {
@@ -202,10 +242,17 @@ impl Follower {
         maps.dedup();
         let leaves: Result<Vec<_>, _> = maps.iter().map(|_| shared.changes.begin()).collect();
         let leaves = leaves.map_err(too_many)?;
-        shared.settings.change_all(changes)?;
-        for (map, leave) in maps.into_iter().zip(leaves) {
-            let what = map.map_or(What::Settings, |map| What::SettingsOf(map.into()));
-            self.announce(what, leave);
+        let replaced = shared.settings.change_all(changes)?;
+        for (replaced, leave) in replaced.into_iter().zip(leaves) {
+            let change = self.announce(what_of(&replaced), leave);
+            self.asked.push(Asked {
+                change,
+                replaced: Some(replaced),
+                by: Asker::Nobody,
+                head: Reply::new(Opcode::SettingsSet, Status::Ok, 0),
+                text: String::new(),
+                crc: Crc::Off,
+            });
         }
         Ok(())
     }
@@ -263,7 +310,7 @@ impl Executor<'_> {
         };
         let head = answering.head(request, Status::Ok);
         match made {
-            Ok((change, text)) => {
+            Ok(made) => {
                 let to = ReturnAddress {
                     core: self.config.core,
                     socket,
@@ -276,10 +323,11 @@ impl Executor<'_> {
                     session.replies.wait_for_all();
                 }
                 self.changes.asked.push(Asked {
-                    change,
+                    change: made.change,
+                    replaced: made.replaced,
                     by: Asker::Session(to),
                     head,
-                    text,
+                    text: made.text,
                     crc: answering.crc,
                 });
                 self.refresh();
@@ -336,12 +384,13 @@ impl Worker {
         );
         let head = answering.head(&request, Status::Ok);
         match self.changes.make(&request, &self.shared) {
-            Ok((change, text)) => {
+            Ok(made) => {
                 self.changes.asked.push(Asked {
-                    change,
+                    change: made.change,
+                    replaced: made.replaced,
                     by: Asker::Call(call),
                     head,
-                    text,
+                    text: made.text,
                     crc: answering.crc,
                 });
                 self.refresh(now_ms);
@@ -372,13 +421,21 @@ impl Worker {
         }
         let is_done = |asked: &mut Asked| asked.change.outcome().is_some();
         let done: Vec<_> = self.changes.asked.extract_if(.., is_done).collect();
-        for asked in done {
+        for mut asked in done {
+            let outcome = asked.change.outcome().unwrap_or(Outcome::TAKEN);
+            let replaced = asked.replaced.take();
+            if let Some(replaced) = replaced.filter(|_| outcome.lacked_room) {
+                self.changes.set_back(asked, replaced, &self.shared);
+                self.refresh(now_ms);
+                continue;
+            }
             let reply = Reply {
-                arg: asked.change.outcome().unwrap_or(0),
+                arg: outcome.removed,
                 value: asked.text.as_bytes(),
                 ..asked.head
             };
             match asked.by {
+                Asker::Nobody => {}
                 Asker::Call(call) => self.answer_changed_call(call, &reply, now_ms),
                 Asker::Session(to) => {
                     let mut frame = Vec::new();
@@ -402,6 +459,14 @@ impl Worker {
             encode(reply, &mut job.replies, Crc::Off);
         }
         self.answer_call(call, now_ms);
+    }
+}
+
+/// What the cores hear of settings that were set, or set back.
+fn what_of(replaced: &Replaced) -> What {
+    match &replaced.map {
+        None => What::Settings,
+        Some(map) => What::SettingsOf(map[..].into()),
     }
 }
 

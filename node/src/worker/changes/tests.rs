@@ -9,6 +9,13 @@ fn destroyed(name: &[u8]) -> What {
     What::Destroyed(name.into())
 }
 
+fn removing(removed: u64) -> Outcome {
+    Outcome {
+        removed,
+        ..Outcome::TAKEN
+    }
+}
+
 fn append(cursor: &Cursor, changes: &Changes, name: &[u8]) -> Arc<Change> {
     let leave = changes.begin().expect("few are under way");
     cursor.append(destroyed(name), 0, leave)
@@ -26,9 +33,9 @@ fn a_change_is_done_when_the_last_core_has_taken_it_over_and_its_numbers_add_up(
         let found = cursor.advance().expect("a change");
         assert_eq!(found.what, destroyed(b"m"));
         assert!(cursor.advance().is_none() && !cursor.is_behind(), "once");
-        assert_eq!(found.take_over(10 + core as u64), core == 2);
+        assert_eq!(found.take_over(removing(10 + core as u64)), core == 2);
     }
-    assert_eq!(change.outcome(), Some(33));
+    assert_eq!(change.outcome(), Some(removing(33)));
 }
 
 #[test]
@@ -50,7 +57,7 @@ fn changes_made_at_once_come_in_one_order_and_none_is_lost() {
                                 What::Destroyed(name) => name,
                                 other => panic!("nobody made {other:?}"),
                             }));
-                            if change.take_over(0) {
+                            if change.take_over(Outcome::TAKEN) {
                                 changes.end();
                             }
                         }
@@ -86,9 +93,9 @@ fn as_many_as_may_be_are_under_way_and_what_was_not_made_makes_room() {
     assert_eq!(changes.begin().err(), Some(TooMany));
     // One core alone makes no room.
     let first = cursor.advance().expect("a change");
-    assert!(!first.take_over(0));
+    assert!(!first.take_over(Outcome::TAKEN));
     assert_eq!(changes.begin().err(), Some(TooMany));
-    assert!(first.take_over(0));
+    assert!(first.take_over(Outcome::TAKEN));
     changes.end();
     drop(changes.begin().expect("room again"));
     drop(changes.begin().expect("given back unused"));

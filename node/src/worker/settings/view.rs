@@ -66,20 +66,19 @@ impl SettingsView {
         self.refused == 0
     }
 
-    /// Takes over the settings of one map.
+    /// Takes over the settings of one map; whether there was room for them.
     pub(in crate::worker) fn take_map(
         &mut self,
         name: &[u8],
         shard: &mut Shard,
         store: &SettingsStore,
-    ) {
+    ) -> bool {
         let all = store.all();
-        if all.named.contains_key(name) {
-            self.refused += usize::from(!make_known(name, shard, store, &all));
-        }
-        if let Some(map) = shard.find_map(name) {
-            self.refused += usize::from(!take(map, shard, store, &all));
-        }
+        let known = !all.named.contains_key(name) || make_known(name, shard, store, &all);
+        let map = shard.find_map(name);
+        let taken = known && map.is_none_or(|map| take(map, shard, store, &all));
+        self.refused += usize::from(!taken);
+        taken
     }
 
     /// Begins to take over what may concern every map. New maps have it at once.
@@ -87,6 +86,11 @@ impl SettingsView {
         let all = store.all();
         shard.set_limits_of_new_maps(of_new_maps(store, &all));
         self.walk = Some(Walk::default());
+    }
+
+    /// Whether the last walk found no room for some map.
+    pub(in crate::worker) fn lacks_room(&self) -> bool {
+        self.refused > 0
     }
 
     /// Whether a walk is under way.

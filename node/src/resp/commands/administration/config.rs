@@ -119,13 +119,13 @@ fn set(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answer
         }
         parameters.push(found);
     }
-    let mut draft = Draft::new(here);
+    let mut draft = Draft::new(here.shared);
     for (place, parameter) in parameters.iter().enumerate() {
         let wanted = String::from_utf8_lossy(pairs.at(place * 2 + 1));
         let taken = draft.take(place, parameter, &wanted);
         taken.map_err(|reason| failed(pairs.at(place * 2), &reason))?;
     }
-    let made = draft.make(parameters.len().saturating_sub(1));
+    let made = draft.make(here.changes, parameters.len().saturating_sub(1));
     made.map_err(|(place, reason)| failed(pairs.at(place * 2), &reason))?;
     out.simple("OK");
     Ok(())

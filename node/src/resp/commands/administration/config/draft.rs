@@ -6,7 +6,6 @@ use super::parameter::{Change, Parameter, SLOW_COMMANDS_MAX};
 use crate::config::value::{event_kinds, size};
 use crate::config::{Config, ConfigError, Origin};
 use crate::host;
-use crate::resp::call::Here;
 use crate::worker::changes::follow::Follower;
 use crate::worker::settings::SettingChange;
 use crate::worker::shared::Shared;
@@ -20,7 +19,6 @@ const POLICIES: [(&str, &str); 2] = [("allkeys-lru", "evict"), ("noeviction", "r
 /// What is to be changed.
 pub(super) struct Draft<'s> {
     shared: &'s Shared,
-    changes: &'s Follower,
     config: Config,
     is_config_changed: bool,
     connections_max: Option<u32>,
@@ -40,11 +38,9 @@ struct MapChange {
 }
 
 impl<'s> Draft<'s> {
-    pub(super) fn new(here: &Here<'s>) -> Self {
-        let shared = here.shared;
+    pub(super) fn new(shared: &'s Shared) -> Self {
         Self {
             shared,
-            changes: here.changes,
             config: Config::clone(&shared.tuning.config()),
             is_config_changed: false,
             connections_max: None,
@@ -140,9 +136,9 @@ impl<'s> Draft<'s> {
     ///
     /// # Errors
     /// The place of the parameter that cannot be as it is wanted, and why.
-    pub(super) fn make(self, last: usize) -> Result<(), (usize, String)> {
+    pub(super) fn make(self, changes: &mut Follower, last: usize) -> Result<(), (usize, String)> {
         if !self.maps.is_empty() {
-            let changes: Vec<_> = self
+            let settings: Vec<_> = self
                 .maps
                 .iter()
                 .map(|change| SettingChange {
@@ -151,7 +147,7 @@ impl<'s> Draft<'s> {
                     value: &change.value,
                 })
                 .collect();
-            let changed = self.changes.set_settings(&changes, self.shared);
+            let changed = changes.set_settings(&settings, self.shared);
             changed.map_err(|(number, text)| {
                 let change = self.maps.get(number);
                 (change.map_or(last, |change| change.place), text)
