@@ -9,52 +9,29 @@
 # DURATION KEYS SERVER_CPU CLIENT_CPU.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bin=${CARGO_TARGET_DIR:-target}/release
 ROUNDS=${ROUNDS:-5} DURATION=${DURATION:-2s} KEYS=${KEYS:-100000}
 SERVER_CPU=${SERVER_CPU:-0} CLIENT_CPU=${CLIENT_CPU:-1}
 command -v redis-benchmark >/dev/null || { echo 'redis-benchmark is missing: apt-get install redis-tools' >&2; exit 1; }
-out=$(mktemp -d "${TMPDIR:-/tmp}/jerboa-own.XXXXXX")
-node=
-stop() {
-  [ -n "$node" ] || return 0
-  kill -TERM "$node" 2>/dev/null || true
-  wait "$node" 2>/dev/null || true
-  node=
-}
-trap stop EXIT
+work=$(mktemp -d "${TMPDIR:-/tmp}/jerboa-own.XXXXXX")
+. scripts/lib/node.sh
+trap 'stop_node || true; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# start [ARGUMENT...]: a node; sets `node`, `address` and `port`.
-start() {
-  "$bin/jerboa" serve --port 0 --cores "$SERVER_CPU," --memory 512MiB "$@" >"$out/node.out" 2>"$out/node.log" &
-  node=$!
-  for _ in $(seq 100); do
-    ! grep -q '^ready ' "$out/node.out" || break
-    kill -0 "$node" 2>/dev/null || { cat "$out/node.log" >&2; exit 1; }
-    sleep 0.1
-  done
-  address=$(sed -n 's/^ready node=\([^ ]*\) .*/\1/p' "$out/node.out")
-  port=${address##*:}
-}
-
-# cpu_us: processor time of the node so far.
-cpu_us() { awk -v tick="$(getconf CLK_TCK)" '{ print int(($14 + $15) * 1000000 / tick) }' "/proc/$node/stat"; }
+# start [ARGUMENT...]: a node with one core.
+start() { start_node --cores "$SERVER_CPU," --memory 512MiB "$@"; }
 
 # load FILE ARGUMENT...: appends "thousand op/s, µs of server CPU an operation" at depth 32.
 load() {
   local file=$1
   shift
   taskset -c "$CLIENT_CPU" "$bin/jerboa-bench" --addr "$address" --cores "$CLIENT_CPU" --depth 32 \
-    --duration "$DURATION" --warmup 500ms --no-noop --quiet --json "$out/report.json" "$@" >"$out/report"
-  awk '/^throughput/ { rate = $2 * ($3 == "M" ? 1000 : 1) } /^server CPU/ { print rate, $3 }' "$out/report" >>"$out/$file"
+    --duration "$DURATION" --warmup 500ms --no-noop --quiet --json "$work/report.json" "$@" >"$work/report"
+  awk '/^throughput/ { rate = $2 * ($3 == "M" ? 1000 : 1) } /^server CPU/ { print rate, $3 }' "$work/report" >>"$work/$file"
 }
-
-# median FILE COLUMN
-median() { sort -n -k"$2,$2" "$out/$1" | awk -v c="$2" '{ v[NR] = $c } END { print v[int((NR + 1) / 2)] }'; }
 
 # row TITLE FILE FILE COLUMN: both medians and what the first is of the second.
 row() {
-  awk -v title="$1" -v a="$(median "$2" "$4")" -v b="$(median "$3" "$4")" \
+  awk -v title="$1" -v a="$(median "$work/$2" "$4")" -v b="$(median "$work/$3" "$4")" \
     'BEGIN { printf "| %s | %.3f | %.3f | %.2f x |\n", title, a, b, a / b }'
 }
 
@@ -67,7 +44,7 @@ for _ in $(seq "$ROUNDS"); do
   load hot.incr --workload incr --keys 1
   load hot.get --workload get --keys 1
 done
-stop
+stop_node || true
 for _ in $(seq "$ROUNDS"); do
   for spin in 20 0; do
     start --spin-us "$spin"
@@ -75,11 +52,11 @@ for _ in $(seq "$ROUNDS"); do
       taskset -c "$CLIENT_CPU" redis-benchmark -p "$port" -c 50 -P 1 -r "$KEYS" -d 64 --csv "$@" 2>/dev/null
     }
     benchmark -t set -n $((KEYS * 3)) >/dev/null
-    before=$(cpu_us)
+    before=$(cpu_us "$node")
     rate=$(benchmark -t get -n 200000 | tr -d '"' | awk -F, '$1 == "GET" { print $2 / 1000 }')
-    after=$(cpu_us)
-    awk -v r="$rate" -v us=$((after - before)) 'BEGIN { print r, us / 200000 }' >>"$out/spin.$spin"
-    stop
+    after=$(cpu_us "$node")
+    awk -v r="$rate" -v us=$((after - before)) 'BEGIN { print r, us / 200000 }' >>"$work/spin.$spin"
+    stop_node || true
   done
 done
 
@@ -96,4 +73,3 @@ echo '| GET of redis-benchmark -P 1 | --spin-us 0 | 20, as it comes | |'
 echo '|---|---:|---:|---:|'
 row 'thousand op/s' spin.0 spin.20 1
 row 'server CPU, µs/op' spin.0 spin.20 2
-rm -rf "$out"

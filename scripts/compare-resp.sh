@@ -30,47 +30,46 @@ SERVER_CPU=${SERVER_CPU:-0}
 CLIENT_CPU=${CLIENT_CPU:-1}
 OUT=${OUT:-$(mktemp -d "${TMPDIR:-/tmp}/jerboa-resp.XXXXXX")}
 mkdir -p "$OUT"
-bin=${CARGO_TARGET_DIR:-target}/release
+work=$OUT
+. scripts/lib/node.sh
 
 for tool in redis-server redis-benchmark; do
   command -v "$tool" >/dev/null || { echo "$tool is missing: apt-get install redis" >&2; exit 1; }
 done
 [ -n "${SKIP_BUILD:-}" ] || cargo build --release --locked -p jerboa >&2
 
-server=
+redis=
 stop_server() {
-  [ -n "$server" ] || return 0
-  kill -TERM "$server" 2>/dev/null || true
-  wait "$server" 2>/dev/null || true
-  server=
+  stop_node || true
+  [ -n "$redis" ] || return 0
+  kill -TERM "$redis" 2>/dev/null || true
+  wait "$redis" 2>/dev/null || true
+  redis=
 }
 trap stop_server EXIT
 trap 'exit 130' INT TERM
 
-# start NAME CPUS: starts it pinned, one core of a node for each CPU of the list; sets `server` and
-# `port`.
+# start NAME CPUS: starts it pinned, one core of a node for each CPU of the list; sets `server`, its
+# process, and `port`.
 start() {
+  if [ "$1" = jerboa ]; then
+    node_prefix=(taskset -c "$2")
+    start_node --cores "$2," --memory 512MiB
+    server=$node
+    return
+  fi
   port=$((20000 + RANDOM % 10000))
-  case "$1" in
-    jerboa)
-      taskset -c "$2" "$bin/jerboa" serve --port "$port" --cores "$2," \
-        --memory 512MiB >"$OUT/jerboa.out" 2>"$OUT/jerboa.log" & ;;
-    redis)
-      taskset -c "$2" redis-server --bind 127.0.0.1 --port "$port" --save '' \
-        --appendonly no >"$OUT/redis.log" 2>&1 & ;;
-  esac
-  server=$!
+  taskset -c "$2" redis-server --bind 127.0.0.1 --port "$port" --save '' \
+    --appendonly no >"$OUT/redis.log" 2>&1 &
+  redis=$! server=$!
   for _ in $(seq 300); do
-    kill -0 "$server" 2>/dev/null || { tail -3 "$OUT/$1.log" >&2; exit 1; }
+    kill -0 "$redis" 2>/dev/null || { tail -3 "$OUT/redis.log" >&2; exit 1; }
     ! redis-cli -p "$port" ping >/dev/null 2>&1 || return 0
     sleep 0.1
   done
-  echo "$1 did not start within 30 s" >&2
+  echo 'redis did not start within 30 s' >&2
   exit 1
 }
-
-# cpu_us: processor time of the server so far, in steps of the kernel's clock tick.
-cpu_us() { awk -v tick="$(getconf CLK_TCK)" '{ print int(($14 + $15) * 1000000 / tick) }' "/proc/$server/stat"; }
 
 # fill: writes each key at least once in all likelihood, so that reads find something.
 fill() {
@@ -87,9 +86,9 @@ measure() {
   rate() { "${run[@]}" -n "$1" 2>/dev/null | tr -d '"' | awk -F, -v t="$test" '$1 == t { print $2 }'; }
   rate=$(rate 50000)
   count=$(awk -v r="$rate" -v s="$SECONDS_EACH" 'BEGIN { print int(r * s) }')
-  before=$(cpu_us)
+  before=$(cpu_us "$server")
   rate=$(rate "$count")
-  after=$(cpu_us)
+  after=$(cpu_us "$server")
   awk -v r="$rate" -v c="$count" -v us=$((after - before)) \
     'BEGIN { printf "%.0f %.3f\n", r, us / c }' >>"$OUT/$name.$test.$depth"
 }
@@ -119,13 +118,10 @@ for _ in $(seq "$ROUNDS"); do
   stop_server
   start jerboa "$SERVER_CPU,$CLIENT_CPU"
   fill
-  port=$((port + 1))
+  port=$core_port
   for test in $TESTS; do measure two "$test" 16 --cluster; done
   stop_server
 done
-
-# median FILE COLUMN
-median() { sort -n -k"$2,$2" "$1" | awk -v c="$2" '{ v[NR] = $c } END { print v[int((NR + 1) / 2)] }'; }
 
 echo '| command | -P | jerboa op/s | redis op/s | throughput | jerboa CPU µs/op | redis CPU µs/op | CPU |'
 echo '|---|---:|---:|---:|---:|---:|---:|---:|'

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Real Redis clients against a release node with two cores: redis-cli, redis-benchmark, redis-py,
 # valkey-py, Valkey GLIDE, coredis, node-redis, ioredis and iovalkey, each alone and as a cluster
-# client, and in Go go-redis (with what Olric's client sends) and redigo's cluster client. After each
+# client, in Go go-redis (with what Olric's client sends) and redigo's cluster client, phpredis and
+# redis-rb alone and as cluster clients, Perl's Redis, hiredis, and what the README shows. After each
 # cluster client the node's own counters must show that at least 99.9 % of its commands arrived at
 # the owning core. (redis-rs and its cluster client are in node/tests/resp_cluster.rs.)
 #
 #   scripts/resp-clients.sh            needs `cargo build --release --workspace` first
 #
-# Clients that are missing are installed: redis-tools, Go and its clients from Debian, the libraries
-# of Python and JavaScript into a folder that is removed afterwards. Only processes started here are
-# ended, by their ids.
+# Clients that are missing are installed: redis-tools, Go, PHP, Ruby and their clients, Perl's and C's
+# from Debian, the libraries of Python and JavaScript into a folder that is removed afterwards. Only
+# processes started here are ended, by their ids.
 #
 # memtier_benchmark and valkey-benchmark are in no package that was found for Debian 12, Python or
 # JavaScript; resp-benchmark, whose load generator is written in Rust, stands in for them. The go-redis
@@ -17,22 +18,14 @@
 # finds no owner on later ones, so that redigo's is used there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bin=${CARGO_TARGET_DIR:-target}/release
-bin=$(cd "$bin" && pwd)
 programs=$PWD/node/tests/resp_clients
+readme=$PWD/README.md
 work=$(mktemp -d)
-node=
-stop() { [ -z "$node" ] || kill -KILL "$node" 2>/dev/null || true; rm -rf "$work"; }
-trap stop EXIT
-fail() { echo "resp-clients: $1"; cat "$work/log" >&2 || true; exit 1; }
+. scripts/lib/node.sh
+trap 'kill_node; rm -rf "$work"' EXIT
+fail() { echo "resp-clients: $1"; cat "$work/node.log" >&2 || true; exit 1; }
+install() { install_packages "$@" || { cat "$work/apt.log"; exit 1; }; }
 
-install() {
-  local sudo=
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  { $sudo apt-get install -y --no-install-recommends "$@" || {
-      $sudo apt-get update && $sudo apt-get install -y --no-install-recommends "$@"; }; } \
-    >"$work/apt.log" 2>&1 || { cat "$work/apt.log"; exit 1; }
-}
 if ! command -v redis-cli >/dev/null || ! command -v redis-benchmark >/dev/null; then
   install redis-tools
 fi
@@ -40,6 +33,14 @@ if ! command -v go >/dev/null || ! [ -d /usr/share/gocode/src/gopkg.in/redis.v5 
   ! [ -d /usr/share/gocode/src/github.com/mna/redisc ]; then
   install golang-go golang-gopkg-redis.v5-dev golang-github-mna-redisc-dev
 fi
+has_others() {
+  php -r 'exit(extension_loaded("redis") ? 0 : 1);' && ruby -e 'require "redis"' && perl -MRedis -e 1 &&
+    [ -e /usr/include/hiredis/hiredis.h ] && command -v gcc
+}
+if ! has_others >/dev/null 2>&1; then
+  install php-cli php-redis ruby ruby-redis libredis-perl libhiredis-dev gcc libc6-dev
+fi
+gcc -Wall -Werror -O1 -o "$work/hiredis" "$programs/hiredis.c" -lhiredis
 python3 -m venv "$work/venv" && "$work/venv/bin/pip" install -q redis==8.1.0 valkey==6.2.0 \
   valkey-glide-sync==2.5.3 coredis==6.9.0 resp-benchmark==0.2.5 >"$work/pip.log" 2>&1 ||
   { cat "$work/pip.log"; exit 1; }
@@ -52,17 +53,7 @@ for program in olric redisc; do
     { cat "$work/go.log"; exit 1; }
 done
 
-"$bin/jerboa" serve --port 0 --cores 2 --memory 256MiB >"$work/out" 2>"$work/log" &
-node=$!
-for _ in $(seq 100); do
-  grep -q '^ready ' "$work/out" && break
-  kill -0 "$node" || fail 'the node ended before it was ready'
-  sleep 0.1
-done
-address=$(sed -n 's/^ready node=\([^ ]*\) .*/\1/p' "$work/out")
-core=$(sed -n 's/.* cores=\([^ ,]*\).*/\1/p' "$work/out")
-[ -n "$address" ] && [ -n "$core" ] || fail 'no ready line within ten seconds'
-host=${address%:*} port=${address##*:} core_port=${core##*:}
+start_node --cores 2 --memory 256MiB || fail 'the node did not start'
 
 # sum NAME: over the cores, from the INFO section with the node's own counters.
 sum() {
@@ -126,7 +117,35 @@ for name in ioredis iovalkey; do
   all_owned "$name cluster" node "$work/ioredis.mjs" cluster "$host" "$core_port" "$name"
 done
 
-kill -TERM "$node"
-wait "$node" || fail "exit status $? after SIGTERM"
-node=
+for program in 'php phpredis.php' 'ruby redis_rb.rb'; do
+  read -r language file <<<"$program"
+  "$language" "$programs/$file" "$host" "$port" || fail "$file"
+  all_owned "$file cluster" "$language" "$programs/$file" cluster "$host" "$core_port"
+done
+timeout 60 perl "$programs/redis_pl.pl" "$host" "$port" || fail redis_pl.pl
+timeout 60 "$work/hiredis" "$host" "$port" || fail hiredis
+
+# as_the_readme_shows LANGUAGE FILE: its block of that language, with this node's ports.
+as_the_readme_shows() {
+  awk -v fence='```' -v language="$1" '$0 == fence { inside = 0 } inside { print }
+    $0 == fence language { inside = 1 }' "$readme" |
+    sed "s/7400/$port/g; s/7401/$core_port/g" >"$work/$2"
+  [ -s "$work/$2" ] || fail "the README has no block of $1"
+}
+# prints WANTED COMMAND...
+prints() {
+  local wanted=$1 got
+  got=$("${@:2}") || fail "${*:2} failed"
+  [ "$got" = "$wanted" ] || fail "${*:2} printed '$got', not '$wanted'"
+}
+redis-cli -h "$host" -p "$port" FLUSHALL >/dev/null
+as_the_readme_shows python readme.py
+prints $'b\'Ann\' 1\nb\'Ann\'' "$work/venv/bin/python" "$work/readme.py"
+as_the_readme_shows js readme.mjs
+# A program goes on while its client is open.
+echo 'await cluster.close();' >>"$work/readme.mjs"
+prints Bo timeout 60 node "$work/readme.mjs"
+echo 'what the README shows in Python and JavaScript ok'
+
+stop_node || fail "exit status $? after SIGTERM"
 echo 'resp-clients: ok'

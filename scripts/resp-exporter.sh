@@ -9,24 +9,20 @@
 # started here are ended, by their ids.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bin=${CARGO_TARGET_DIR:-target}/release
-bin=$(cd "$bin" && pwd)
 work=$(mktemp -d)
-node= exporter=
+. scripts/lib/node.sh
+exporter=
 stop() {
-  for process in $exporter $node; do kill -KILL "$process" 2>/dev/null || true; done
+  [ -z "$exporter" ] || kill -KILL "$exporter" 2>/dev/null || true
+  kill_node
   rm -rf "$work"
 }
 trap stop EXIT
-fail() { echo "resp-exporter: $1"; cat "$work/exporter.log" "$work/log" >&2 2>/dev/null || true; exit 1; }
+fail() { echo "resp-exporter: $1"; cat "$work/exporter.log" "$work/node.log" >&2 2>/dev/null || true; exit 1; }
 
 has_all() { command -v prometheus-redis-exporter && command -v redis-cli && command -v curl; }
 if ! has_all >/dev/null; then
-  sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
-  packages='prometheus-redis-exporter redis-tools curl'
-  { $sudo apt-get install -y --no-install-recommends $packages || {
-      $sudo apt-get update && $sudo apt-get install -y --no-install-recommends $packages; }; } \
-    >"$work/apt.log" 2>&1 || true
+  install_packages prometheus-redis-exporter redis-tools curl || true
 fi
 if ! has_all >/dev/null; then
   [ "${JERBOA_REQUIRE_EXPORTER:-}" != 1 ] || { cat "$work/apt.log"; fail 'cannot be installed'; }
@@ -34,18 +30,9 @@ if ! has_all >/dev/null; then
   exit 0
 fi
 
-"$bin/jerboa" serve --port 0 --cores 2 --memory 64MiB >"$work/out" 2>"$work/log" &
-node=$!
-for _ in $(seq 100); do
-  grep -q '^ready ' "$work/out" && break
-  kill -0 "$node" || fail 'the node ended before it was ready'
-  sleep 0.1
-done
-address=$(sed -n 's/^ready node=\([^ ]*\) .*/\1/p' "$work/out")
-core=$(sed -n 's/.* cores=\([^ ,]*\).*/\1/p' "$work/out")
-[ -n "$address" ] && [ -n "$core" ] || fail 'no ready line within ten seconds'
+start_node --cores 2 --memory 64MiB || fail 'the node did not start'
 
-cli() { redis-cli -h "${address%:*}" -p "${address##*:}" "$@" >"$work/reply"; }
+cli() { redis-cli -h "$host" -p "$port" "$@" >"$work/reply"; }
 for number in $(seq 50); do echo "SET key:$number value"; echo "GET key:$number"; done >"$work/commands"
 for number in $(seq 20); do echo "GET none:$number"; done >>"$work/commands"
 echo 'SET ends value EX 1000' >>"$work/commands"
@@ -127,7 +114,7 @@ check redis_slowlog_length '>=' 0
 check redis_instance_info == 1
 check redis_start_time_seconds '>' 1700000000
 grep -q 'redis_instance_info{.*role="master".*}' "$work/metrics" || fail 'no role'
-grep -q 'redis_instance_info{.*tcp_port="'"${address##*:}"'".*}' "$work/metrics" || fail 'no port'
+grep -q 'redis_instance_info{.*tcp_port="'"$port"'".*}' "$work/metrics" || fail 'no port'
 echo "resp-exporter: $(grep -c '^redis_' "$work/metrics") metrics of the node"
 
 # A core's own port is a node of a cluster.
@@ -138,7 +125,5 @@ check redis_cluster_known_nodes == 2
 check redis_cluster_slots_assigned == 16384
 echo "resp-exporter: $(grep -c '^redis_' "$work/metrics") metrics of a core"
 
-kill -TERM "$node"
-wait "$node" || fail "exit status $? after SIGTERM"
-node=
+stop_node || fail "exit status $? after SIGTERM"
 echo 'resp-exporter: ok'

@@ -47,6 +47,30 @@ fn the_readme_shows_the_code_that_is_tested_here() {
     );
 }
 
+/// Those in other languages need what is not in the toolchain: that script runs them.
+#[test]
+fn every_block_of_another_language_is_run_by_the_script_that_tries_clients() {
+    let script = include_str!("../../scripts/resp-clients.sh");
+    let opened: Vec<&str> = README
+        .lines()
+        .filter_map(|line| line.strip_prefix("```"))
+        .step_by(2)
+        .collect();
+    for language in opened {
+        // A command line and a line of Cargo.toml are no programs.
+        if ["rust", "sh", "toml", ""].contains(&language) {
+            continue;
+        }
+        let blocks = README.matches(&format!("```{language}\n")).count();
+        assert_eq!(blocks, 1, "the script runs one block of {language}");
+        let runs = format!("as_the_readme_shows {language} ");
+        assert!(
+            script.contains(&runs),
+            "nobody runs the README's {language}"
+        );
+    }
+}
+
 #[rustfmt::skip]
 mod snippets {
     use super::{Duration, Outcome, PutOptions};
