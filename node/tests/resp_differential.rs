@@ -17,7 +17,10 @@
 //!   INFO and DOCS, 128 settings in CONFIG GET and SET, 1,024 bytes of a client's name, an hour of
 //!   CLIENT PAUSE. No command holds its core for long, or much memory.
 //! * The empty key, keys above 65,535 bytes and values above the node's limit are refused.
-//! * INCRBYFLOAT counts in 64 bits instead of 80: sums that differ in the 17th digit.
+//! * INCRBYFLOAT counts in 64 bits instead of 80 and answers the shortest text that reads back as the
+//!   same number, instead of 17 decimals: sums that need more than 15 digits differ in the last ones,
+//!   and 0.1 and 0.2 make 0.30000000000000004. It reads decimal text: no hexadecimal, and no plus
+//!   sign before a stored one.
 //! * What Redis 7.0 does not have yet (CLIENT SETINFO, SET … IFEQ) is not asked. What this project
 //!   does not have, Redis is started without: both call it unknown, in the same words.
 //! * What a server says of itself (INFO, CLIENT INFO, COMMAND …): of that the kind or the shape is

@@ -77,8 +77,118 @@ const ENDS: &[i64] = &[
     999_999_999_999_999_999,
 ];
 
+/// Texts that are floating-point numbers to some readers; hexadecimal ones are to Redis alone.
+const NEARLY_FLOATS: &[&str] = &[
+    "",
+    " ",
+    ".",
+    "-",
+    "+.",
+    "-.",
+    "e",
+    "e1",
+    ".e1",
+    "1e",
+    "1e+",
+    "1e-",
+    "1e1.5",
+    "1e1e1",
+    "1.5.2",
+    "1,5",
+    "1_0",
+    " 1.5",
+    "1.5 ",
+    "\t1.5",
+    "1.5\n",
+    "1.5\0",
+    "\0",
+    "--1.5",
+    "+-1.5",
+    "nan",
+    "NaN",
+    "-nan",
+    "nan(1)",
+    "infi",
+    "in",
+    "1.5f",
+    "1.5d",
+    "1.5L",
+    "0b1",
+    "\u{661}",
+    "1e\u{661}",
+    "x1.5",
+];
+/// Infinities, which are numbers that nothing can be counted with.
+const INFINITIES: &[&str] = &[
+    "inf",
+    "-inf",
+    "+inf",
+    "INF",
+    "Inf",
+    "infinity",
+    "-Infinity",
+    "INFINITY",
+];
+/// Ways to write what 64 bits hold exactly, and in so few digits that sums need no more than 15: in
+/// those the shortest text is Redis' text.
+const FLOATS: &[&str] = &[
+    "1",
+    "-1",
+    "1.",
+    ".5",
+    "-.5",
+    "0.",
+    "0",
+    "-0",
+    "-0.0",
+    "00",
+    "007.50",
+    "1e0",
+    "1E2",
+    "1e+2",
+    "25e-2",
+    "-25E-2",
+    "1e6",
+    "3.0000000000000000000000000",
+    "125000000000000000000e-20",
+    "0.03125e0",
+    "0e999",
+    "0e-999",
+];
+
+/// One command about floating-point numbers, on keys of their own: what 64 bits hold as well as 80.
+fn float(random: &mut Random) -> Args {
+    let key = format!("{{n}}float:{}", random.below(3));
+    let any = match random.below(8) {
+        0 | 1 => pick(random, NEARLY_FLOATS),
+        2 => pick(random, FLOATS),
+        _ => {
+            let number = random.below(1 << 20) as f64 - f64::from(1 << 19);
+            (number / f64::from(1 << random.below(6))).to_string()
+        }
+    };
+    let words = match random.below(6) {
+        0 => vec!["SET".into(), key, any],
+        1 => vec!["SET".into(), key, "0".into()],
+        2 => vec!["GET".into(), key],
+        3 if random.below(4) == 0 => vec!["INCRBYFLOAT".into(), key, pick(random, INFINITIES)],
+        3 if random.below(2) == 0 => vec!["INCRBYFLOAT".into(), key, format!("+{any}")],
+        // Long ones.
+        3 => vec![
+            "INCRBYFLOAT".into(),
+            key,
+            format!("{}{any}", "0".repeat(240 + random.below(20))),
+        ],
+        _ => vec!["INCRBYFLOAT".into(), key, any],
+    };
+    words.into_iter().map(String::into_bytes).collect()
+}
+
 /// One command about numbers, on keys of its own.
 pub(crate) fn command(random: &mut Random) -> (Args, Compare) {
+    if random.below(4) == 0 {
+        return (float(random), Compare::Exact);
+    }
     let key = format!("{{n}}{}", random.below(4));
     let words: Vec<String> = match random.below(14) {
         0..=2 => vec!["SET".into(), key, integer(random)],
