@@ -11,6 +11,8 @@
 //! Jobs, buffers and slots are used again, so a call allocates what its operation and its result
 //! need and nothing else.
 
+#![warn(clippy::missing_errors_doc)]
+
 mod batch;
 mod destination;
 mod door;

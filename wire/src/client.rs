@@ -17,6 +17,8 @@
 //! * Every call ends by its deadline, with an answer or an [`Error`] that says whether anything
 //!   was done. A call is sent again only where that is safe: see [`Error`].
 
+#![warn(clippy::missing_errors_doc)]
+
 mod api;
 mod backoff;
 pub mod blocking;

@@ -2,6 +2,9 @@
 //! changed in one of them alone fails here.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "test harness")]
 
+#[path = "protocol_doc/client.rs"]
+mod client;
+
 use jerboa_wire::event::{EventKind, EventKinds, Happening};
 use jerboa_wire::flags::{NO_CRC_BIT, REPLY_BIT};
 use jerboa_wire::opcode::{Kind, Parts};

@@ -29,6 +29,41 @@ impl Frames {
     }
 }
 
+const DOCUMENT: &str = include_str!("../../../wire/PROTOCOL.md");
+
+/// Fails where the document does not say that the operation may be answered so. Faults of a frame in
+/// itself and what any request may meet stand there in words, and are taken as said.
+fn must_be_documented(opcode: Opcode, status: Status) {
+    let rows = DOCUMENT
+        .lines()
+        .skip_while(|line| *line != "| operation | outcomes | errors |");
+    let mut rows = rows.skip(2).take_while(|line| line.starts_with('|'));
+    let is_of = |cell: &str, name: &str| cell.split(", ").any(|word| word.trim() == name);
+    let row = rows.find(|row| {
+        row.split('|')
+            .nth(1)
+            .is_some_and(|cell| is_of(cell, opcode.name()))
+    });
+    let cells = row
+        .unwrap_or_else(|| panic!("{opcode:?} is not in the table"))
+        .split('|');
+    let is_told = cells.skip(2).any(|cell| is_of(cell, status.name()));
+    let of_any = matches!(
+        status,
+        Status::Busy
+            | Status::InvalidOptions
+            | Status::MalformedPayload
+            | Status::KeyEmpty
+            | Status::KeyTooLarge
+            | Status::MapNameTooLarge
+            | Status::TooManyItems
+    );
+    assert!(
+        is_told || of_any,
+        "{opcode:?} answers {status:?}, which is not documented"
+    );
+}
+
 fn millis(duration: Duration) -> u64 {
     duration.as_nanos().div_ceil(1_000_000).try_into().unwrap()
 }
@@ -372,7 +407,11 @@ impl Door for Frames {
         let request = build(map, key, what, version, &mut section);
         match self.refused(request) {
             Some(status) => Got::Refused(status),
-            None => read(what, self.raw.call(request)),
+            None => {
+                let reply = self.raw.call(request);
+                must_be_documented(request.opcode, reply.status);
+                read(what, reply)
+            }
         }
     }
 }
@@ -430,6 +469,9 @@ impl Frames {
         });
         assert_eq!((reply.status, reply.count), (Status::Ok, count), "{what:?}");
         let items = items(&reply);
+        for (status, ..) in &items {
+            must_be_documented(opcode, *status);
+        }
         let of = |status| items.iter().filter(|item| item.0 == status).count() as u64;
         assert_eq!(reply.arg, of(Status::Ok), "as many as the items say");
         match opcode {

@@ -18,6 +18,11 @@ macro_rules! typed_calls {
             }
 
             /// Sends `payload` to one node, which sends it back.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Invalid`] for more than 4,096 bytes; else as every call. Nothing is
+            /// changed.
             pub $($async)? fn ping(&self, payload: impl AsRef<[u8]>) -> Result<Vec<u8>, Error> {
                 let payload = payload.as_ref();
                 if payload.len() > limits::PING_BYTES_MAX {
@@ -28,6 +33,10 @@ macro_rules! typed_calls {
             }
 
             /// Has one node answer with an empty frame.
+            ///
+            /// # Errors
+            ///
+            /// As every call. Nothing is changed.
             pub $($async)? fn noop(&self) -> Result<(), Error> {
                 self.call(Operation::bare(Opcode::Noop, &[]))$($wait)*?.done().map(drop)
             }

@@ -79,12 +79,22 @@ inspecting_calls!(Client, [], []);
 
 impl Client {
     /// Connects to a cluster by `host:port` of the any-core port of one or more nodes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreachable`] with what the last address that was tried said, [`Error::TimedOut`],
+    /// [`Error::Refused`] where the node takes no more connections, [`Error::Protocol`] where it is
+    /// none.
     pub fn connect(seeds: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, Error> {
         Self::connect_with(Config::new(seeds))
     }
 
     /// Connects with settings of its own. Returns when the topology is known and the core that
     /// owns the first slot has answered.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::connect`].
     pub fn connect_with(mut config: Config) -> Result<Self, Error> {
         config.jitter_seed = config.seed_or_clock();
         let timeout = config.call_timeout;
@@ -130,6 +140,11 @@ impl Client {
     }
 
     /// Makes one call.
+    ///
+    /// # Errors
+    ///
+    /// Those that [`Error`] lists, but for a refusal, which is an answer here; [`Error::outcome`]
+    /// says whether anything may have been done.
     pub fn call(&self, operation: Operation) -> Result<Response, Error> {
         let mut answers = self.call_all(vec![operation]);
         answers.pop().unwrap_or(Err(Error::UnexpectedReply))

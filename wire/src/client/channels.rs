@@ -21,12 +21,20 @@ pub struct Channels<T> {
 
 impl Operation {
     /// Hands a message to everybody who is subscribed to the channel.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a name that cannot be one, or too many.
     pub fn publish(channel: &[u8], payload: &[u8]) -> Result<Self, InvalidCall> {
         check_name(channel, limits::CHANNEL_BYTES_MAX)?;
         Ok(Self::keyed_with_value(Opcode::Publish, channel, payload)?.anywhere())
     }
 
     /// Names of channels or patterns, for those operations that take them.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a name that cannot be one, or too many.
     pub fn of_names(
         opcode: Opcode,
         names: &[impl AsRef<[u8]>],
@@ -103,6 +111,12 @@ macro_rules! channel_calls {
 
             /// Hands a message to everybody who is subscribed to the channel now; the exact number
             /// of messages that were handed over. Nobody gets it later, and it is kept nowhere.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Refused`] with `ChannelTooLarge`, `ReservedChannel` or `Busy`, and
+            /// [`Error::Invalid`]: nobody gets the message. Else as every call: where no answer came
+            /// some may have got it, as [`Error::outcome`] tells.
             pub $($async)? fn publish(
                 &self,
                 channel: impl AsRef<[u8]>,
@@ -114,6 +128,10 @@ macro_rules! channel_calls {
 
             /// The channels that somebody is subscribed to by name and that match a glob pattern, an
             /// empty one matching all.
+            ///
+            /// # Errors
+            ///
+            /// None of its own: those of every call. Nothing is changed.
             pub $($async)? fn list(&self, pattern: impl AsRef<[u8]>) -> Result<Vec<Vec<u8>>, Error> {
                 let options = ScanOptions::matching(pattern).count(PAGE);
                 let (mut channels, mut cursor) = (Vec::new(), 0);
@@ -129,6 +147,10 @@ macro_rules! channel_calls {
             }
 
             /// For each channel the number of connections that are subscribed to it by name.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Refused`] with `ChannelTooLarge`, and those of every call. Nothing is changed.
             pub $($async)? fn subscribers(
                 &self,
                 channels: &[impl AsRef<[u8]>],
@@ -137,6 +159,10 @@ macro_rules! channel_calls {
             }
 
             /// The number of different patterns that somebody is subscribed to.
+            ///
+            /// # Errors
+            ///
+            /// None of its own: those of every call. Nothing is changed.
             pub $($async)? fn patterns(&self) -> Result<u64, Error> {
                 Command::patterns().$call(&self.transport)$($wait)*
             }

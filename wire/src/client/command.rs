@@ -38,12 +38,20 @@ impl<R> Command<R> {
     }
 
     /// Executes it and waits for the result.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation, which stand at the method of [`super::DMap`] of the same name.
     pub async fn call<T: LocalTransport>(self, transport: &T) -> Result<R, Error> {
         let Self { operation, read } = self;
         read(transport.call(operation?).await?)
     }
 
     /// Executes it and blocks until the result is there.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation, which stand at the method of [`super::DMap`] of the same name.
     pub fn call_blocking<T: BlockingTransport>(self, transport: &T) -> Result<R, Error> {
         let Self { operation, read } = self;
         read(transport.call(operation?)?)

@@ -10,7 +10,7 @@ use super::condition::ValueIs;
 use super::error::Error;
 use super::many::Split;
 use super::maps::map_calls;
-use super::operations::operations;
+use super::operations::{any_call, operations};
 use super::options::{ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{
     Appended, ByteSlice, DeleteOutcome, Digest, Entry, ExpireOutcome, PutOutcome, Replaced,
@@ -47,11 +47,10 @@ use crate::value::{Decode, Encode};
 ///
 /// # Errors
 ///
-/// Every operation may fail with [`Error`]. After [`Error::Refused`] and [`Error::Invalid`] nothing
-/// has changed; where an answer did not come, [`Error::outcome`] says whether something may have. The
-/// statuses of a refusal are those of [`Status`](crate::Status): whatever the operation,
-/// `OutOfMemory`, `MapFull`, `Busy` and `ShuttingDown` say that the node cannot now; what an operation
-/// adds to them (`NotANumber`, `NoSuchLock`, `ManyOwners`, …) stands at it.
+/// Every operation may fail with [`Error`], and lists at its own place with which
+/// [statuses](crate::Status) the node may refuse it. After [`Error::Refused`] with any of them but
+/// `Internal`, and after [`Error::Invalid`], nothing has changed; where an answer did not come,
+/// [`Error::outcome`] says whether something may have. A method that has no "Errors" cannot fail.
 #[derive(Clone)]
 pub struct DMap<T> {
     transport: T,
@@ -67,6 +66,7 @@ macro_rules! awaited {
     )+) => {
         impl<T: LocalTransport> DMap<T> {$(
             $(#[$meta])*
+            #[doc = any_call!("[`Error::Runtime`]")]
             pub async fn $operation $(<$($generic: $bound),+>)? (
                 &self,
                 $($argument: $type),*

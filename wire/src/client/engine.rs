@@ -148,6 +148,10 @@ impl<W> Engine<W> {
     }
 
     /// Begins a call. An error means that nothing was begun and `waiter` is not told.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] and [`Error::Overloaded`]: the call was not taken.
     pub fn call(
         &mut self,
         operation: Operation,

@@ -6,6 +6,10 @@ macro_rules! inspecting_calls {
     ($client:ident, [$($async:ident)?], [$($wait:tt)*]) => {
         impl $client {
             /// What one node counted, core by core, without latencies.
+            ///
+            /// # Errors
+            ///
+            /// As every call. Nothing is changed.
             pub $($async)? fn stats(&self) -> Result<NodeStats, Error> {
                 let text = self.call(Operation::stats(0))$($wait)*?.text()?;
                 Ok(NodeStats::parse(&text))
@@ -13,6 +17,10 @@ macro_rules! inspecting_calls {
 
             /// What one node counted and how long its requests took, core by core. Asks each core
             /// in turn, since the latencies of one fill a reply.
+            ///
+            /// # Errors
+            ///
+            /// As every call. Nothing is changed.
             pub $($async)? fn stats_with_latencies(&self) -> Result<NodeStats, Error> {
                 let mut stats = self.stats()$($wait)*?;
                 let cores = 1..=stats.cores.len() as u64;
@@ -24,6 +32,11 @@ macro_rules! inspecting_calls {
             }
 
             /// What one node counted for a map; `None` where nobody wrote to it yet.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Invalid`] for a name that cannot be one; else as every call. Nothing is
+            /// changed.
             pub $($async)? fn map_stats(
                 &self,
                 map: impl AsRef<[u8]>,
@@ -33,6 +46,11 @@ macro_rules! inspecting_calls {
             }
 
             /// The same with how long its requests took, by operation.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Invalid`] for a name that cannot be one; else as every call. Nothing is
+            /// changed.
             pub $($async)? fn map_stats_with_latencies(
                 &self,
                 map: impl AsRef<[u8]>,
@@ -42,6 +60,10 @@ macro_rules! inspecting_calls {
             }
 
             /// What one node counted for every map, in the order of their names.
+            ///
+            /// # Errors
+            ///
+            /// As every call. Nothing is changed.
             pub $($async)? fn all_map_stats(&self) -> Result<Vec<MapStats>, Error> {
                 let mut all = Vec::<MapStats>::new();
                 let mut which = MAP_STATS_FROM;
@@ -61,6 +83,10 @@ macro_rules! inspecting_calls {
             /// The keys that one node's clients use most now, the most used first, at most `count`
             /// of them (at least 1, at most 1,024). The rates are estimates over the last ten
             /// seconds or so.
+            ///
+            /// # Errors
+            ///
+            /// As every call. Nothing is changed.
             pub $($async)? fn hot_keys(&self, count: u16) -> Result<Vec<HotKey>, Error> {
                 self.call(Operation::hot_keys(count))$($wait)*?.hot_keys()
             }

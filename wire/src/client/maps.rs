@@ -42,22 +42,56 @@ macro_rules! map_calls {
 
             /// Executes the commands of a pipeline, one write for each core that owns some of the
             /// keys.
+            ///
+            /// # Effects
+            ///
+            /// Those of its commands, each by itself: one that fails keeps no other from being
+            /// executed.
+            ///
+            /// # Errors
+            ///
+            /// Each command has its own, told by [`Answers::take`] and [`Answers::errors`].
             pub $($async)? fn execute(&self, pipeline: Pipeline) -> Answers {
                 let (operations, answers) = pipeline.begin();
                 answers.fill(self.transport.call_all(operations)$($wait)*)
             }
 
-            /// The keys of the map, from the beginning.
+            /// The keys of the map, from the beginning. Nothing is asked before the first is taken.
+            ///
+            /// # Effects
+            ///
+            /// Value kept, expiry kept, version kept; no use.
+            ///
+            /// # Errors
+            ///
+            /// A key is taken with those of [`Self::scan_page`], after which the scan is over; it can
+            /// be gone on with.
             pub fn scan(&self, options: ScanOptions) -> Scan<T> {
                 self.scan_from(0, options)
             }
 
             /// The keys of the map, from where an earlier scan was.
+            ///
+            /// # Effects
+            ///
+            /// Value kept, expiry kept, version kept; no use.
+            ///
+            /// # Errors
+            ///
+            /// As [`Self::scan`].
             pub fn scan_from(&self, cursor: u64, options: ScanOptions) -> Scan<T> {
                 Scan::new(self.clone(), Walk::from(cursor, options))
             }
 
             /// The values of many keys, in their order, each with a result of its own.
+            ///
+            /// # Effects
+            ///
+            /// Value kept, expiry kept, version kept; a use.
+            ///
+            /// # Errors
+            ///
+            /// For each key as [`Self::get`]: a value too large for a common answer is fetched alone.
             pub $($async)? fn multi_get<V: Decode>(
                 &self,
                 keys: &[impl AsRef<[u8]>],
@@ -77,7 +111,17 @@ macro_rules! map_calls {
             }
 
             /// Stores many values with one expiry; the version of each, in their order, each with
-            /// a result of its own.
+            /// a result of its own. It is no transaction: others see some stored and some not yet.
+            ///
+            /// # Effects
+            ///
+            /// Value set, expiry set, version new; a use.
+            ///
+            /// # Errors
+            ///
+            /// For each key, whatever became of the others: [`Error::Refused`] with `ValueTooLarge`,
+            /// `OutOfMemory` and `TooManyMaps`: it is as it was. [`Error::Unencodable`]: nothing was
+            /// sent for this key. Those of every call as at [`Self::put`], for all keys of a core.
             pub $($async)? fn multi_put(
                 &self,
                 entries: &[(impl AsRef<[u8]>, impl Encode)],
@@ -90,7 +134,15 @@ macro_rules! map_calls {
             }
 
             /// Removes many keys; for each whether it was there, in their order, each with a result
-            /// of its own.
+            /// of its own. It is no transaction: others see some removed and some not yet.
+            ///
+            /// # Effects
+            ///
+            /// The entry is gone.
+            ///
+            /// # Errors
+            ///
+            /// None of its own. Those of every call as at [`Self::delete`], for all keys of a core.
             pub $($async)? fn multi_delete(
                 &self,
                 keys: &[impl AsRef<[u8]>],
@@ -103,6 +155,14 @@ macro_rules! map_calls {
             }
 
             /// Which of many keys are present, in their order, each with a result of its own.
+            ///
+            /// # Effects
+            ///
+            /// Value kept, expiry kept, version kept; no use.
+            ///
+            /// # Errors
+            ///
+            /// None of its own. Those of every call as at [`Self::exists`], for all keys of a core.
             pub $($async)? fn multi_exists(
                 &self,
                 keys: &[impl AsRef<[u8]>],

@@ -69,16 +69,29 @@ impl Operation {
     }
 
     /// An operation on one key that needs nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one.
     pub fn keyed(opcode: Opcode, map: &[u8], key: &[u8]) -> Result<Self, InvalidCall> {
         Self::with_value(opcode, map, key, &[])
     }
 
     /// Adds `delta` to a counter.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one.
     pub fn count(opcode: Opcode, map: &[u8], key: &[u8], delta: i64) -> Result<Self, InvalidCall> {
         Ok(Self::keyed(opcode, map, key)?.with_arg(delta.cast_unsigned()))
     }
 
     /// Stores a value.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, a value that does not fit a frame,
+    /// or an expiry that is none.
     pub fn put(
         map: &[u8],
         key: &[u8],
@@ -104,6 +117,10 @@ impl Operation {
     }
 
     /// Adds `delta` to a float counter.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, or a number that is not finite.
     pub fn count_float(map: &[u8], key: &[u8], delta: f64) -> Result<Self, InvalidCall> {
         if !delta.is_finite() {
             return Err(InvalidCall::NotFinite);
@@ -113,11 +130,21 @@ impl Operation {
     }
 
     /// Puts `value` behind what an entry holds.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, or a value that does not fit a
+    /// frame.
     pub fn append(map: &[u8], key: &[u8], value: &[u8]) -> Result<Self, InvalidCall> {
         Self::with_value(Opcode::Append, map, key, value)
     }
 
     /// The page of a scan that begins at `cursor`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name that cannot be one, a pattern that is too long, or a count
+    /// that is 0 or too large.
     pub fn scan(map: &[u8], cursor: u64, options: &ScanOptions) -> Result<Self, InvalidCall> {
         Self::scan_with(Opcode::Scan, map, cursor, options)
     }
@@ -142,6 +169,10 @@ impl Operation {
     }
 
     /// Changes settings of a map.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name that cannot be one, or a text that is too long.
     pub fn change_settings(map: &[u8], lines: &str) -> Result<Self, InvalidCall> {
         if lines.len() > settings::TEXT_BYTES_MAX {
             return Err(InvalidCall::ValueTooLarge(lines.len()));
@@ -172,6 +203,10 @@ impl Operation {
     }
 
     /// An operation on a map as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name that cannot be one.
     pub fn of_map(opcode: Opcode, map: &[u8]) -> Result<Self, InvalidCall> {
         let map_bytes =
             u8::try_from(map.len()).map_err(|_| InvalidCall::MapNameTooLarge(map.len()))?;
@@ -186,11 +221,20 @@ impl Operation {
     }
 
     /// Reads some bytes of a value.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one.
     pub fn get_range(map: &[u8], key: &[u8], range: ByteRange) -> Result<Self, InvalidCall> {
         Self::with_value(Opcode::GetRange, map, key, &range.encode())
     }
 
     /// Writes bytes over those of a value.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, or a value that does not fit a
+    /// frame.
     pub fn set_range(
         map: &[u8],
         key: &[u8],
@@ -201,6 +245,11 @@ impl Operation {
     }
 
     /// Stores all of these entries or none.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, no entry or too many, or more
+    /// bytes than a frame has.
     pub fn put_all_if_absent(
         map: &[u8],
         entries: &[(impl AsRef<[u8]>, Vec<u8>)],

@@ -18,7 +18,7 @@ use super::command::{Command, Read};
 use super::condition::ValueIs;
 use super::error::Error;
 use super::operation::{InvalidCall, Operation};
-use super::operations::operations;
+use super::operations::{any_call, operations};
 use super::options::{ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions};
 use super::outcome::{
     Appended, ByteSlice, DeleteOutcome, Digest, Entry, ExpireOutcome, PutOutcome, Replaced,
@@ -59,6 +59,8 @@ macro_rules! queued {
     )+) => {
         impl Pipeline {$(
             $(#[$meta])*
+            #[doc = any_call!("[`Error::MustNotBlock`] or [`Error::Runtime`]")]
+            #[doc = "\n\nThe result is told by [`Answers::take`]; an error keeps no other command from being executed."]
             pub fn $operation $(<$($generic: $bound),+>)? (
                 &mut self,
                 $($argument: $type),*
@@ -142,6 +144,11 @@ impl Answers {
     }
 
     /// The result of a command.
+    ///
+    /// # Errors
+    ///
+    /// Those of the command, which stand at its method; [`Error::Invalid`] where it was queued in
+    /// another pipeline.
     pub fn take<R>(&mut self, queued: Queued<R>) -> Result<R, Error> {
         let Queued {
             pipeline,

@@ -96,6 +96,10 @@ impl<T: LocalTransport> Scan<T> {
     }
 
     /// All keys that are left.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`DMap::scan_page`]; the keys that were met are lost with it.
     pub async fn collect(mut self) -> Result<Vec<Vec<u8>>, Error> {
         let mut keys = Vec::new();
         while let Some(key) = self.next().await {

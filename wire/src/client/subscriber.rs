@@ -34,6 +34,10 @@ pub struct Message {
 
 impl Message {
     /// The payload as a value, see [`crate::value`].
+    ///
+    /// # Errors
+    ///
+    /// [`WrongType`] with the bytes of the message.
     pub fn read<V: Decode>(self) -> Result<V, WrongType> {
         V::decode(self.payload)
     }

@@ -61,6 +61,12 @@ inspecting_calls!(Client, [async], [.await]);
 
 impl Client {
     /// Connects to a cluster by `host:port` of the any-core port of one or more nodes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreachable`] with what the last address that was tried said, [`Error::TimedOut`],
+    /// [`Error::Refused`] where the node takes no more connections, [`Error::Protocol`] where it is
+    /// none, [`Error::Runtime`] where the runtime cannot serve a client.
     pub async fn connect(
         seeds: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Self, Error> {
@@ -69,6 +75,10 @@ impl Client {
 
     /// Connects with settings of its own. Returns when the topology is known and the core that
     /// owns the first slot has answered.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::connect`].
     pub async fn connect_with(mut config: Config) -> Result<Self, Error> {
         check_runtime().map_err(Error::Runtime)?;
         config.jitter_seed = config.seed_or_clock();

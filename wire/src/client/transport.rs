@@ -111,6 +111,10 @@ pub trait BlockingTransport: Clone + Send + Sync {
     fn call_all(&self, operations: Vec<Operation>) -> Vec<Result<Response, Error>>;
 
     /// Executes one operation.
+    ///
+    /// # Errors
+    ///
+    /// Those that [`Error`] lists, but for a refusal, which is an answer here.
     fn call(&self, operation: Operation) -> Result<Response, Error> {
         let mut answers = self.call_all(vec![operation]);
         answers.pop().unwrap_or(Err(Error::UnexpectedReply))

@@ -10,7 +10,7 @@ use crate::client::condition::ValueIs;
 use crate::client::error::Error;
 use crate::client::many::Split;
 use crate::client::maps::map_calls;
-use crate::client::operations::operations;
+use crate::client::operations::{any_call, operations};
 use crate::client::options::{
     ExpireCondition, Expiry, LockOptions, LockToken, PutOptions, ScanOptions,
 };
@@ -46,6 +46,7 @@ macro_rules! blocked {
     )+) => {
         impl<T: BlockingTransport> DMap<T> {$(
             $(#[$meta])*
+            #[doc = any_call!("[`Error::MustNotBlock`]")]
             pub fn $operation $(<$($generic: $bound),+>)? (
                 &self,
                 $($argument: $type),*

@@ -22,6 +22,13 @@ pub struct Subscription {
 
 impl Client {
     /// Subscribes to channels by their names; more can be added to the subscription.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ChannelTooLarge` or `TooManySubscriptions`, and [`Error::Invalid`]:
+    /// there is none of these subscriptions. [`Error::Unreachable`] where no node
+    /// could be reached, [`Error::TimedOut`] or [`Error::ConnectionLost`] where none answered: there
+    /// is no subscription then.
     pub fn subscribe(&self, channels: &[impl AsRef<[u8]>]) -> Result<Subscription, Error> {
         let mut subscription = self.listen()?;
         subscription.subscribe(channels)?;
@@ -29,6 +36,13 @@ impl Client {
     }
 
     /// Subscribes to all channels that match one of these glob patterns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ChannelTooLarge` or `TooManySubscriptions`, and [`Error::Invalid`]:
+    /// there is none of these subscriptions. [`Error::Unreachable`] where no node
+    /// could be reached, [`Error::TimedOut`] or [`Error::ConnectionLost`] where none answered: there
+    /// is no subscription then.
     pub fn subscribe_patterns(&self, patterns: &[impl AsRef<[u8]>]) -> Result<Subscription, Error> {
         let mut subscription = self.listen()?;
         subscription.subscribe_patterns(patterns)?;
@@ -64,28 +78,57 @@ impl Client {
 
 impl Subscription {
     /// Subscribes to more channels; the number of subscriptions, names and patterns together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ChannelTooLarge` or `TooManySubscriptions`, and [`Error::Invalid`]:
+    /// there is none of these subscriptions. After [`Error::TimedOut`] they may be
+    /// there; after [`Error::ConnectionLost`] and [`Error::Protocol`] the subscription is over.
     pub fn subscribe(&mut self, channels: &[impl AsRef<[u8]>]) -> Result<u64, Error> {
         self.ask(Ask::Subscribe, channels)
     }
 
     /// Subscribes to more patterns; the number of subscriptions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ChannelTooLarge` or `TooManySubscriptions`, and [`Error::Invalid`]:
+    /// there is none of these subscriptions. After [`Error::TimedOut`] they may be
+    /// there; after [`Error::ConnectionLost`] and [`Error::Protocol`] the subscription is over.
     pub fn subscribe_patterns(&mut self, patterns: &[impl AsRef<[u8]>]) -> Result<u64, Error> {
         self.ask(Ask::PatternSubscribe, patterns)
     }
 
     /// Ends subscriptions to channels, to all of them where none is named; the number of those
     /// left. Messages that came before may still be handed out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ChannelTooLarge`, and [`Error::Invalid`]: all are as they were. After
+    /// [`Error::TimedOut`] they may have ended; after [`Error::ConnectionLost`] and
+    /// [`Error::Protocol`] the subscription is over.
     pub fn unsubscribe(&mut self, channels: &[impl AsRef<[u8]>]) -> Result<u64, Error> {
         self.ask(Ask::Unsubscribe, channels)
     }
 
     /// Ends subscriptions to patterns, to all of them where none is named; the number of those
     /// left.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ChannelTooLarge`, and [`Error::Invalid`]: all are as they were. After
+    /// [`Error::TimedOut`] they may have ended; after [`Error::ConnectionLost`] and
+    /// [`Error::Protocol`] the subscription is over.
     pub fn unsubscribe_patterns(&mut self, patterns: &[impl AsRef<[u8]>]) -> Result<u64, Error> {
         self.ask(Ask::PatternUnsubscribe, patterns)
     }
 
     /// Waits for the next message. After an error there is none any more.
+    ///
+    /// # Errors
+    ///
+    /// Why there are no more, once those that waited are taken: [`Error::Refused`] with
+    /// `SlowSubscriber` where they were not taken in time, else what ended the connection.
     pub fn receive(&mut self) -> Result<Message, Error> {
         loop {
             if let Some(message) = self.state.take_message() {
@@ -96,6 +139,11 @@ impl Subscription {
     }
 
     /// Waits for the next message at most so long; `None` where none came.
+    ///
+    /// # Errors
+    ///
+    /// Why there are no more, once those that waited are taken: [`Error::Refused`] with
+    /// `SlowSubscriber` where they were not taken in time, else what ended the connection.
     pub fn receive_within(&mut self, time: Duration) -> Result<Option<Message>, Error> {
         let until = later(Instant::now(), time);
         loop {

@@ -11,6 +11,10 @@ use crate::opcode::Opcode;
 impl Operation {
     /// Sets when a key expires; [`Expiry::Never`] removes its expiry. [`Expiry::Keep`] and
     /// [`Expiry::MapDefault`] are no times.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, or an expiry that is none.
     pub fn expire(map: &[u8], key: &[u8], when: Expiry) -> Result<Self, InvalidCall> {
         match when {
             Expiry::Never => return Self::keyed(Opcode::Persist, map, key),
@@ -27,6 +31,10 @@ impl Operation {
 
     /// Sets when a key expires under a condition. Only [`Expiry::After`] and [`Expiry::At`] are
     /// times.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, or an expiry that is none.
     pub fn expire_if(
         map: &[u8],
         key: &[u8],
@@ -49,6 +57,10 @@ impl Operation {
 
     /// Reads an entry and sets when it expires. [`Expiry::Keep`] would only read, and
     /// [`Expiry::MapDefault`] is for writes.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, or an expiry that is none.
     pub fn get_and_expire(map: &[u8], key: &[u8], when: Expiry) -> Result<Self, InvalidCall> {
         if matches!(when, Expiry::Keep | Expiry::MapDefault) {
             return Err(InvalidCall::Expiry);

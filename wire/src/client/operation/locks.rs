@@ -11,6 +11,11 @@ use crate::opcode::Opcode;
 
 impl Operation {
     /// Takes a lock.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, a wait beyond a day, or a lease
+    /// that is none.
     pub fn lock(map: &[u8], key: &[u8], options: LockOptions) -> Result<Self, InvalidCall> {
         let wait_ms = u64::try_from(options.wait.as_nanos().div_ceil(1_000_000));
         let wait_ms = wait_ms.map_err(|_| InvalidCall::Wait)?;
@@ -27,6 +32,10 @@ impl Operation {
     }
 
     /// Gives a lock back.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one.
     pub fn unlock(map: &[u8], key: &[u8], token: LockToken) -> Result<Self, InvalidCall> {
         Ok(Self {
             version: token.number(),
@@ -35,6 +44,10 @@ impl Operation {
     }
 
     /// Has a lock expire after `lease`, from now.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, or a lease that is none.
     pub fn lease(
         map: &[u8],
         key: &[u8],

@@ -10,6 +10,11 @@ use crate::opcode::Opcode;
 
 impl Operation {
     /// Stores a value if the entry has this version.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, values that do not fit a frame
+    /// together, or an expiry that is none.
     pub fn swap_version(
         map: &[u8],
         key: &[u8],
@@ -26,6 +31,11 @@ impl Operation {
     }
 
     /// Stores a value if the entry has this one, or with `None` if there is no entry.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, values that do not fit a frame
+    /// together, or an expiry that is none.
     pub fn swap_value(
         map: &[u8],
         key: &[u8],
@@ -50,6 +60,11 @@ impl Operation {
         Ok(operation)
     }
     /// Stores a value if the condition holds of the one that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, values that do not fit a frame
+    /// together, or an expiry that is none.
     pub fn put_if(
         map: &[u8],
         key: &[u8],
@@ -62,6 +77,11 @@ impl Operation {
     }
 
     /// Removes an entry if the condition holds of its value.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCall`] for a map name or key that cannot be one, or a value that does not fit a
+    /// frame.
     pub fn delete_if(
         map: &[u8],
         key: &[u8],

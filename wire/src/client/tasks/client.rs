@@ -65,6 +65,11 @@ impl<R: Runtime> Client<R> {
     }
 
     /// Makes one call.
+    ///
+    /// # Errors
+    ///
+    /// Those that [`Error`] lists, but for a refusal, which is an answer here; [`Error::outcome`]
+    /// says whether anything may have been done.
     pub async fn call(&self, operation: Operation) -> Result<Response, Error> {
         let mut answers = self.call_all(vec![operation]).await;
         answers.pop().unwrap_or(Err(Error::UnexpectedReply))

@@ -24,6 +24,13 @@ pub struct Subscription<R: Runtime> {
 
 impl<R: Runtime> Client<R> {
     /// Subscribes to channels by their names; more can be added to the subscription.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ChannelTooLarge` or `TooManySubscriptions`, and [`Error::Invalid`]:
+    /// there is none of these subscriptions. [`Error::Unreachable`] where no node
+    /// could be reached, [`Error::TimedOut`] or [`Error::ConnectionLost`] where none answered: there
+    /// is no subscription then.
     pub async fn subscribe(&self, channels: &[impl AsRef<[u8]>]) -> Result<Subscription<R>, Error> {
         let mut subscription = self.listen().await?;
         subscription.subscribe(channels).await?;
@@ -31,6 +38,13 @@ impl<R: Runtime> Client<R> {
     }
 
     /// Subscribes to all channels that match one of these glob patterns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ChannelTooLarge` or `TooManySubscriptions`, and [`Error::Invalid`]:
+    /// there is none of these subscriptions. [`Error::Unreachable`] where no node
+    /// could be reached, [`Error::TimedOut`] or [`Error::ConnectionLost`] where none answered: there
+    /// is no subscription then.
     pub async fn subscribe_patterns(
         &self,
         patterns: &[impl AsRef<[u8]>],
@@ -72,11 +86,23 @@ impl<R: Runtime> Client<R> {
 
 impl<R: Runtime> Subscription<R> {
     /// Subscribes to more channels; the number of subscriptions, names and patterns together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ChannelTooLarge` or `TooManySubscriptions`, and [`Error::Invalid`]:
+    /// there is none of these subscriptions. After [`Error::TimedOut`] they may be
+    /// there; after [`Error::ConnectionLost`] and [`Error::Protocol`] the subscription is over.
     pub async fn subscribe(&mut self, channels: &[impl AsRef<[u8]>]) -> Result<u64, Error> {
         self.ask(Ask::Subscribe, channels).await
     }
 
     /// Subscribes to more patterns; the number of subscriptions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ChannelTooLarge` or `TooManySubscriptions`, and [`Error::Invalid`]:
+    /// there is none of these subscriptions. After [`Error::TimedOut`] they may be
+    /// there; after [`Error::ConnectionLost`] and [`Error::Protocol`] the subscription is over.
     pub async fn subscribe_patterns(
         &mut self,
         patterns: &[impl AsRef<[u8]>],
@@ -86,12 +112,24 @@ impl<R: Runtime> Subscription<R> {
 
     /// Ends subscriptions to channels, to all of them where none is named; the number of those
     /// left. Messages that came before may still be handed out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ChannelTooLarge`, and [`Error::Invalid`]: all are as they were. After
+    /// [`Error::TimedOut`] they may have ended; after [`Error::ConnectionLost`] and
+    /// [`Error::Protocol`] the subscription is over.
     pub async fn unsubscribe(&mut self, channels: &[impl AsRef<[u8]>]) -> Result<u64, Error> {
         self.ask(Ask::Unsubscribe, channels).await
     }
 
     /// Ends subscriptions to patterns, to all of them where none is named; the number of those
     /// left.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ChannelTooLarge`, and [`Error::Invalid`]: all are as they were. After
+    /// [`Error::TimedOut`] they may have ended; after [`Error::ConnectionLost`] and
+    /// [`Error::Protocol`] the subscription is over.
     pub async fn unsubscribe_patterns(
         &mut self,
         patterns: &[impl AsRef<[u8]>],
@@ -101,6 +139,11 @@ impl<R: Runtime> Subscription<R> {
 
     /// Waits for the next message. After an error there is none any more. Dropping the future
     /// loses no message.
+    ///
+    /// # Errors
+    ///
+    /// Why there are no more, once those that waited are taken: [`Error::Refused`] with
+    /// `SlowSubscriber` where they were not taken in time, else what ended the connection.
     pub async fn receive(&mut self) -> Result<Message, Error> {
         loop {
             if let Some(message) = self.state.take_message() {
