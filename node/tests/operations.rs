@@ -17,6 +17,8 @@ mod door;
 mod expect;
 #[path = "operations/listening.rs"]
 mod listening;
+#[path = "operations/longest.rs"]
+mod longest;
 #[path = "operations/pairs.rs"]
 mod pairs;
 #[path = "operations/raw.rs"]

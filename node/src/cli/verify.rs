@@ -15,6 +15,8 @@ use super::connection::{Answered, Connection, NoAnswer};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Wait between two questions how far a core is.
 const POLL: Duration = Duration::from_millis(50);
+/// A longer time than this many seconds, about three thousand years, is as good as this.
+const TIMEOUT_S_MAX: u64 = 100_000_000_000;
 
 /// Recount every entry, index slot and segment of a running node, in slices beside its work.
 #[derive(FromArgs, Debug)]
@@ -71,7 +73,8 @@ impl Verify {
         let mut node = Connection::open(&self.addr, TIMEOUT)?;
         let topology = ask(&mut node, Request::new(Opcode::Topology), "Topology")?;
         let topology = Topology::decode(&topology.value).map_err(|_| NoAnswer::NotAFrame)?;
-        let deadline = Instant::now() + Duration::from_secs(self.timeout_s);
+        let limit = Duration::from_secs(self.timeout_s.min(TIMEOUT_S_MAX));
+        let deadline = Instant::now() + limit;
         let mut counted = String::new();
         for member in topology.members().iter().filter(|member| member.alive) {
             for core in 0..member.cores {

@@ -110,7 +110,10 @@ impl Embedded {
             }
         };
         refuse_on_core_thread()?;
-        let (opcode, limit) = (operation.opcode(), self.timeout + operation.wait());
+        let (opcode, limit) = (
+            operation.opcode(),
+            self.timeout.saturating_add(operation.wait()),
+        );
         match self.node.send_one(core, operation) {
             Ok(pending) => match pending.wait(self.node.spin, Limit::new(limit)) {
                 Ok(finished) => answer_of(Some(finished)),
@@ -212,7 +215,7 @@ impl Embedded {
             return operations.iter().map(|_| Err(error.clone())).collect();
         }
         let wait = operations.iter().map(Operation::wait).max();
-        let limit = Limit::new(self.timeout + wait.unwrap_or_default());
+        let limit = Limit::new(self.timeout.saturating_add(wait.unwrap_or_default()));
         let wait = |batch: &mut Batch<'_>, sent: Sent<'_>| {
             let (pending, marks) = sent.into_parts();
             match pending.wait(self.node.spin, limit) {

@@ -239,7 +239,7 @@ impl Shared {
                     engine.tick(self.now_us());
                     let next_us = engine.next_tick_us();
                     drop(engine);
-                    let next = next_us.map(|us| self.began + Duration::from_micros(us));
+                    let next = next_us.map(|us| later(self.began, Duration::from_micros(us)));
                     // What the tick has set going is looked after first.
                     self.settle(deadline);
                     waiter.park(next.map_or(until, |next| next.min(until)));

@@ -374,7 +374,7 @@ impl<W> Engine<W> {
             return;
         };
         call.place = Place::Paused;
-        let until_us = now_us + self.backoff.pause_us(call.attempts);
+        let until_us = now_us.saturating_add(self.backoff.pause_us(call.attempts));
         self.pauses.push(Reverse((until_us, key)));
     }
 

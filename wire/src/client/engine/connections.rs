@@ -355,7 +355,7 @@ impl<W> Engine<W> {
             .is_some_and(|session| session.hello().is_some());
         if !heard {
             place.failures = place.failures.saturating_add(1);
-            let retry_at_us = now_us + self.backoff.pause_us(place.failures);
+            let retry_at_us = now_us.saturating_add(self.backoff.pause_us(place.failures));
             place.state = State::Down { retry_at_us };
         }
         let waiting = std::mem::take(&mut place.waiting);

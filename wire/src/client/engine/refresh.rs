@@ -120,7 +120,8 @@ impl<W> Engine<W> {
         }
         self.refresh.wanted = true;
         self.refresh.in_vain = self.refresh.in_vain.saturating_add(1);
-        self.refresh.not_before_us += self.backoff.pause_us(self.refresh.in_vain);
+        let pause_us = self.backoff.pause_us(self.refresh.in_vain);
+        self.refresh.not_before_us = self.refresh.not_before_us.saturating_add(pause_us);
         if let Some(error) = error
             && self.topology.is_none()
         {
@@ -147,7 +148,8 @@ impl<W> Engine<W> {
     fn pause_refresh(&mut self, now_us: u64) {
         self.refresh.may_restart = false;
         self.refresh.in_vain = self.refresh.in_vain.saturating_add(1);
-        self.refresh.not_before_us = now_us + self.backoff.pause_us(self.refresh.in_vain);
+        let pause_us = self.backoff.pause_us(self.refresh.in_vain);
+        self.refresh.not_before_us = now_us.saturating_add(pause_us);
         self.refresh.wanted = self.topology.is_none() || self.refresh.behind(self.epoch());
     }
 
