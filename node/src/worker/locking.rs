@@ -7,6 +7,9 @@
 //! No orphans: a connection that ends takes its waiters out of the lines of all cores, and a lock
 //! that was given to it and cannot have reached it goes back to the core that owns it.
 
+#[cfg(test)]
+mod tests;
+
 use jerboa_core_shard::{Address, MapId};
 use jerboa_wire::{
     CrcMode, DecodeOptions, Decoded, Opcode, Reply, Request, RequestFlags, Status, decode_reply,
@@ -27,8 +30,9 @@ use crate::resp::{Render, Unblock};
 const GRANTS_PER_TURN: usize = 256;
 /// Lines gone by in one turn, to find those of a map that was destroyed.
 const LINES_PASSED_PER_TURN: u32 = 1024;
-/// Evicted locks are looked for this often, and only if anything was evicted.
-const EVICTION_LOOK_MS: u64 = 1000;
+/// Locks that the engine removed by itself are looked for this often, and only if it removed
+/// anything.
+const GONE_LOOK_MS: u64 = 1000;
 
 /// The lines of a core.
 #[derive(Debug, Default)]
@@ -38,8 +42,9 @@ pub(super) struct Locks {
     granted: Vec<(Waiter, Grant)>,
     /// The node stops: nobody may wait any more.
     closed: bool,
-    /// What the engine had evicted when the lines were last looked over for it, and when that was.
-    evicted: u64,
+    /// What the engine had removed by itself when the lines were last looked over for it, and when
+    /// that was.
+    gone: u64,
     looked_ms: u64,
 }
 
@@ -118,6 +123,20 @@ impl Locks {
             _ => {}
         }
     }
+
+    /// So many entries in all has the engine removed by itself, without telling which: all lines are
+    /// gone over for their locks if there are more than at the last time, however busy some of them
+    /// are meanwhile.
+    fn look_for_gone(&mut self, gone: u64, now_ms: u64) {
+        // The clock may have been set back.
+        let due = now_ms.abs_diff(self.looked_ms) >= GONE_LOOK_MS;
+        // A pass under way has gone by some lines already: it is ended before the next begins.
+        if due && gone != self.gone && !self.waiters.touches_all() {
+            self.gone = gone;
+            self.looked_ms = now_ms;
+            self.waiters.touch_all();
+        }
+    }
 }
 
 /// Takes the lock that a request names, or puts the request into its line.
@@ -192,7 +211,11 @@ impl Worker {
             return;
         }
         let overdue = self.locks.waiters.expire(now_ms, GRANTS_PER_TURN);
-        self.look_for_evicted(now_ms);
+        // The engine does not tell which entries it evicts, or finds unused for as long as their map
+        // allows; a lock may be among them.
+        let counters = self.shard.counters();
+        let gone = counters.evicted + counters.expired;
+        self.locks.look_for_gone(gone, now_ms);
         let mut left = GRANTS_PER_TURN;
         while left > 0
             && let Some(line) = self.locks.waiters.next_touched()
@@ -214,19 +237,6 @@ impl Worker {
     fn tell_granted(&mut self, now_ms: u64) {
         for (waiter, grant) in std::mem::take(&mut self.locks.granted) {
             self.answer_waiter(&waiter, Status::Ok, Some(grant), now_ms);
-        }
-    }
-
-    /// The engine does not tell which entries it evicts, or finds unused for as long as their map
-    /// allows; a lock may be among them.
-    fn look_for_evicted(&mut self, now_ms: u64) {
-        let counters = self.shard.counters();
-        let evicted = counters.evicted + counters.expired;
-        let due = now_ms.saturating_sub(self.locks.looked_ms) >= EVICTION_LOOK_MS;
-        if due && evicted != self.locks.evicted && !self.locks.have_work() {
-            self.locks.evicted = evicted;
-            self.locks.looked_ms = now_ms;
-            self.locks.waiters.touch_all();
         }
     }
 

@@ -249,6 +249,11 @@ impl Waiters {
         self.next_pass().all = !self.is_empty();
     }
 
+    /// Whether all lines are being touched, or will be.
+    pub(super) fn touches_all(&self) -> bool {
+        self.pass.of.all || self.pass.after.all
+    }
+
     fn next_pass(&mut self) -> &mut Passed {
         if self.pass.next == 0 {
             &mut self.pass.of
@@ -257,12 +262,14 @@ impl Waiters {
         }
     }
 
-    /// Touches lines as they were asked to be, going by so many at most; none while so many are
-    /// touched already.
+    /// Touches lines as they were asked to be, going by so many at most. The more are touched already
+    /// the fewer, but some always: traffic does not put a pass off for ever.
     pub(super) fn pass_on(&mut self, most: u32) {
-        if self.pass.of.is_empty() || self.touched.len() >= most as usize {
+        if self.pass.of.is_empty() {
             return;
         }
+        let touched = u32::try_from(self.touched.len()).unwrap_or(most);
+        let most = most.saturating_sub(touched).max(most / 16).max(1);
         let end = self.lines.len();
         let until = end.min(self.pass.next.saturating_add(most));
         for id in self.pass.next..until {

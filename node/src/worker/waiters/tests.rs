@@ -249,3 +249,36 @@ fn the_lines_of_a_map_are_touched_a_few_at_a_time_and_none_is_left_out() {
     waiters.pass_on(1);
     assert!(!waiters.is_touched());
 }
+
+#[test]
+fn a_pass_ends_however_many_lines_are_touched_meanwhile() {
+    const LINES: u32 = 2000;
+    const MOST: u32 = 64;
+    let mut shard = shard();
+    let (busy, quiet) = (MapId::DEFAULT, shard.map_id(b"quiet").unwrap());
+    let mut waiters = Waiters::default();
+    for number in 0..LINES {
+        let map = if number < LINES / 2 { busy } else { quiet };
+        let key = number.to_le_bytes();
+        let at = shard.address(map, 1, &key);
+        waiters
+            .join(at, &key, waiter(u64::from(number), 1000))
+            .unwrap();
+    }
+    while waiters.next_touched().is_some() {}
+    waiters.touch_all();
+    let mut found = 0;
+    for turn in 0..LINES {
+        // More than are looked at in a turn.
+        for number in 0..2 * MOST {
+            let key = ((turn * 2 * MOST + number) % (LINES / 2)).to_le_bytes();
+            waiters.touch(busy, &key);
+        }
+        waiters.pass_on(MOST);
+        for _ in 0..MOST {
+            let line = waiters.next_touched().unwrap();
+            found += u32::from(waiters.head(line).unwrap().2.map == quiet);
+        }
+    }
+    assert_eq!(found, LINES / 2);
+}
