@@ -107,10 +107,7 @@ impl Cli {
         if !self.escapes {
             return Ok(word.as_bytes().to_vec());
         }
-        // Inside quotes, so that it stays one word.
-        let line = format!("\"{}\"", word.replace('"', "\\\""));
-        let mut words = words::split(line.as_bytes()).map_err(Fault::Line)?;
-        Ok(words.pop().unwrap_or_default())
+        words::unescape(word.as_bytes()).map_err(Fault::Line)
     }
 
     fn run_lines(&self, session: &mut Session) -> io::Result<u8> {

@@ -366,6 +366,17 @@ fn bytes_that_are_no_text_come_back_as_they_went_in() {
     let got = cli(&node, &["--escapes"], &["get", r"k\x00\xff"], b"");
     assert_eq!(got.stdout, [&value[..], b"\n"].concat());
 
+    // A word of the command line is one already: quotes in it are bytes, escaped or not.
+    for (word, meant) in [(r#"a\" b\""#, r#"a" b""#), (r#""a" \\"#, r#""a" \"#)] {
+        let put = cli(&node, &["--escapes"], &["put", "quotes", word], b"");
+        assert_eq!(put.status.code(), Some(0), "{put:?}");
+        let got = cli(&node, &[], &["get", "quotes"], b"");
+        assert_eq!(got.stdout, format!("{meant}\n").as_bytes());
+    }
+    let put = cli(&node, &["--escapes"], &["put", "quotes", "a\\"], b"");
+    assert_eq!(put.status.code(), Some(2), "{put:?}");
+    cli(&node, &[], &["delete", "quotes"], b"");
+
     let (answers, _) = lines(&node, &[], r#"get "k\x00\xff""#);
     let base64 = answers[0]["value_base64"].as_str().unwrap();
     assert!(base64.starts_with("AAECAwQF"), "{base64}");
@@ -419,4 +430,15 @@ fn a_listener_shows_messages_as_they_come() {
     assert_eq!(told[1]["message_base64"], "/w==");
     assert_eq!(told[2]["messages"], 2);
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_recount_may_take_the_longest_time_that_there_is() {
+    let node = node(2);
+    let output = Command::new(env!("CARGO_BIN_EXE_jerboa"))
+        .args(["verify", "--timeout-s", &u64::MAX.to_string()])
+        .args(["--addr", &node.addresses().any_core.to_string()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
 }

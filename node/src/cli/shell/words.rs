@@ -64,6 +64,21 @@ pub(super) fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, BadLine> {
     Ok(words)
 }
 
+/// The bytes of a word that is one already: only escapes mean anything in it, quotes are quotes.
+pub(super) fn unescape(word: &[u8]) -> Result<Vec<u8>, BadLine> {
+    let mut bytes = Vec::with_capacity(word.len());
+    let mut rest = word;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let mut meant = byte;
+        if byte == b'\\' {
+            (meant, rest) = escape(after)?;
+        }
+        bytes.push(meant);
+    }
+    Ok(bytes)
+}
+
 /// The byte that an escape stands for, and what follows it.
 fn escape(rest: &[u8]) -> Result<(u8, &[u8]), BadLine> {
     let Some((&kind, after)) = rest.split_first() else {
@@ -130,6 +145,9 @@ fn is_plain(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn words(line: &str) -> Vec<Vec<u8>> {
@@ -170,6 +188,47 @@ mod tests {
             (r"get \x+4", BadLine::ShortHex),
         ] {
             assert_eq!(split(line.as_bytes()), Err(why), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_one_stays_one_whatever_is_in_it() {
+        for (word, meant) in [
+            ("", ""),
+            (r#"a"b"#, r#"a"b"#),
+            (r#"a\"b"#, r#"a"b"#),
+            (r#"a\" b\""#, r#"a" b""#),
+            (r#"a\\""#, r#"a\""#),
+            ("'a' # b", "'a' # b"),
+            (r"\x41\n", "A\n"),
+        ] {
+            assert_eq!(unescape(word.as_bytes()), Ok(meant.into()), "{word}");
+        }
+        for (word, why) in [
+            ("a\\", BadLine::OpenEscape),
+            (r"a\\\", BadLine::OpenEscape),
+            (r"\q", BadLine::UnknownEscape('q')),
+            (r"\xg0", BadLine::ShortHex),
+        ] {
+            assert_eq!(unescape(word.as_bytes()), Err(why), "{word}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_themselves_again_however_they_were_escaped(
+            bytes in vec((any::<u8>(), 0..3_u8), 0..64)
+        ) {
+            let mut word = Vec::new();
+            for (byte, how) in &bytes {
+                match (byte, how) {
+                    (b'\\' | b'"' | b'\'' | b' ' | b'#', 0) => word.extend([b'\\', *byte]),
+                    (b'\\', _) | (_, 2) => word.extend(format!("\\x{byte:02x}").bytes()),
+                    _ => word.push(*byte),
+                }
+            }
+            let meant: Vec<u8> = bytes.iter().map(|(byte, _)| *byte).collect();
+            prop_assert_eq!(unescape(&word), Ok(meant));
         }
     }
 
