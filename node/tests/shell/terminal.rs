@@ -53,7 +53,10 @@ impl Terminal {
     fn open(node: &Node, home: &Home, flags: &[&str]) -> Self {
         let (master, slave) = open_pty();
         let side = || Stdio::from(slave.try_clone().unwrap());
-        let child = Command::new(env!("CARGO_BIN_EXE_jerboa"))
+        // As most people have it: others may read what is made.
+        let child = Command::new("sh")
+            .args(["-c", "umask 022; exec \"$0\" \"$@\""])
+            .arg(env!("CARGO_BIN_EXE_jerboa"))
             .args(["cli", "--addr", &node.addresses().any_core.to_string()])
             .args(flags)
             .env("XDG_STATE_HOME", &home.0)
@@ -158,11 +161,13 @@ fn what_was_typed_is_kept_for_its_owner_alone_and_what_begins_with_a_space_is_no
     assert_eq!(mode(home.history().parent().unwrap()), 0o700);
 
     // One that others could read is closed to them, and goes on where it was.
+    let folder = home.history().parent().unwrap().to_owned();
     fs::set_permissions(home.history(), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
     let mut terminal = Terminal::open(&node, &home, &[]);
     terminal.asks("get k", "a value");
     terminal.leaves();
-    assert_eq!(mode(&home.history()), 0o600);
+    assert_eq!((mode(&home.history()), mode(&folder)), (0o600, 0o700));
     assert!(home.lines().len() > lines.len());
 }
 

@@ -2,9 +2,10 @@
 //! hint, and a history that outlives the shell.
 
 use std::env;
-use std::fs;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
@@ -19,6 +20,9 @@ use super::help::TOPICS;
 
 /// Lines kept.
 const HISTORY_LINES: usize = 1000;
+/// What the owner of the history may do, and nobody else anything.
+const OWNERS_FILE: u32 = 0o600;
+const OWNERS_FOLDER: u32 = 0o700;
 
 /// What a person typed.
 pub(super) enum Typed {
@@ -74,14 +78,41 @@ impl LineEditor {
     /// to disturb a person at work.
     fn save(&mut self) {
         let Some(file) = &self.history else { return };
-        if let Some(folder) = file.parent() {
-            let mut builder = fs::DirBuilder::new();
-            let _ = builder.recursive(true).mode(0o700).create(folder);
-        }
-        if self.editor.append_history(file).is_ok() {
-            let _ = fs::set_permissions(file, fs::Permissions::from_mode(0o600));
+        if make_private(file).is_ok() {
+            let _ = self.editor.append_history(file);
         }
     }
+}
+
+/// Has a file that only its owner can read, in a folder that only its owner can enter, before
+/// anything is written to it. Parents of the folder that are there stay as they are.
+fn make_private(file: &Path) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(OWNERS_FOLDER)
+            .create(folder)?;
+        restrict(&File::open(folder)?, OWNERS_FOLDER)?;
+    }
+    let file = File::options()
+        .append(true)
+        .create(true)
+        .mode(OWNERS_FILE)
+        .open(file)?;
+    // Somebody may have put a device there, which keeps nothing and is for others too.
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    restrict(&file, OWNERS_FILE)
+}
+
+/// Takes from others what they may do with what is open here.
+fn restrict(file: &File, mode: u32) -> io::Result<()> {
+    let now = file.metadata()?.permissions().mode() & 0o7777;
+    if now & !mode == 0 {
+        return Ok(());
+    }
+    file.set_permissions(fs::Permissions::from_mode(now & mode))
 }
 
 /// Where the history is: `$XDG_STATE_HOME/jerboa/history`, or under `~/.local/state`.
@@ -158,6 +189,37 @@ impl Hinter for Words {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_history_is_its_owners_alone_before_anything_is_in_it() {
+        let home = env::temp_dir().join(format!("jerboa-private-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&home);
+        let file = home.join("state/jerboa/history");
+        let folder = file.parent().unwrap();
+        make_private(&file).unwrap();
+        assert_eq!((mode(folder), mode(&file)), (0o700, 0o600));
+
+        // What is there is kept, and closed to others.
+        fs::write(&file, "get k\n").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+        make_private(&file).unwrap();
+        assert_eq!((mode(folder), mode(&file)), (0o700, 0o600));
+        assert_eq!(fs::read(&file).unwrap(), b"get k\n");
+
+        // Nothing is kept where it could not be private, and no device is closed to others.
+        let device = folder.join("device");
+        std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+        let before = mode(&device);
+        assert!(make_private(&device).is_err());
+        assert_eq!(mode(&device), before);
+        assert!(make_private(&file.join("below a file")).is_err());
+        fs::remove_dir_all(&home).unwrap();
+    }
 
     #[test]
     fn commands_options_and_topics_are_completed_where_they_stand() {
