@@ -304,7 +304,10 @@ impl Worker {
         for subscriber in std::mem::take(&mut self.pubsub.slow) {
             if subscriber.is_foreign() {
                 self.cut_off_listener(subscriber.serial);
-            } else {
+            } else if self
+                .session(subscriber.socket)
+                .is_some_and(|session| session.serial == subscriber.serial)
+            {
                 self.cut_off(subscriber.socket);
             }
         }
