@@ -125,7 +125,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    #[inline]
+    #[inline(always)]
     fn of(value: i64) -> Self {
         let mut bytes = [0; TEXT_BYTES_MAX];
         let mut rest = value.unsigned_abs();

@@ -304,7 +304,19 @@ fn word_of(name: &[u8]) -> u64 {
             .iter()
             .fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
-    u64::from_le_bytes(word.to_le_bytes().map(|byte| byte.to_ascii_lowercase()))
+    in_lower_case(word)
+}
+
+/// The eight bytes of a word with their ASCII letters in lower case, all at once.
+#[inline]
+const fn in_lower_case(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHEST: u64 = ONES << 7;
+    // Of each byte without its highest bit, whether that bit is set once so much is added.
+    let rest = word & !HIGHEST;
+    let from_a = rest + ONES * (0x80 - b'A' as u64);
+    let behind_z = rest + ONES * (0x80 - (b'Z' + 1) as u64);
+    word | (from_a & !behind_z & !word & HIGHEST) >> 2
 }
 
 /// The same of a name of more than eight bytes, which others have too.
@@ -367,6 +379,19 @@ mod tests {
         assert!(find(b"").is_none());
         assert!(find(b"getx").is_none());
         assert!(find(&[b'g'; 1000]).is_none());
+    }
+
+    #[test]
+    fn the_letters_of_a_word_and_nothing_else_change_their_case() {
+        for byte in 0..=u8::MAX {
+            for place in 0..8 {
+                let mut bytes = *b"A@z[\xffM\0Z";
+                bytes[place] = byte;
+                let expected = bytes.map(|byte| byte.to_ascii_lowercase());
+                let lower = in_lower_case(u64::from_le_bytes(bytes));
+                assert_eq!(lower, u64::from_le_bytes(expected));
+            }
+        }
     }
 
     #[test]
