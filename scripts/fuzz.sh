@@ -23,10 +23,12 @@ toolchain=${FUZZ_TOOLCHAIN:-nightly}
 if ! cargo "+$toolchain" fuzz --version >/dev/null 2>&1; then
   echo "fuzz: no cargo-fuzz for the toolchain '$toolchain': libFuzzer was not run"
 else
+  log=$(mktemp)
+  trap 'rm -f "$log"' EXIT
   for target in decode resp replies; do
     (cd wire && cargo "+$toolchain" fuzz run "$target" -- -max_total_time="$seconds" \
-      -seed="$JERBOA_TEST_SEED" -print_final_stats=1) 2>&1 |
-      tee /dev/stderr | grep -E '^stat::number_of_executed_units' | sed "s/^/$target by libFuzzer: /"
+      -seed="$JERBOA_TEST_SEED" -print_final_stats=1) >"$log" 2>&1 || { cat "$log"; exit 1; }
+    sed -n "s/^stat::number_of_executed_units: */$target by libFuzzer: executions /p" "$log"
   done
 fi
 echo 'fuzz: ok'
