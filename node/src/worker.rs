@@ -327,6 +327,7 @@ impl Worker {
             self.take_in(completion, now_ms);
         }
         self.completions = completions;
+        self.publish_line(now_ms);
         self.resume_held(now_ms);
         self.queue_ready();
         self.retune();

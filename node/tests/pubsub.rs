@@ -11,6 +11,8 @@ mod common;
 mod embedded;
 #[path = "pubsub/events.rs"]
 mod events;
+#[path = "pubsub/long.rs"]
+mod long;
 #[path = "pubsub/slow.rs"]
 mod slow;
 

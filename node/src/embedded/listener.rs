@@ -152,7 +152,7 @@ impl Listener {
     }
 
     /// The next message, or the end, if there is one; else `waker` is told when there is.
-    pub(super) fn poll(&self, waker: Option<&Waker>) -> Poll<Result<Message, Ended>> {
+    pub(crate) fn poll(&self, waker: Option<&Waker>) -> Poll<Result<Message, Ended>> {
         if let Some(found) = self.take() {
             return Poll::Ready(found);
         }

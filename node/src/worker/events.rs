@@ -121,7 +121,7 @@ impl Worker {
         debug_assert!(whole, "an event that does not encode: {event:?}");
         self.counts.events += u64::from(event.core == self.config.core);
         let channel = event.happening.kind().channel().as_bytes();
-        self.publish_here(channel, &payload);
+        self.publish_event(channel, &payload);
         payload
     }
 
@@ -206,6 +206,7 @@ impl Worker {
                 self.tell_here(&lost, now_ms);
             }
         }
+        self.publish_all(now_ms);
     }
 
     fn partitions_of(&self, core: u16) -> u32 {

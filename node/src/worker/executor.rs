@@ -195,7 +195,8 @@ impl Executor<'_> {
             let input = &entries[op.input as usize];
             let socket = input.socket;
             if let Task::Other { request, .. } = &op.task {
-                if request.opcode == Opcode::Publish && !self.pubsub.may_publish() {
+                let bytes = request.key.len() + request.value.len();
+                if request.opcode == Opcode::Publish && !self.pubsub.has_room(bytes) {
                     progress.deferred = true;
                     continue;
                 }

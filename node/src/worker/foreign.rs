@@ -85,7 +85,8 @@ impl Worker {
         }
         self.foreign.taken = Instant::now();
         let mut left = CALLS_PER_TURN;
-        while left > 0 && self.pubsub.may_publish() {
+        // What is published may wait in line, but not more than there is room for.
+        while left > 0 && self.pubsub.has_room(0) {
             let mut calls = ArrayVec::<Call, BATCH>::new();
             let mut operations = 0;
             while !calls.is_full()
@@ -100,7 +101,7 @@ impl Worker {
                 } else {
                     calls.push(call);
                 }
-                // Each message may be the last of this turn.
+                // Each message may be the last that there is room for.
                 if publishes {
                     break;
                 }
@@ -171,6 +172,12 @@ impl Worker {
         };
         let Some(job) = call.job() else { return };
         job.ending = Ending::Begun;
+        if let [publish] = &job.operations[..]
+            && publish.opcode() == Opcode::Publish
+        {
+            *at += 1;
+            return self.take_published_call(call, now_ms);
+        }
         let Job {
             operations,
             replies,
@@ -244,7 +251,7 @@ impl Worker {
         self.measures.note(request.opcode, None, self.foreign.taken);
     }
 
-    fn answering_calls(&self) -> Answering {
+    pub(super) fn answering_calls(&self) -> Answering {
         Answering {
             crc: Crc::Off,
             epoch: self.shared.epoch,

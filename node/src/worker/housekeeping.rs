@@ -154,8 +154,7 @@ impl Worker {
             }
             while let Some(next) = self.forwards.as_slice().first() {
                 if let Message::Request(forward) = next
-                    && (self.outbox.is_behind(forward.to.core)
-                        || (forward.is_publish() && !self.pubsub.may_publish()))
+                    && self.outbox.is_behind(forward.to.core)
                 {
                     return;
                 }
@@ -163,7 +162,7 @@ impl Worker {
                     return;
                 };
                 match message {
-                    Message::Request(forward) => self.take_request(&forward, now_ms),
+                    Message::Request(forward) => self.take_request(forward, now_ms),
                     Message::Gone(connection) => self.leave_lines(connection, now_ms),
                     Message::Returned(grant) => self.take_back(&grant, now_ms),
                 }
@@ -171,14 +170,17 @@ impl Worker {
         }
     }
 
-    fn take_request(&mut self, forward: &Forward, now_ms: u64) {
+    fn take_request(&mut self, forward: Forward, now_ms: u64) {
         self.counts.forwarded_in += 1;
         self.measures
             .commands
             .begin(CommandNumber::NONE, self.arrived);
-        let (reply, order, grant) = self.execute_forward(forward, now_ms);
+        if forward.is_publish() {
+            return self.take_publication(forward, now_ms);
+        }
+        let (reply, order, grant) = self.execute_forward(&forward, now_ms);
         if forward.frame.len() + reply.len() > LARGE_REPLY_BYTES {
-            self.note_if_slow(forward, now_ms);
+            self.note_if_slow(&forward, now_ms);
         }
         self.outbox.answer(Answer {
             to: forward.to,
@@ -191,7 +193,7 @@ impl Worker {
     }
 
     /// A request that moved much ends its time.
-    fn note_if_slow(&mut self, forward: &Forward, now_ms: u64) {
+    pub(super) fn note_if_slow(&mut self, forward: &Forward, now_ms: u64) {
         let log = &self.shared.slow_log;
         let took_us = self.measures.finish() / 1000;
         let slow_from_us = u64::try_from(log.slower_than_us());
@@ -226,15 +228,6 @@ impl Worker {
             value_bytes_max: self.config.value_bytes_max,
         };
         match decode_request(&forward.frame, &options) {
-            Ok(Decoded::Frame { frame, .. }) if frame.opcode == Opcode::Publish => {
-                self.counts.ops += 1;
-                let arg = self.publish_here(frame.key, frame.value);
-                let head = Reply {
-                    arg,
-                    ..answering.head(&frame, Status::Ok)
-                };
-                encode(&head, &mut reply, forward.crc);
-            }
             Ok(Decoded::Frame { frame, .. }) => {
                 self.counts.ops += 1;
                 let asker = Asker {
@@ -436,7 +429,7 @@ impl Worker {
             return true;
         }
         let owes = self.session_count > 0 || self.outbox.is_waiting() || !self.foreign.is_empty();
-        let owes = owes || self.changes.owes_answers();
+        let owes = owes || self.changes.owes_answers() || self.pubsub.is_publishing();
         if !owes && !std::mem::replace(&mut self.drained, true) {
             self.shared.draining.fetch_sub(1, Ordering::SeqCst);
         }

@@ -9,17 +9,20 @@
 //! Policies:
 //! * S1 A message is rendered once and copied into the output of each connection; a connection for
 //!   which it would be too much is cut off ([`hand_over`]).
-//! * S2 What is handed over is sent a few connections a turn ([`PUSHES_PER_TURN`]), and a turn hands
-//!   over only so many messages ([`MESSAGES_PER_TURN`]); a publish beyond waits for the next. So a
-//!   channel with many subscribers does not hold up other connections.
+//! * S2 What is handed over is sent a few connections a turn ([`PUSHES_PER_TURN`]), and a turn matches
+//!   and copies only so much ([`STEPS_PER_TURN`]): a message with more subscribers or patterns goes on
+//!   in the next ([`course`]), and those behind it wait in line ([`publication`]). So a channel with
+//!   many subscribers does not hold up other connections.
 //! * S3 A publish is handed to every core or, where a mailbox has no room, to none.
 
 mod commands;
+mod course;
 pub(crate) mod directory;
 mod execute;
 mod foreign;
 mod hand_over;
 mod listing;
+mod publication;
 mod registry;
 
 use std::collections::{HashMap, VecDeque};
@@ -33,6 +36,7 @@ use crate::embedded::Listener;
 use crate::net::SocketId;
 use directory::Directory;
 pub(super) use hand_over::Desk;
+use publication::Publication;
 use registry::{Registry, Removed};
 pub(super) use registry::{Subscriber, Topic};
 
@@ -40,10 +44,8 @@ pub(super) use registry::{Subscriber, Topic};
 /// time, which a request that comes in between waits for. With 8 instead, gets at 20 publishes a second
 /// to 1,000 subscribers took twice as long at p99 (`benches/publish.rs`).
 const PUSHES_PER_TURN: usize = 3;
-/// Copies of messages after which a turn hands over no further publish.
-const MESSAGES_PER_TURN: u64 = 1024;
-/// Steps of matching patterns that take as long as a copy.
-const STEPS_PER_MESSAGE: usize = 64;
+/// Steps after which a turn hands nothing more over: those of a thousand copies of a short message.
+const STEPS_PER_TURN: usize = 1024 * course::STEPS_PER_COPY;
 
 /// How many subscriptions there may be.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +66,13 @@ pub(super) struct PubSub {
     slow: Vec<Subscriber>,
     /// Subscribers in this process, by id.
     listeners: HashMap<u64, Arc<Listener>>,
-    /// Copies handed over in this turn, and what else its publishes took, counted as copies.
-    spent: u64,
+    /// Messages that wait or were begun, in the order in which they are handed over.
+    line: VecDeque<Publication>,
+    /// Those of them that connections and threads of this process have here, and their bytes.
+    held: usize,
+    held_bytes: usize,
+    /// Steps of this turn.
+    spent: usize,
 }
 
 impl PubSub {
@@ -77,24 +84,21 @@ impl PubSub {
             pushes: VecDeque::new(),
             slow: Vec::new(),
             listeners: HashMap::new(),
+            line: VecDeque::new(),
+            held: 0,
+            held_bytes: 0,
             spent: 0,
         }
     }
 
     /// Whether there is something to do before the next event.
     pub(super) fn has_work(&self) -> bool {
-        !self.pushes.is_empty() || !self.slow.is_empty()
+        !self.pushes.is_empty() || !self.slow.is_empty() || self.is_publishing()
     }
 
-    /// Whether this turn may hand over one more publish.
-    pub(super) fn may_publish(&self) -> bool {
-        self.spent < MESSAGES_PER_TURN
-    }
-
-    /// Counts a publish: the copies that were handed over and the steps of matching patterns.
-    fn spend(&mut self, copies: u64, steps: usize) {
-        // One that nobody gets is work too.
-        self.spent += copies + 1 + (steps / STEPS_PER_MESSAGE) as u64;
+    /// Whether messages stand in line.
+    pub(super) fn is_publishing(&self) -> bool {
+        !self.line.is_empty()
     }
 
     /// Subscriptions of this core.
@@ -284,19 +288,6 @@ impl Worker {
         }
     }
 
-    /// Hands a message that was published on another core, or by the node itself, to the subscribers
-    /// of this one. Returns how many messages were handed over.
-    pub(super) fn publish_here(&mut self, channel: &[u8], payload: &[u8]) -> u64 {
-        let mut desk = Desk {
-            config: &self.config,
-            sessions: &mut self.sessions,
-            buffered_bytes: &mut self.buffered_bytes,
-            pool: &mut self.pool,
-            counts: &mut self.counts,
-        };
-        self.pubsub.publish(channel, payload, &mut desk)
-    }
-
     /// Sends messages to some of the connections that have any, and cuts off those that are too
     /// slow.
     pub(super) fn push_messages(&mut self, now_ms: u64) {
@@ -330,43 +321,5 @@ impl Worker {
         {
             self.pubsub.pushes.push_back(socket);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    #[test]
-    fn patterns_that_take_long_to_match_leave_the_turn_to_others() {
-        let limits = SubscriptionLimits {
-            per_connection: 1024,
-            per_core: 1024,
-        };
-        let directory = Directory::new(1);
-        let mut pubsub = PubSub::new(0, limits);
-        let channel = [b'a'; 200];
-        let subscribe = |pubsub: &mut PubSub, tail: u8| {
-            for number in 0..512 {
-                let pattern = [&b"*a*"[..], &[tail; 100], format!("{number}").as_bytes()].concat();
-                let who = Subscriber::foreign(1);
-                pubsub
-                    .subscribe(who, Topic::Pattern, &pattern, &directory)
-                    .unwrap();
-            }
-        };
-        assert!(pubsub.may_publish());
-        pubsub.spend(0, 0);
-        assert!(pubsub.may_publish(), "one that nobody gets takes little");
-        subscribe(&mut pubsub, b'a');
-        let steps = Cell::new(0);
-        assert_eq!(pubsub.registry.matching(&channel, &steps).count(), 0);
-        pubsub.spend(0, steps.get());
-        assert!(!pubsub.may_publish(), "{} steps", steps.get());
-        let steps = Cell::new(0);
-        assert_eq!(pubsub.registry.matching(b"b", &steps).count(), 0);
-        assert!(steps.get() <= 512 * 4, "a short name takes little");
     }
 }

@@ -115,11 +115,16 @@ impl Client {
     }
 
     fn named(&mut self, opcode: Opcode, names: &[&str]) -> OwnedReply {
+        let id = self.begin_named(opcode, names);
+        self.reply_to(id)
+    }
+
+    pub(crate) fn begin_named(&mut self, opcode: Opcode, names: &[&str]) -> u32 {
         let mut value = Vec::new();
         for name in names {
             assert!(multi::push_key(&mut value, name.as_bytes()));
         }
-        self.call(Request {
+        self.raw.send(Request {
             count: names.len() as u32,
             value: &value,
             ..Request::new(opcode)

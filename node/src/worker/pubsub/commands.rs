@@ -109,10 +109,9 @@ impl Executor<'_> {
         call: &Call<'_, '_>,
     ) -> Option<Result<(), Refusal>> {
         let Some(kind) = Kind::of(channels) else {
-            return self
-                .pubsub
-                .may_publish()
-                .then(|| self.publish_on_shard(socket, call));
+            let bytes = call.at(1).len() + call.at(2).len();
+            let has_room = self.pubsub.has_room(SHARD_PREFIX.len() + bytes);
+            return has_room.then(|| self.publish_on_shard(socket, call));
         };
         self.counts.ops += 1;
         let mut out = Vec::new();

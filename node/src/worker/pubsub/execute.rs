@@ -3,6 +3,7 @@
 use jerboa_wire::{Crc, Opcode, Reply, Request, Status, channel, limits};
 
 use super::listing::tell;
+use super::publication::{Published, Source};
 use super::{Desk, changes_subscriptions};
 use crate::net::SocketId;
 use crate::resp::Render;
@@ -10,16 +11,6 @@ use crate::worker::execute::{Answering, encode};
 use crate::worker::executor::Executor;
 use crate::worker::gather::Gather;
 use crate::worker::mailbox::{Forward, ReturnAddress};
-
-/// A publication that other cores have a part in.
-struct Sum {
-    socket: SocketId,
-    others: Vec<u16>,
-    frame: Vec<u8>,
-    /// What came of it on this core.
-    here: Reply<'static>,
-    render: Render,
-}
 
 impl Executor<'_> {
     /// Executes a request about channels.
@@ -101,66 +92,61 @@ impl Executor<'_> {
             pool: self.pool,
             counts: self.counts,
         };
-        let handed = self.pubsub.publish(request.key, request.value, &mut desk);
+        let here = self.pubsub.publish(request.key, request.value, &mut desk);
         let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
             return;
         };
         let ok = answering.head(request, Status::Ok);
-        let here = Reply { arg: handed, ..ok };
-        if others.is_empty() {
+        if let (Published::Whole(arg), true) = (&here, others.is_empty()) {
+            let reply = Reply { arg: *arg, ..ok };
             return session.reply_as(render, &mut self.scratch.frame, |out| {
-                encode(&here, out, answering.crc);
+                encode(&reply, out, answering.crc);
             });
         }
-        let whole = Sum {
+        // The reply is the sum of what the cores handed over, this one being the first.
+        let max = self.config.value_bytes_max;
+        let whole = Gather::new(ok, answering.crc, max, Vec::new(), others.len() + 1);
+        let to = ReturnAddress {
+            core: own,
             socket,
-            others,
-            frame,
-            here,
-            render,
+            serial: session.serial,
+            number: session.replies.gather(whole, render),
+            part: 0,
         };
-        self.publish_elsewhere(whole, answering);
+        match here {
+            Published::Whole(arg) => {
+                let mut part = Vec::new();
+                encode(&Reply { arg, ..ok }, &mut part, answering.crc);
+                let failed = session
+                    .replies
+                    .fill(to.number, 0, part, &mut session.output);
+                debug_assert!(failed.is_none(), "other parts are missing");
+            }
+            Published::Begun(course) => {
+                // What the connection asks for behind it must not overtake it: a subscription above all.
+                session.replies.wait_for_all();
+                let source = Source::Connection {
+                    to,
+                    head: ok,
+                    crc: answering.crc,
+                    channel: request.key.into(),
+                    payload: request.value.into(),
+                };
+                self.pubsub.stand_in_line(source, course);
+            }
+        }
+        self.publish_elsewhere(to, others, &frame, answering.crc);
     }
 
-    /// Has other cores publish too. The reply is the sum of what the cores handed over, this one
-    /// being the first.
-    fn publish_elsewhere(&mut self, whole: Sum, answering: &Answering) {
-        let Sum {
-            socket,
-            others,
-            frame,
-            here,
-            render,
-        } = whole;
-        let own = self.config.core;
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
-            return;
-        };
-        let serial = session.serial;
-        let ok = Reply { arg: 0, ..here };
-        let parts = others.len() + 1;
-        let max = self.config.value_bytes_max;
-        let whole = Gather::new(ok, answering.crc, max, Vec::new(), parts);
-        let number = session.replies.gather(whole, render);
-        let mut part = Vec::new();
-        encode(&here, &mut part, answering.crc);
-        let output = &mut session.output;
-        let failed = session.replies.fill(number, 0, part, output);
-        debug_assert!(failed.is_none(), "other parts are missing");
-        for (part, core) in (1u16..).zip(others) {
-            let to = ReturnAddress {
-                core: own,
-                socket,
-                serial,
-                number,
-                part,
-            };
+    /// Has other cores publish too.
+    fn publish_elsewhere(&mut self, to: ReturnAddress, cores: Vec<u16>, frame: &[u8], crc: Crc) {
+        for (part, owner) in (1u16..).zip(cores) {
             let forward = Forward {
-                to,
-                owner: core,
-                frame: frame.clone(),
+                to: ReturnAddress { part, ..to },
+                owner,
+                frame: frame.to_vec(),
                 stale: false,
-                crc: answering.crc,
+                crc,
                 roll: None,
             };
             self.counts.forwarded += 1;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jerboa_wire::{Opcode, Reply, Request, Status};
+use jerboa_wire::{Reply, Request, Status};
 
 use super::listing::tell;
 use super::{PubSub, Subscriber, changes_subscriptions};
@@ -11,8 +11,8 @@ use crate::worker::Worker;
 use crate::worker::execute::{Answering, encode};
 
 impl Worker {
-    /// Executes a request about channels that a thread of this process asked for: a message for the
-    /// subscribers of this core, what a subscriber asks for itself, or what anybody may ask.
+    /// Executes a request about channels that a thread of this process asked for: what a
+    /// subscriber asks for itself, or what anybody may ask.
     pub(in crate::worker) fn serve_channel(
         &mut self,
         request: &Request<'_>,
@@ -21,7 +21,6 @@ impl Worker {
         replies: &mut Vec<u8>,
     ) {
         let outcome = match (request.opcode, member) {
-            (Opcode::Publish, _) => Ok(self.publish_here(request.key, request.value)),
             (opcode, Some(member)) if changes_subscriptions(opcode) => {
                 self.serve_subscriber(request, member)
             }

@@ -1,19 +1,19 @@
-//! Handing a message over: into the output of each connection that is subscribed, or, where that
-//! is too full, not at all and never again.
+//! Handing a message over to one subscriber: into the output of its connection, or, where that is too
+//! full, not at all and never again.
 //!
 //! A connection may have `subscriber_bytes_max` bytes waiting; while the core's connections together
 //! hold more than they may, only as much as a small buffer. A single message may be longer than the
 //! limit. Nobody waits for a slow subscriber, and memory stays within both limits.
 
-use std::cell::Cell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jerboa_wire::resp::{Version, Writer};
 use jerboa_wire::{Crc, Message, Opcode, Reply, Status};
 
+use super::Worker;
 use super::registry::Subscriber;
-use super::{PubSub, Worker};
-use crate::embedded::{Published, Pushed};
+use crate::embedded::{Listener, Published, Pushed};
 use crate::net::SocketId;
 use crate::resp::SHARD_PREFIX;
 use crate::worker::WorkerConfig;
@@ -33,8 +33,8 @@ pub(in crate::worker) struct Desk<'w> {
 }
 
 /// A message in the forms that sessions want it in, each made once.
-struct Rendered<'m> {
-    message: Message<'m>,
+#[derive(Debug, Default)]
+pub(super) struct Forms {
     with_crc: Vec<u8>,
     without_crc: Vec<u8>,
     /// For subscribers in this process.
@@ -43,25 +43,14 @@ struct Rendered<'m> {
     resp_three: Vec<u8>,
 }
 
-impl<'m> Rendered<'m> {
-    fn new(message: Message<'m>) -> Self {
-        Self {
-            message,
-            with_crc: Vec::new(),
-            without_crc: Vec::new(),
-            published: None,
-            resp_two: Vec::new(),
-            resp_three: Vec::new(),
-        }
-    }
-
+impl Forms {
     /// What subscribers in this process share.
-    fn published(&mut self) -> &Arc<Published> {
+    fn published(&mut self, message: &Message<'_>) -> &Arc<Published> {
         let Message {
             channel,
             pattern,
             payload,
-        } = self.message;
+        } = *message;
         self.published.get_or_insert_with(|| {
             Arc::new(Published {
                 channel: channel.into(),
@@ -72,7 +61,7 @@ impl<'m> Rendered<'m> {
     }
 
     /// The bytes that go to a session.
-    fn bytes_for(&mut self, session: &Session) -> &[u8] {
+    fn bytes_for(&mut self, message: &Message<'_>, session: &Session) -> &[u8] {
         if let Some(client) = &session.client {
             let version = client.version;
             let bytes = match version {
@@ -80,7 +69,7 @@ impl<'m> Rendered<'m> {
                 Version::Three => &mut self.resp_three,
             };
             if bytes.is_empty() {
-                write_as_resp(&self.message, &mut Writer::new(bytes, version));
+                write_as_resp(message, &mut Writer::new(bytes, version));
             }
             return bytes;
         }
@@ -90,10 +79,10 @@ impl<'m> Rendered<'m> {
             Crc::Off => &mut self.without_crc,
         };
         if frame.is_empty() {
-            let mut value = Vec::with_capacity(self.message.section_bytes());
+            let mut value = Vec::with_capacity(message.section_bytes());
             // Names were checked when they were subscribed to and published on.
-            let whole = self.message.encode(&mut value);
-            debug_assert!(whole, "a message that does not encode: {:?}", self.message);
+            let whole = message.encode(&mut value);
+            debug_assert!(whole, "a message that does not encode: {message:?}");
             let reply = Reply {
                 value: &value,
                 ..Reply::new(Opcode::Message, Status::Ok, 0)
@@ -127,58 +116,21 @@ fn write_as_resp(message: &Message<'_>, out: &mut Writer<'_>) {
     out.bulk(message.payload);
 }
 
-impl PubSub {
-    /// Hands a message to everybody of this core who is subscribed to its channel. Returns how many
-    /// messages were handed over.
-    pub(in crate::worker) fn publish(
+impl Desk<'_> {
+    /// Hands a message to one subscriber.
+    pub(super) fn hand_over(
         &mut self,
-        channel: &[u8],
-        payload: &[u8],
-        desk: &mut Desk<'_>,
-    ) -> u64 {
-        let mut handed = 0;
-        let mut rendered = Rendered::new(Message {
-            channel,
-            pattern: None,
-            payload,
-        });
-        for subscriber in self.registry.named(channel) {
-            let done = self.hand_over(subscriber, &mut rendered, desk);
-            handed += u64::from(done.note(subscriber, &mut self.pushes, &mut self.slow));
-        }
-        // No pattern matches a shard channel.
-        let by_name_only = channel.starts_with(SHARD_PREFIX);
-        let steps = Cell::new(0);
-        let matching = (!by_name_only).then(|| self.registry.matching(channel, &steps));
-        for (pattern, subscribers) in matching.into_iter().flatten() {
-            let mut rendered = Rendered::new(Message {
-                channel,
-                pattern: Some(pattern),
-                payload,
-            });
-            for subscriber in subscribers {
-                let done = self.hand_over(subscriber, &mut rendered, desk);
-                handed += u64::from(done.note(subscriber, &mut self.pushes, &mut self.slow));
-            }
-        }
-        desk.counts.published += 1;
-        desk.counts.messages += handed;
-        self.spend(handed, steps.get());
-        handed
-    }
-
-    fn hand_over(
-        &self,
         to: Subscriber,
-        rendered: &mut Rendered<'_>,
-        desk: &mut Desk<'_>,
+        message: &Message<'_>,
+        forms: &mut Forms,
+        listeners: &HashMap<u64, Arc<Listener>>,
     ) -> Handed {
         if !to.is_foreign() {
-            return desk.hand_over(to, rendered);
+            return self.hand_to_session(to, message, forms);
         }
-        match self.listeners.get(&to.serial) {
-            Some(listener) => match listener.push(rendered.published()) {
-                Pushed::In => Handed::Along,
+        match listeners.get(&to.serial) {
+            Some(listener) => match listener.push(forms.published(message)) {
+                Pushed::In => Handed::Along { bytes: 0 },
                 Pushed::TooMuch => Handed::TooSlow,
                 Pushed::Ended => Handed::Gone,
             },
@@ -187,38 +139,26 @@ impl PubSub {
     }
 }
 
-/// What came of handing a message to one connection.
+/// What came of handing a message to one subscriber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Handed {
-    /// It has it, and is to be sent to.
-    Over,
-    /// It has it, and is sent to anyway.
-    Along,
+pub(super) enum Handed {
+    /// It has so many bytes, and is to be sent to.
+    Over { bytes: usize },
+    /// It has so many bytes, and is sent to anyway.
+    Along { bytes: usize },
     /// It is too slow.
     TooSlow,
     /// It is ending.
     Gone,
 }
 
-impl Handed {
-    /// Puts the connection on its list; whether it has the message.
-    fn note(
-        self,
-        to: Subscriber,
-        pushes: &mut std::collections::VecDeque<SocketId>,
-        slow: &mut Vec<Subscriber>,
-    ) -> bool {
-        match self {
-            Self::Over => pushes.push_back(to.socket),
-            Self::TooSlow => slow.push(to),
-            Self::Along | Self::Gone => {}
-        }
-        matches!(self, Self::Over | Self::Along)
-    }
-}
-
 impl Desk<'_> {
-    fn hand_over(&mut self, to: Subscriber, rendered: &mut Rendered<'_>) -> Handed {
+    fn hand_to_session(
+        &mut self,
+        to: Subscriber,
+        message: &Message<'_>,
+        forms: &mut Forms,
+    ) -> Handed {
         let found = self.sessions.get_mut(to.socket.0 as usize);
         let Some(session) = found.and_then(Option::as_mut) else {
             return Handed::Gone;
@@ -226,7 +166,7 @@ impl Desk<'_> {
         if session.serial != to.serial || session.life != Life::Open {
             return Handed::Gone;
         }
-        let bytes = rendered.bytes_for(session);
+        let bytes = forms.bytes_for(message, session);
         let waiting = session.unsent_bytes();
         let core_full = *self.buffered_bytes + bytes.len() > self.config.buffer_bytes_max;
         let most = if core_full {
@@ -246,9 +186,9 @@ impl Desk<'_> {
         session.accounted_bytes += bytes.len();
         *self.buffered_bytes += bytes.len();
         if session.dirty || std::mem::replace(&mut session.pushed, true) {
-            Handed::Along
+            Handed::Along { bytes: bytes.len() }
         } else {
-            Handed::Over
+            Handed::Over { bytes: bytes.len() }
         }
     }
 }

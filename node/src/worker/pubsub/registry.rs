@@ -9,8 +9,8 @@
 //! * R2 No name is without subscribers, no subscriber without names.
 //! * R3 `subscriptions` is the number of all pairs.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use jerboa_wire::Status;
 
@@ -19,7 +19,7 @@ use crate::net::SocketId;
 
 /// Different patterns of one core: each is matched against every channel that is published on.
 const PATTERNS_MAX: usize = 1024;
-/// Bytes of them: what one publish takes at most grows with them, and no publish is split.
+/// Bytes of them: what matching them takes at most grows with them.
 const PATTERN_BYTES_MAX: usize = 64 << 10;
 
 /// No socket has this id.
@@ -70,10 +70,53 @@ pub(super) enum Removed {
 
 type Subscribers = BTreeSet<Subscriber>;
 
+/// A pattern that somebody is subscribed to.
 #[derive(Debug)]
-struct Pattern {
-    glob: Glob,
+pub(super) struct Pattern {
+    pub(super) glob: Glob,
     subscribers: Subscribers,
+    /// Patterns are numbered as they come.
+    pub(super) number: u64,
+}
+
+/// A part of those who are subscribed to one name: who comes behind `until` is not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    /// The last that was visited.
+    pub(super) behind: Option<Subscriber>,
+    /// The last to visit.
+    pub(super) until: Subscriber,
+}
+
+impl Stretch {
+    /// All who are subscribed now; `None` if nobody is.
+    fn all(subscribers: &Subscribers) -> Option<Self> {
+        let until = *subscribers.last()?;
+        Some(Self {
+            behind: None,
+            until,
+        })
+    }
+
+    fn of(self, subscribers: &Subscribers) -> impl Iterator<Item = Subscriber> {
+        let from = self.behind.map_or(Bound::Unbounded, Bound::Excluded);
+        // A range that ends before it begins would panic.
+        let is_left = self.behind.is_none_or(|behind| behind < self.until);
+        let left = is_left.then(|| subscribers.range((from, Bound::Included(self.until))));
+        left.into_iter().flatten().copied()
+    }
+}
+
+impl Pattern {
+    /// All who are subscribed to it now.
+    pub(super) fn all(&self) -> Option<Stretch> {
+        Stretch::all(&self.subscribers)
+    }
+
+    /// Some of those who are subscribed to it.
+    pub(super) fn some(&self, stretch: Stretch) -> impl Iterator<Item = Subscriber> {
+        stretch.of(&self.subscribers)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -111,6 +154,7 @@ pub(super) struct Registry {
     subscriptions: usize,
     /// Of all different patterns.
     pattern_bytes: usize,
+    last_pattern: u64,
 }
 
 impl Registry {
@@ -162,7 +206,12 @@ impl Registry {
                     let glob = Glob::new(name).map_err(|_| Status::ChannelTooLarge)?;
                     self.pattern_bytes = bytes;
                     let subscribers = Subscribers::new();
-                    let pattern = Pattern { glob, subscribers };
+                    self.last_pattern += 1;
+                    let pattern = Pattern {
+                        glob,
+                        subscribers,
+                        number: self.last_pattern,
+                    };
                     self.patterns.insert(name.into(), pattern);
                 }
                 match self.patterns.get_mut(name) {
@@ -215,27 +264,34 @@ impl Registry {
         Removed::Last
     }
 
-    /// Who is subscribed to a channel by its name.
-    pub(super) fn named(&self, channel: &[u8]) -> impl Iterator<Item = Subscriber> {
-        self.channels.get(channel).into_iter().flatten().copied()
+    /// Who is subscribed to a channel by its name now.
+    pub(super) fn all_named(&self, channel: &[u8]) -> Option<Stretch> {
+        Stretch::all(self.channels.get(channel)?)
     }
 
-    /// Who is subscribed to a channel by patterns: each pattern that matches, with its subscribers.
-    /// The steps of matching are added to `steps` as it goes.
-    pub(super) fn matching<'r>(
-        &'r self,
-        channel: &'r [u8],
-        steps: &'r Cell<usize>,
-    ) -> impl Iterator<Item = (&'r [u8], impl Iterator<Item = Subscriber> + 'r)> {
-        self.patterns
-            .iter()
-            .filter(|(_, pattern)| {
-                let (matches, more) = pattern.glob.matches_in_steps(channel);
-                // One that fails at its first byte is a step too.
-                steps.set(steps.get() + more.max(1));
-                matches
-            })
-            .map(|(name, pattern)| (&**name, pattern.subscribers.iter().copied()))
+    /// Some of those who are subscribed to a channel by its name.
+    pub(super) fn named(
+        &self,
+        channel: &[u8],
+        stretch: Stretch,
+    ) -> impl Iterator<Item = Subscriber> {
+        let found = self.channels.get(channel);
+        found.into_iter().flat_map(move |all| stretch.of(all))
+    }
+
+    /// The number of the latest pattern.
+    pub(super) fn last_pattern(&self) -> u64 {
+        self.last_pattern
+    }
+
+    /// The patterns in their order, `from` this one on.
+    pub(super) fn patterns_from(
+        &self,
+        from: Option<&[u8]>,
+    ) -> impl Iterator<Item = (&[u8], &Pattern)> {
+        let from = from.map_or(Bound::Unbounded, Bound::Included);
+        let patterns = self.patterns.range::<[u8], _>((from, Bound::Unbounded));
+        patterns.map(|(name, pattern)| (&**name, pattern))
     }
 }
 
@@ -359,12 +415,18 @@ mod tests {
                 prop_assert_eq!(registry.count(subscriber(who)), of_one);
             }
             for (number, channel) in channels.iter().enumerate() {
-                let found: Vec<_> = registry.named(channel).collect();
+                let all = registry.all_named(channel).into_iter();
+                let found: Vec<_> = all.flat_map(|all| registry.named(channel, all)).collect();
                 let expected: Vec<_> = model.iter().filter(|own| !own.0 && own.1 == number)
                     .map(|own| own.2).collect();
                 prop_assert_eq!(found, expected);
-                let found: BTreeSet<_> = registry.matching(channel, &Cell::new(0))
-                    .flat_map(|(name, who)| who.map(move |who| (name.to_vec(), who)))
+                let matching = registry.patterns_from(None)
+                    .filter(|(_, pattern)| pattern.glob.matches(channel));
+                let found: BTreeSet<_> = matching
+                    .flat_map(|(name, pattern)| {
+                        let all = pattern.all().into_iter().flat_map(|all| pattern.some(all));
+                        all.map(move |who| (name.to_vec(), who))
+                    })
                     .collect();
                 let expected: BTreeSet<_> = model.iter()
                     .filter(|own| own.0 && matches(own.1, number))
