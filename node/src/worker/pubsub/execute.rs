@@ -12,6 +12,16 @@ use crate::worker::executor::Executor;
 use crate::worker::gather::Gather;
 use crate::worker::mailbox::{Forward, ReturnAddress};
 
+/// A publication that takes other cores or further turns.
+struct Sum {
+    /// What came of it on this core so far.
+    here: Published,
+    others: Vec<u16>,
+    /// The request for them.
+    frame: Vec<u8>,
+    render: Render,
+}
+
 impl Executor<'_> {
     /// Executes a request about channels.
     pub(in crate::worker) fn execute_channel(
@@ -103,11 +113,38 @@ impl Executor<'_> {
                 encode(&reply, out, answering.crc);
             });
         }
-        // The reply is the sum of what the cores handed over, this one being the first.
+        let sum = Sum {
+            here,
+            others,
+            frame,
+            render,
+        };
+        self.publish_in_parts(socket, request, answering, sum);
+    }
+
+    /// Publishes in as many turns and on as many cores as it takes. The reply is the sum of what the
+    /// cores handed over, this one being the first.
+    fn publish_in_parts(
+        &mut self,
+        socket: SocketId,
+        request: &Request<'_>,
+        answering: &Answering,
+        sum: Sum,
+    ) {
+        let Sum {
+            here,
+            others,
+            frame,
+            render,
+        } = sum;
+        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+            return;
+        };
+        let ok = answering.head(request, Status::Ok);
         let max = self.config.value_bytes_max;
         let whole = Gather::new(ok, answering.crc, max, Vec::new(), others.len() + 1);
         let to = ReturnAddress {
-            core: own,
+            core: self.config.core,
             socket,
             serial: session.serial,
             number: session.replies.gather(whole, render),
