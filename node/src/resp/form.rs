@@ -82,6 +82,10 @@ pub(crate) enum Form {
     EmptyPage,
     /// Every key, over as many pages as it takes.
     AllKeys,
+    /// Every channel that is no shard channel, in the same way.
+    AllChannels,
+    /// Every shard channel.
+    AllShardChannels,
     /// As one of Olric's commands.
     Map(MapForm),
     /// Somebody ended the wait for the reply.
@@ -148,7 +152,7 @@ impl Form {
             }
             Self::EntryBytes(_) => out.null(),
             Self::NoKeys => out.array(0),
-            Self::Keys | Self::AllKeys => {
+            Self::Keys | Self::AllKeys | Self::AllChannels | Self::AllShardChannels => {
                 out.array(reply.count as usize);
                 reply.scanned().for_each(|key| out.bulk(key));
             }

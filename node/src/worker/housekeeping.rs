@@ -18,6 +18,7 @@ use super::execute::{Answering, encode};
 use super::mailbox::{Answer, Forward, Grant, Message, Order};
 use super::owned::Asker;
 use super::pauses::Pause;
+use super::pubsub::tell;
 use super::session::Life;
 use super::slow::SlowTime;
 use crate::net::SocketId;
@@ -228,6 +229,10 @@ impl Worker {
             value_bytes_max: self.config.value_bytes_max,
         };
         match decode_request(&forward.frame, &options) {
+            // A page of a list that a command asks for.
+            Ok(Decoded::Frame { frame, .. }) if frame.opcode == Opcode::Channels => {
+                tell(&frame, &answering, &self.shared, &mut reply);
+            }
             Ok(Decoded::Frame { frame, .. }) => {
                 self.counts.ops += 1;
                 let asker = Asker {

@@ -36,6 +36,7 @@ use crate::embedded::Listener;
 use crate::net::SocketId;
 use directory::Directory;
 pub(super) use hand_over::Desk;
+pub(super) use listing::tell;
 use publication::Publication;
 use registry::{Registry, Removed};
 pub(super) use registry::{Subscriber, Topic};

@@ -1,5 +1,5 @@
-//! A command that goes over all keys of all cores: one scan after the other, in the place of one
-//! reply, without holding up anybody else.
+//! A command that lists all keys of all cores, or all channels: one page after the other, in the place
+//! of one reply, without holding up anybody else.
 //!
 //! The steps go through the mailboxes, also those on this core, so that each is a request among
 //! others. Meanwhile nothing behind the command is executed for its connection.
@@ -16,15 +16,63 @@ use super::mailbox::{Answer, Forward, ReturnAddress};
 use super::scan::ScanPlace;
 use super::shared::Shared;
 use crate::net::SocketId;
-use crate::resp::Form;
+use crate::resp::{Form, SHARD_PREFIX};
 
-/// Bytes of keys that one walk may collect. What finds more is for SCAN.
+/// Bytes of keys or channels that one walk may collect. What finds more keys is for SCAN.
 const KEYS_BYTES_MAX: usize = 64 << 20;
+
+/// What a walk lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listed {
+    Keys,
+    /// Channels that are no shard channels.
+    Channels,
+    ShardChannels,
+}
+
+impl Listed {
+    /// What a command lists whose reply looks like this; `None` if it is no walk.
+    pub(super) const fn of(form: Form) -> Option<Self> {
+        match form {
+            Form::AllKeys => Some(Self::Keys),
+            Form::AllChannels => Some(Self::Channels),
+            Form::AllShardChannels => Some(Self::ShardChannels),
+            _ => None,
+        }
+    }
+
+    const fn opcode(self) -> Opcode {
+        match self {
+            Self::Keys => Opcode::Scan,
+            Self::Channels | Self::ShardChannels => Opcode::Channels,
+        }
+    }
+
+    /// The name under which the client knows what was found, if it is one of these.
+    fn name(self, found: &[u8]) -> Option<&[u8]> {
+        match self {
+            Self::Keys => Some(found),
+            Self::Channels if found.starts_with(SHARD_PREFIX) => None,
+            Self::Channels => Some(found),
+            Self::ShardChannels => found.strip_prefix(SHARD_PREFIX),
+        }
+    }
+
+    const fn too_many(self) -> &'static str {
+        match self {
+            Self::Keys => "ERR more keys than one reply may hold: use SCAN",
+            Self::Channels | Self::ShardChannels => {
+                "ERR more channels than one reply may list: give a pattern"
+            }
+        }
+    }
+}
 
 /// A walk under way.
 #[derive(Debug)]
 pub(super) struct Walk {
-    /// The value section of each of its scans.
+    listed: Listed,
+    /// The value section of each of its requests.
     query: Box<[u8]>,
     version: Version,
     form: Form,
@@ -45,8 +93,15 @@ enum Next {
 }
 
 impl Walk {
-    fn new(query: &[u8], form: Form, version: Version, flags: RequestFlags) -> Self {
+    fn new(
+        listed: Listed,
+        query: &[u8],
+        form: Form,
+        version: Version,
+        flags: RequestFlags,
+    ) -> Self {
         Self {
+            listed,
             query: query.into(),
             version,
             form,
@@ -78,14 +133,14 @@ impl Walk {
             return self.refused(page.status);
         }
         let mut out = Writer::new(&mut self.keys, self.version);
-        for key in page.scanned() {
-            out.bulk(key);
+        for name in page.scanned().filter_map(|found| self.listed.name(found)) {
+            out.bulk(name);
             self.count += 1;
         }
         if self.keys.len() > KEYS_BYTES_MAX.min(room) {
             let mut reply = Vec::new();
             let mut out = Writer::new(&mut reply, self.version);
-            out.error("ERR more keys than one reply may hold: use SCAN");
+            out.error(self.listed.too_many());
             return Next::Done(reply);
         }
         if page.arg != 0 {
@@ -98,7 +153,7 @@ impl Walk {
     }
 
     fn refused(&self, status: Status) -> Next {
-        let reply = Reply::new(Opcode::Scan, status, 0);
+        let reply = Reply::new(self.listed.opcode(), status, 0);
         let mut out = Vec::new();
         self.form
             .write(&reply, &mut Writer::new(&mut out, self.version));
@@ -106,17 +161,20 @@ impl Walk {
     }
 }
 
-/// The frame of the scan from a cursor on, asked for on the core `own`, and the core that executes
-/// it.
+/// The frame of the page from a cursor on, asked for on the core `own`, and the core that executes
+/// it. Every core knows all channels.
 fn step(walk: &Walk, cursor: u64, own: u16, shared: &Shared) -> Option<(u16, Vec<u8>)> {
     let request = Request {
         hops: limits::HOPS_MAX,
         flags: walk.flags,
         arg: cursor,
         value: &walk.query,
-        ..Request::new(Opcode::Scan)
+        ..Request::new(walk.listed.opcode())
     };
-    let core = ScanPlace::of_scan(&request, own, shared)?.core(shared);
+    let core = match walk.listed {
+        Listed::Keys => ScanPlace::of_scan(&request, own, shared)?.core(shared),
+        Listed::Channels | Listed::ShardChannels => own,
+    };
     let mut frame = Vec::new();
     request.encode(&mut frame, Crc::Off).ok()?;
     Some((core, frame))
@@ -127,7 +185,7 @@ impl Executor<'_> {
     pub(super) fn begin_walk(
         &mut self,
         socket: SocketId,
-        query: &[u8],
+        (listed, query): (Listed, &[u8]),
         form: Form,
         version: Version,
     ) {
@@ -136,10 +194,12 @@ impl Executor<'_> {
         };
         let client = session.client.as_ref();
         let flags = match client {
-            Some(client) if client.is_on_core_port => RequestFlags::THIS_CORE,
+            Some(client) if client.is_on_core_port && listed == Listed::Keys => {
+                RequestFlags::THIS_CORE
+            }
             _ => RequestFlags::NONE,
         };
-        let walk = Walk::new(query, form, version, flags);
+        let walk = Walk::new(listed, query, form, version, flags);
         let first = step(&walk, 0, self.config.core, self.shared);
         let to = ReturnAddress {
             core: self.config.core,
@@ -161,7 +221,7 @@ impl Executor<'_> {
         });
         if !sent {
             self.counts.busy += 1;
-            let refused = Walk::new(query, form, version, flags).refused(Status::Busy);
+            let refused = Walk::new(listed, query, form, version, flags).refused(Status::Busy);
             if let Next::Done(reply) = refused {
                 let output = &mut session.output;
                 let failed = session.replies.fill(to.number, 0, reply, output);
@@ -225,7 +285,7 @@ mod tests {
             ..Reply::new(Opcode::Scan, Status::Ok, 0)
         };
         reply.encode(&mut page, Crc::Off).unwrap();
-        let mut walk = Walk::new(b"", form, Version::Two, RequestFlags::NONE);
+        let mut walk = Walk::new(Listed::Keys, b"", form, Version::Two, RequestFlags::NONE);
         match walk.take(&page, 0) {
             Next::Done(reply) => reply,
             Next::Scan { cursor } => panic!("goes on at {cursor}"),

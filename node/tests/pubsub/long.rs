@@ -6,10 +6,11 @@ use std::collections::HashMap;
 
 use jerboa::{Node, Subscriber};
 use jerboa_wire::event::{Event, EventKind, EventKinds, Happening};
-use jerboa_wire::{Opcode, Request, Status};
+use jerboa_wire::{Opcode, Request, Status, stats};
 
 use crate::client::{Client, Got};
-use crate::common::node;
+use crate::common::resp::RespRaw;
+use crate::common::{eventually, node};
 
 /// Of each core: what three turns reach at least.
 const SUBSCRIBERS: usize = 2500;
@@ -112,5 +113,46 @@ fn a_node_that_stops_tells_all_of_them() {
         let last = subscriber.try_next().unwrap().expect("the event");
         let event = Event::decode(last.payload()).unwrap();
         assert_eq!(event.happening, Happening::MemberStopping);
+    }
+}
+
+/// By counted work: each page is a request of its own to the core, so that others come in between.
+#[test]
+fn a_command_that_lists_every_channel_takes_a_page_at_a_time() {
+    const CHANNELS: usize = 5000;
+    let node = node(1);
+    let own: Vec<Subscriber> = (0..CHANNELS / 1000).map(|_| node.subscriber()).collect();
+    for (number, subscriber) in own.iter().enumerate() {
+        let names = number * 1000..(number + 1) * 1000;
+        let names = names.map(|name| format!("channel:{name}"));
+        subscriber.subscribe_blocking(names).unwrap();
+    }
+    own[0].subscribe_blocking(["__shard__:own"]).unwrap();
+    let steps = || stats::number(&node.stats_text(), "core.0.forwarded_in").unwrap();
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    for (asked, expected) in [
+        (&["PUBSUB", "CHANNELS"][..], CHANNELS),
+        (&["PUBSUB", "CHANNELS", "*"], CHANNELS),
+        (&["PUBSUB", "CHANNELS", "channel:?"], 10),
+        (&["PUBSUB", "CHANNELS", ""], 0),
+        (&["PUBSUB", "SHARDCHANNELS"], 1),
+        (&["PUBSUB", "SHARDCHANNELS", "o*"], 1),
+        (&["PUBSUB", "SHARDCHANNELS", ""], 0),
+        (&["PUBSUB", "SHARDCHANNELS", "channel:*"], 0),
+    ] {
+        let before = steps();
+        let reply = client.call(asked);
+        let count = format!("*{expected}\r\n");
+        assert!(reply.starts_with(&count), "{asked:?}: {:.100}", reply);
+        let mut listed: Vec<_> = reply
+            .lines()
+            .filter(|line| line.starts_with("channel:"))
+            .collect();
+        listed.sort_unstable();
+        listed.dedup();
+        let expected = if expected > 1 { expected } else { 0 };
+        assert_eq!(listed.len(), expected, "{asked:?}");
+        // Pages look at some thousand channels at most.
+        eventually("the steps are told", || steps() - before >= 5);
     }
 }

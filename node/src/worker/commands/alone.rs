@@ -8,10 +8,11 @@ use jerboa_wire::{Opcode, Request};
 use super::refusal::Refused;
 use super::{Flow, Place, Turn};
 use crate::net::SocketId;
-use crate::resp::{self, Asked, Call, CommandNumber, Form, Here, Render, Run};
+use crate::resp::{self, Asked, Call, CommandNumber, Here, Render, Run};
 use crate::worker::budget::{POOLED_BUFFER_BYTES, WORK_OF_SCAN, WORK_OF_STATS};
 use crate::worker::executor::{Executor, Task};
 use crate::worker::measure::{ErrorWord, Failed};
+use crate::worker::walk::Listed;
 
 impl Executor<'_> {
     /// A command that becomes no request.
@@ -207,10 +208,10 @@ impl Executor<'_> {
         let render = self.render(place.socket, asked.form);
         turn.progress[place.index as usize].consumed = place.end as usize;
         self.begin_command(place, number, turn);
-        match (asked.form, render) {
-            (Form::AllKeys, Render::Resp(form, version)) => {
+        match (Listed::of(asked.form), render) {
+            (Some(listed), Render::Resp(form, version)) => {
                 self.counts.ops += 1;
-                self.begin_walk(place.socket, request.value, form, version);
+                self.begin_walk(place.socket, (listed, request.value), form, version);
             }
             _ => self.execute(place.socket, &task, render),
         }

@@ -1,86 +1,78 @@
 //! PUBSUB: the channels that have subscribers, and how many, over all cores.
 
-use jerboa_wire::limits::MULTI_ITEMS_MAX;
+use jerboa_wire::limits::{MULTI_ITEMS_MAX, PATTERN_BYTES_MAX};
 use jerboa_wire::resp::Writer;
+use jerboa_wire::{Opcode, Request, ScanQuery};
 
 use super::{LOOK, SHARD_PREFIX};
-use crate::glob::Glob;
-use crate::resp::call::{Call, Here};
-use crate::resp::command::{Answer, Command, Flags, Run};
+use crate::resp::call::{Asked, Call, Here};
+use crate::resp::command::{Answer, Command, Flags, Run, Translate};
+use crate::resp::form::Form;
 use crate::resp::refusal::Refusal;
 
 type Result = std::result::Result<(), Refusal>;
-
-/// Bytes of names that one reply may list.
-const LISTED_BYTES_MAX: usize = 64 << 20;
+type Translated<'a> = std::result::Result<Asked<'a>, Refusal>;
 
 const fn command(name: &'static str, arity: i8, answer: Answer, summary: &'static str) -> Command {
     Command::new(name, arity, LOOK, Run::Here(answer), summary)
 }
 
+const fn walk(name: &'static str, translate: Translate, summary: &'static str) -> Command {
+    Command::new(name, -2, LOOK, Run::Request(translate), summary)
+}
+
+/// Matches nothing: a set of no bytes.
+const NO_CHANNEL: &[u8] = b"[]";
+
 #[rustfmt::skip]
 pub(super) const SUBCOMMANDS: &[Command] = &[
-    command("pubsub|channels", -2, channels, "The channels that have subscribers."),
+    walk("pubsub|channels", channels, "The channels that have subscribers."),
     command("pubsub|numsub", -2, numbers, "How many subscribers channels have."),
     command("pubsub|numpat", 2, patterns, "How many patterns are subscribed to."),
-    command("pubsub|shardchannels", -2, shard_channels, "The shard channels that have subscribers."),
+    walk("pubsub|shardchannels", shard_channels, "The shard channels that have subscribers."),
     command("pubsub|shardnumsub", -2, shard_numbers, "How many subscribers shard channels have."),
     command("pubsub|help", 2, help, "What the subcommands do.").flags(Flags::ALWAYS),
 ];
 
-fn channels(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
-    list(here, call, out, |name| {
-        (!name.starts_with(SHARD_PREFIX)).then_some(name)
-    })
+fn channels<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Translated<'a> {
+    list(call, b"", Form::AllChannels, section)
 }
 
-fn shard_channels(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
-    list(here, call, out, |name| name.strip_prefix(SHARD_PREFIX))
+/// Their names begin with what the client does not know of, and so does the pattern.
+fn shard_channels<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Translated<'a> {
+    list(call, SHARD_PREFIX, Form::AllShardChannels, section)
 }
 
-/// Lists the channels that `name_of` knows, under the names that it gives them.
-fn list(
-    here: &Here<'_>,
-    call: &Call<'_, '_>,
-    out: &mut Writer<'_>,
-    name_of: impl Fn(&[u8]) -> Option<&[u8]>,
-) -> Result {
-    let glob = match call.len() {
-        2 => None,
-        3 => Some(
-            Glob::new(call.at(2))
-                .map_err(|_| Refusal::text("ERR the pattern is longer than 256 bytes"))?,
-        ),
+/// Lists channels page by page: a look at all of them at once would take long.
+fn list<'a>(
+    call: &Call<'_, 'a>,
+    prefix: &[u8],
+    form: Form,
+    section: &mut Vec<u8>,
+) -> Translated<'a> {
+    let own = match call.len() {
+        2 => &b"*"[..],
+        3 => call.at(2),
         _ => return Err(too_many(call)),
     };
-    let (mut found, mut bytes, mut cursor) = (Vec::new(), 0, 0);
-    loop {
-        let page = here
-            .shared
-            .directory
-            .page(cursor, None, MULTI_ITEMS_MAX as usize);
-        let is_wanted = |name: &[u8]| glob.as_ref().is_none_or(|glob| glob.matches(name));
-        for name in page.names {
-            if name_of(&name).is_some_and(is_wanted) {
-                bytes += name.len();
-                found.push(name);
-            }
-        }
-        if bytes > LISTED_BYTES_MAX {
-            return Err(Refusal::text(
-                "ERR more channels than one reply may list: give a pattern",
-            ));
-        }
-        cursor = page.cursor;
-        if cursor == 0 {
-            break;
-        }
+    if prefix.len() + own.len() > PATTERN_BYTES_MAX {
+        return Err(Refusal::text(
+            "ERR the pattern is longer than 256 bytes, or 246 for shard channels",
+        ));
     }
-    out.array(found.len());
-    for name in &found {
-        out.bulk(name_of(name).unwrap_or_default());
-    }
-    Ok(())
+    // In a request an empty pattern would stand for all channels, of which none has an empty name.
+    let own = if prefix.is_empty() && own.is_empty() {
+        NO_CHANNEL
+    } else {
+        own
+    };
+    let pattern = [prefix, own].concat();
+    let query = ScanQuery {
+        count: MULTI_ITEMS_MAX,
+        pattern: &pattern,
+    };
+    query.encode(section);
+    Ok(Asked::composed(Request::new(Opcode::Channels), form))
 }
 
 /// What Redis says to more than one pattern.
