@@ -363,7 +363,8 @@ fn callers_who_share_a_client_count_exactly_and_read_their_own_writes() {
                         let value = format!("{caller} {n}").into_bytes();
                         version(client.put_with("", &key, &value, PutOptions::default()));
                         assert_eq!(client.get("", &key), Ok(Some(value)));
-                        client.incr("", counter, 1).unwrap();
+                        client.incr("", counter, 3).unwrap();
+                        client.decr("", counter, 2).unwrap();
                     }
                 });
             }

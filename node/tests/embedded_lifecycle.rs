@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use common::eventually;
+use jerboa::client::ScanOptions;
 use jerboa::{DMap, Node, Subscriber};
 
 const CYCLES: usize = 20;
@@ -99,6 +100,11 @@ fn cycle(number: usize, listens: bool) {
                     map.put(&key, &[7; 100][..]).expect("an answer");
                     let value: Option<Vec<u8>> = map.get(&key).expect("an answer");
                     assert_eq!(value.as_deref(), Some(&[7; 100][..]));
+                }
+                for _ in 0..5 {
+                    let keys = map.scan(ScanOptions::default());
+                    let keys = keys.filter(Result::is_ok).count();
+                    assert!(keys >= 200, "{keys} keys");
                 }
             });
         }

@@ -323,6 +323,11 @@ fn a_subscriber_may_go_on_with_everything_else() {
             let reply = client.get(key.as_bytes());
             assert_eq!(reply.value, b"value");
         }
+        let ping = Request {
+            value: key.as_bytes(),
+            ..Request::new(Opcode::Ping)
+        };
+        assert_eq!(client.call(ping).value, key.as_bytes());
         assert_eq!(client.message().payload, key);
     }
 }
