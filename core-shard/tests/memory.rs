@@ -173,6 +173,43 @@ fn an_overwritten_value_never_returns() {
 }
 
 #[test]
+fn what_entries_take_one_by_one_is_what_they_take_together() {
+    const SLOT_BYTES: u64 = 8;
+    let mut store = Store::new(16 << 20, FullPolicy::Refuse);
+    let (partition, lengths) = (
+        1,
+        [0, 1, 60, 1_023, 1_024, 5_000, 262_143, 262_144, 700_001],
+    );
+    let mut sum = 0;
+    for length in lengths {
+        let key = format!("{length:k>30}");
+        let at = store
+            .shard
+            .address(MapId::DEFAULT, partition, key.as_bytes());
+        assert_eq!(
+            store.shard.entry_bytes(at, key.as_bytes(), store.now_ms),
+            None
+        );
+        let options = PutOptions {
+            condition: Condition::Always,
+            expiry: Expiry::None,
+        };
+        let put = store
+            .shard
+            .put(at, key.as_bytes(), &vec![7; length], options, store.now_ms);
+        assert!(put.is_ok());
+        let bytes = store.shard.entry_bytes(at, key.as_bytes(), store.now_ms);
+        let bytes = bytes.unwrap();
+        assert!(
+            bytes >= (key.len() + length) as u64 + SLOT_BYTES,
+            "{length}: {bytes}"
+        );
+        sum += bytes - SLOT_BYTES;
+        assert_eq!(store.shard.usage().live_bytes, sum, "with {length} bytes");
+    }
+}
+
+#[test]
 fn a_key_overwritten_without_end_uses_bounded_memory() {
     // W2b: overwrites of one key filled 13 tables on a replica.
     let mut store = Store::new(5 << 20, FullPolicy::Refuse);

@@ -39,7 +39,7 @@ pub use frame::{
     Request, decode_reply, decode_request, encode_reply_parts,
 };
 pub use hello::{Hello, HelloReply};
-pub use opcode::Opcode;
+pub use opcode::{EXISTS_MEMORY, Opcode};
 pub use range::ByteRange;
 pub use scan::ScanQuery;
 pub use status::{Fault, Retry, Status};

@@ -175,6 +175,9 @@ macro_rules! opcodes {
     };
 }
 
+/// The `arg` of an `Exists` request that asks for the memory that an entry takes.
+pub const EXISTS_MEMORY: u64 = 1;
+
 const KEYED: Parts = Parts::MAP.with(Parts::KEY);
 const MANY: Parts = Parts::MAP.with(Parts::VALUE).with(Parts::COUNT);
 const NAMES: Parts = Parts::VALUE.with(Parts::COUNT);
@@ -234,9 +237,9 @@ opcodes! {
     Put = 0x12, Key, KEYED.with(Parts::VALUE).with(Parts::ARG), PUT;
     /// Removes a key. Reply: `arg` = number removed: `Ok` with 1, or `NotFound` with 0.
     Delete = 0x13, Key, KEYED, RequestFlags::NONE;
-    /// Whether a key is present. Reply: `Ok` with its `version` and `arg` = bytes of its value; or
-    /// `NotFound`.
-    Exists = 0x14, Key, KEYED, RequestFlags::NONE;
+    /// Whether a key is present. Reply: `Ok` with its `version` and `arg` = bytes of its value, or with
+    /// `arg` = [`crate::EXISTS_MEMORY`] bytes of memory that it takes; or `NotFound`.
+    Exists = 0x14, Key, KEYED.with(Parts::ARG), RequestFlags::NONE;
     /// Sets the expiry of a key; at or before now it removes the key. Reply: `Ok`, `arg` = the new
     /// expiry in Unix milliseconds (0: it was removed), `version`; `Mismatch`, where a condition
     /// does not hold, with `arg` = the expiry that is there (0: never) and `version`; or `NotFound`.

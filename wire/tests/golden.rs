@@ -110,6 +110,11 @@ fn requests(found: &mut Found) {
     ] {
         found.request(opcode.name(), keyed(opcode), Crc::On);
     }
+    let memory = Request {
+        arg: 1,
+        ..keyed(Opcode::Exists)
+    };
+    found.request("Exists of memory", memory, Crc::On);
     found.request("Get without checksum", keyed(Opcode::Get), Crc::Off);
     found.request(
         "Get forwarded",

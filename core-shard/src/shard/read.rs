@@ -4,7 +4,7 @@
 use super::Shard;
 use super::lookup::Found;
 use crate::entry::{self, Header};
-use crate::index::slot::FREQUENCY_MAX;
+use crate::index::slot::{FREQUENCY_MAX, Slot};
 use crate::map::MapId;
 use crate::operation::{Address, Metadata};
 use crate::value::{Entry, Value};
@@ -68,6 +68,15 @@ impl Shard {
             expires_at_ms: found.header.expires_at_ms(),
             value_bytes: self.value_of(found.start, &found.header).len() as u32,
         })
+    }
+
+    /// Bytes that an entry takes: header, key, value and padding, the blocks that hold a large value,
+    /// and its slot in the index. All but the slot is what [`crate::Usage::live_bytes`] sums up. Does
+    /// not count as a use.
+    pub fn entry_bytes(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<u64> {
+        let found = self.find_live(at, key, now_ms)?;
+        let entry = found.header.size() as u64 + self.held_bytes(&found.header);
+        Some(entry + size_of::<Slot>() as u64)
     }
 
     /// The entry of a key if it is live. One that has expired is removed.

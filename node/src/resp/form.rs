@@ -70,8 +70,8 @@ pub(crate) enum Form {
     AllStored,
     /// How many keys were there.
     Count,
-    /// Bytes that an entry takes with its key of so many bytes, or nothing.
-    EntryBytes(u16),
+    /// The reply's number, or nothing where there is no entry.
+    NumberOrNothing,
     /// The keys that were found.
     Keys,
     /// An empty list, whatever was found.
@@ -91,9 +91,6 @@ pub(crate) enum Form {
     /// Somebody ended the wait for the reply.
     Unblocked,
 }
-
-/// What an entry takes beside its key and value, index included, about.
-const ENTRY_BYTES: i64 = 32;
 
 impl Form {
     /// Writes a reply.
@@ -147,10 +144,8 @@ impl Form {
                 None => out.integer(number),
                 Some(status) => out.error(status_text(reply.opcode, status)),
             },
-            Self::EntryBytes(key) if is_ok => {
-                out.integer(number.saturating_add(i64::from(key) + ENTRY_BYTES));
-            }
-            Self::EntryBytes(_) => out.null(),
+            Self::NumberOrNothing if is_ok => out.integer(number),
+            Self::NumberOrNothing => out.null(),
             Self::NoKeys => out.array(0),
             Self::Keys | Self::AllKeys | Self::AllChannels | Self::AllShardChannels => {
                 out.array(reply.count as usize);

@@ -17,7 +17,7 @@ use jerboa_core_shard::{
     Address, Condition, Counter, Expiry, ExpiryOutcome, MapId, Metadata, PutOptions, PutOutcome,
     Shard, ShardError,
 };
-use jerboa_wire::{Crc, Opcode, Reply, ReplyFlags, Request, RequestFlags, Status};
+use jerboa_wire::{Crc, EXISTS_MEMORY, Opcode, Reply, ReplyFlags, Request, RequestFlags, Status};
 
 use super::budget::LARGE_REPLY_BYTES;
 
@@ -201,7 +201,7 @@ impl Execution<'_> {
                     ..self.answering.head(request, status)
                 }
             }
-            Opcode::Exists => self.describe(request, at, |metadata| metadata.value_bytes.into()),
+            Opcode::Exists => self.exists(request, at),
             Opcode::Ttl => self.describe(request, at, |metadata| {
                 // At least 1: 0 says that the entry does not expire.
                 metadata
@@ -299,6 +299,22 @@ impl Execution<'_> {
     }
 
     /// The version of an entry and what `arg` tells of it; its use is not counted.
+    /// Answers with how large an entry is, in what the request counts.
+    fn exists(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
+        let described = self.describe(request, at, |metadata| metadata.value_bytes.into());
+        match request.arg {
+            0 => described,
+            EXISTS_MEMORY => Reply {
+                arg: self
+                    .shard
+                    .entry_bytes(at, request.key, self.now_ms)
+                    .unwrap_or(0),
+                ..described
+            },
+            _ => self.answering.head(request, Status::InvalidArgument),
+        }
+    }
+
     fn describe(
         &mut self,
         request: &Request<'_>,

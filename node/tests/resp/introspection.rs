@@ -1,7 +1,8 @@
 //! Fear: a tool that watches or tunes Redis finds nothing here, or something that is not so.
 
 use crate::common::resp::RespRaw;
-use crate::common::{eventually, key_of_core, node};
+use crate::common::{Raw, eventually, key_of_core, node};
+use jerboa_wire::{Opcode, Request, Status};
 
 /// The value of a field of INFO.
 fn field(client: &mut RespRaw, section: &str, name: &str) -> String {
@@ -87,11 +88,48 @@ fn what_exporters_and_consoles_ask_for_is_answered() {
     ] {
         assert_eq!(client.call(command), expected, "{command:?}");
     }
-    let usage: i64 = client.call(&["MEMORY", "USAGE", "key"])[1..]
-        .trim()
-        .parse()
-        .unwrap();
-    assert!((40..60).contains(&usage), "{usage}");
+}
+
+/// Fear: an operator adds up what keys take and finds another sum than the node's.
+#[test]
+fn what_keys_take_adds_up_to_what_the_node_says_that_entries_take() {
+    const SLOT_BYTES: u64 = 8;
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let large = "v".repeat(1 << 20);
+    let values = ["", "value", &large[..2_000], &large[..300_000], &large];
+    let mut sum = 0;
+    for (number, value) in values.iter().enumerate() {
+        for core in 0..2 {
+            let key = key_of_core(core, 2, number as u32);
+            let key = String::from_utf8(key).unwrap();
+            assert_eq!(client.call(&["SET", &key, value]), "+OK\r\n");
+            if number == 1 {
+                client.call(&["EXPIRE", &key, "10000000"]);
+            }
+            let usage = client.call(&["MEMORY", "USAGE", &key, "SAMPLES", "0"]);
+            let usage: u64 = usage[1..].trim().parse().unwrap();
+            assert!(
+                usage >= (key.len() + value.len()) as u64 + SLOT_BYTES,
+                "{usage}"
+            );
+            sum += usage - SLOT_BYTES;
+        }
+    }
+    eventually("the books are told", || {
+        let info = client.call(&["INFO", "memory"]);
+        let dataset = info
+            .lines()
+            .find_map(|line| line.strip_prefix("used_memory_dataset:"));
+        dataset.unwrap().parse::<u64>().unwrap() == sum
+    });
+    let mut raw = Raw::connect(node.addresses().any_core);
+    let unknown = raw.call(Request {
+        key: b"key",
+        arg: 2,
+        ..Request::new(Opcode::Exists)
+    });
+    assert_eq!(unknown.status, Status::InvalidArgument);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use jerboa_wire::resp::Writer;
-use jerboa_wire::{Opcode, Request};
+use jerboa_wire::{EXISTS_MEMORY, Opcode, Request};
 
 use super::{Answered, FLAGS, done, help};
 use crate::resp::call::{Asked, Call, Here};
@@ -30,8 +30,8 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     here!("memory|help", help_memory, "The subcommands."),
 ];
 
-/// The value's bytes, which the entry's answer tells, and what an entry takes beside them. The
-/// options are read as Redis does, and mean nothing for values that are strings.
+/// What the entry takes by the books of its core. The options are read as Redis does, and mean nothing
+/// for values that are strings.
 fn usage<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<Asked<'a>, Refusal> {
     let mut at = 3;
     while at < call.len() {
@@ -46,9 +46,10 @@ fn usage<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<Asked<'a>, Refusal>
     let key = call.key(2)?;
     let request = Request {
         key,
+        arg: EXISTS_MEMORY,
         ..Request::new(Opcode::Exists)
     };
-    Ok(Asked::plain(request, Form::EntryBytes(key.len() as u16)))
+    Ok(Asked::plain(request, Form::NumberOrNothing))
 }
 
 /// One figure of MEMORY STATS.
