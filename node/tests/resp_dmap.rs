@@ -3,7 +3,7 @@
 mod common;
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::resp::{RespRaw, command};
 use common::{Raw, eventually, key_of_core, node};
@@ -62,10 +62,19 @@ fn entries_of_maps_are_stored_read_and_refused_in_olrics_words() {
         );
         assert_eq!(call("DM.PUT", &["gone", "PXAT", "5"]), "+OK\r\n");
         assert_eq!(call("DM.GET", &[]), ABSENT);
-        assert_eq!(call("DM.PUT", &["gone", "EX", "-3"]), "+OK\r\n");
-        assert_eq!(call("DM.GET", &[]), ABSENT);
-        assert_eq!(call("DM.PUT", &["kept", "EX", "0"]), "+OK\r\n");
-        assert_eq!(call("DM.GET", &[]), "$4\r\nkept\r\n");
+        for none in ["EX", "PX", "EXAT", "PXAT"] {
+            assert_eq!(call("DM.PUT", &["kept", none, "0"]), "+OK\r\n");
+            for negative in ["-1", "-9223372036854775808"] {
+                // Not acknowledged, and nothing is done.
+                let told = call("DM.PUT", &["gone", none, negative]);
+                assert_eq!(told, "-INVALIDARGUMENT invalid argument\r\n");
+                let told = call("DM.CAS", &["kept", "gone", none, negative]);
+                assert_eq!(told, "-INVALIDARGUMENT invalid argument\r\n");
+            }
+            assert_eq!(call("DM.GET", &[]), "$4\r\nkept\r\n");
+        }
+        let told = call("DM.PUT", &["gone", "EX", "-0.0001"]);
+        assert_eq!(told, "-INVALIDARGUMENT invalid argument\r\n");
         assert_eq!(call("DM.DEL", &[]), ":1\r\n");
         assert_eq!(call("DM.INCR", &["40"]), ":40\r\n");
         assert_eq!(call("DM.DECR", &["-2"]), ":42\r\n");
@@ -122,6 +131,7 @@ fn an_expiry_keeps_the_value_and_makes_no_entry() {
 fn entries_are_encoded_as_olrics_clients_decode_them() {
     let node = node(2);
     let mut client = RespRaw::connect(node.addresses().any_core);
+    let begun = SystemTime::now();
     for key in keys(2) {
         let put = ["DM.PUT", "map", &key, "value", "PXAT", "4102444800000"];
         assert_eq!(client.call(&put), "+OK\r\n");
@@ -134,6 +144,10 @@ fn entries_are_encoded_as_olrics_clients_decode_them() {
             let entry = reply.strip_prefix(b"$34\r\n").unwrap();
             assert_eq!(entry[0], 0, "the key is known");
             assert_eq!(entry[1..9], 4_102_444_800_000u64.to_be_bytes());
+            let timestamp_ns = u64::from_be_bytes(entry[9..17].try_into().unwrap());
+            let timestamp = UNIX_EPOCH + Duration::from_nanos(timestamp_ns);
+            let times = begun - Duration::from_secs(1)..=SystemTime::now() + Duration::from_secs(1);
+            assert!(times.contains(&timestamp), "{timestamp_ns}");
             assert_eq!(entry[25..29], 5u32.to_be_bytes());
             assert_eq!(&entry[29..], b"value\r\n");
         }
@@ -579,11 +593,9 @@ mod channels {
                 "{arguments:?}"
             );
         }
-        assert!(
-            publisher
-                .call(&["PUBSUB", "HELP"])
-                .starts_with("*7\r\n+PUBSUB ")
-        );
+        let help = publisher.call(&["PUBSUB", "HELP"]);
+        assert!(help.starts_with("*13\r\n+PUBSUB "), "{help}");
+        assert_eq!(publisher.call(&["PUBSUB", "CHANNELS", ""]), "*0\r\n");
     }
 
     #[test]

@@ -7,7 +7,8 @@
 mod common;
 
 use common::resp::RespRaw;
-use common::{key_of_core, node};
+use common::{config, key_of_core, node};
+use jerboa::Node;
 
 /// Keys of both cores, to be asked on the port that all share: one of them is always forwarded.
 fn keys(number: u32) -> [String; 2] {
@@ -346,5 +347,92 @@ fn a_node_is_emptied_and_drawn_from_whatever_port_is_asked() {
             assert_eq!(anywhere.call(&["DBSIZE"]), ":0\r\n");
         }
         assert_eq!(client.call(&["FLUSHALL", "NOW"]), "-ERR syntax error\r\n");
+    }
+}
+
+/// As Redis 7.0.15, which is at the end of an iteration, or near it, where a number leads that it
+/// never gave out.
+#[test]
+fn a_cursor_that_no_scan_gave_out_ends_the_iteration_and_a_text_is_refused() {
+    let node = node(2);
+    let addresses = node.addresses();
+    for address in [addresses.any_core, addresses.cores[0], addresses.cores[1]] {
+        let mut client = RespRaw::connect(address);
+        for number in ["-1", "18446744073709551615", "4611686018427387904"] {
+            for options in [&[][..], &["MATCH", ""], &["TYPE", "list"]] {
+                let told = client.call(&[&["SCAN", number], options].concat());
+                assert_eq!(told, "*2\r\n$1\r\n0\r\n*0\r\n", "{number}");
+            }
+        }
+        for none in ["abc", " 5", "5 ", "1e3", "18446744073709551616"] {
+            let told = client.call(&["SCAN", none]);
+            assert_eq!(told, "-ERR invalid cursor\r\n");
+        }
+    }
+}
+
+/// As Redis 7.0.15. The regular expression of Olric that is empty is found in every key.
+#[test]
+fn an_empty_pattern_is_that_of_no_key() {
+    let node = node(2);
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    for key in keys(1) {
+        assert_eq!(client.call(&["SET", &key, "v"]), OK);
+    }
+    assert_eq!(client.call(&["KEYS", ""]), "*0\r\n");
+    let (mut cursor, mut pages) = ("0".to_owned(), 0);
+    while pages == 0 || cursor != "0" {
+        let page = client.call(&["SCAN", &cursor, "MATCH", ""]);
+        assert!(page.ends_with("*0\r\n"), "{page}");
+        cursor = page.split("\r\n").nth(2).unwrap().to_owned();
+        pages += 1;
+    }
+    let (mut cursor, mut found) = ("0".to_owned(), 0);
+    while found == 0 || cursor != "0" {
+        let page = client.call(&["DM.SCAN", "0", "", &cursor, "MATCH", "", "COUNT", "1000"]);
+        let mut lines = page.split("\r\n").skip(2);
+        cursor = lines.next().unwrap().to_owned();
+        found += lines.next().unwrap()[1..].parse::<usize>().unwrap();
+    }
+    assert_eq!(found, 2);
+}
+
+/// As Redis 7.0.15 with such a `proto-max-bulk-len`.
+#[test]
+fn a_value_grows_up_to_the_limit_and_not_a_byte_beyond() {
+    const LIMIT: usize = 100_000;
+    const BEYOND: &str = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n";
+    let mut settings = config(2);
+    settings.value_bytes_max = LIMIT as u32;
+    let node = Node::start(&settings).unwrap();
+    let mut client = RespRaw::connect(node.addresses().any_core);
+    let (most, beyond) = ("v".repeat(LIMIT), "v".repeat(LIMIT + 1));
+    let last = (LIMIT - 1).to_string();
+    let end = LIMIT.to_string();
+    let whole = format!(":{LIMIT}\r\n");
+    for key in keys(1) {
+        let mut call = |words: &[&str]| client.call(&[&[words[0], &*key], &words[1..]].concat());
+        assert_eq!(call(&["SET", &most[2..]]), OK);
+        assert_eq!(call(&["APPEND", "12"]), whole);
+        assert_eq!(call(&["APPEND", "3"]), BEYOND);
+        assert_eq!(call(&["APPEND", &most]), BEYOND);
+        assert_eq!(call(&["APPEND", ""]), whole);
+        assert_eq!(call(&["SETRANGE", &last, "x"]), whole);
+        assert_eq!(call(&["SETRANGE", &last, "xy"]), BEYOND);
+        assert_eq!(call(&["SETRANGE", &end, "x"]), BEYOND);
+        assert_eq!(call(&["SETRANGE", "9223372036854775807", "x"]), BEYOND);
+        assert_eq!(call(&["SETRANGE", &end, ""]), whole);
+        assert_eq!(call(&["GETRANGE", "-3", "-1"]), "$3\r\nv1x\r\n");
+        assert_eq!(call(&["STRLEN"]), whole);
+        // The same where there is no entry: one that is refused makes none.
+        assert_eq!(call(&["DEL"]), ":1\r\n");
+        assert_eq!(call(&["SETRANGE", &end, "x"]), BEYOND);
+        assert_eq!(call(&["SETRANGE", "0", &beyond]), BEYOND);
+        assert_eq!(call(&["APPEND", &beyond]), BEYOND);
+        assert_eq!(call(&["EXISTS"]), ":0\r\n");
+        assert_eq!(call(&["APPEND", &most]), whole);
+        assert_eq!(call(&["DEL"]), ":1\r\n");
+        assert_eq!(call(&["SETRANGE", &last, "x"]), whole);
+        assert_eq!(call(&["GETRANGE", "-2", "-1"]), "$2\r\n\0x\r\n");
     }
 }

@@ -78,7 +78,9 @@ pub(crate) enum Form {
     NoKeys,
     /// A cursor and the keys that were found.
     Page,
-    /// The cursor alone: no key was looked for.
+    /// The same; a number that no scan returned is the end of one, as in Redis.
+    PageOrEnd,
+    /// The cursor alone, or the end: no key was looked for.
     EmptyPage,
     /// Every key, over as many pages as it takes.
     AllKeys,
@@ -100,6 +102,10 @@ impl Form {
             Self::Map(form) => return form.write(reply, out),
             Self::Unblocked => return out.error(Refusal::UNBLOCKED.as_bytes()),
             _ => {}
+        }
+        let may_end = matches!(self, Self::PageOrEnd | Self::EmptyPage);
+        if may_end && reply.status == Status::InvalidArgument {
+            return write_page(0, None, out);
         }
         if reply.status.is_error() {
             return out.error(status_text(reply.opcode, reply.status));
@@ -148,20 +154,10 @@ impl Form {
             Self::NumberOrNothing => out.null(),
             Self::NoKeys => out.array(0),
             Self::Keys | Self::AllKeys | Self::AllChannels | Self::AllShardChannels => {
-                out.array(reply.count as usize);
-                reply.scanned().for_each(|key| out.bulk(key));
+                write_keys(Some(reply), out);
             }
-            Self::Page => {
-                out.array(2);
-                out.bulk(reply.arg.to_string());
-                out.array(reply.count as usize);
-                reply.scanned().for_each(|key| out.bulk(key));
-            }
-            Self::EmptyPage => {
-                out.array(2);
-                out.bulk(reply.arg.to_string());
-                out.array(0);
-            }
+            Self::Page | Self::PageOrEnd => write_page(reply.arg, Some(reply), out),
+            Self::EmptyPage => write_page(reply.arg, None, out),
         }
     }
 
@@ -180,6 +176,20 @@ fn write_float(number: f64, out: &mut Writer<'_>) {
     let mut text = Vec::new();
     float_text(number, &mut text);
     out.bulk(text);
+}
+
+/// The cursor to go on from, and the keys that were found, if any were looked for.
+fn write_page(cursor: u64, found: Option<&Reply<'_>>, out: &mut Writer<'_>) {
+    out.array(2);
+    out.bulk(cursor.to_string());
+    write_keys(found, out);
+}
+
+fn write_keys(found: Option<&Reply<'_>>, out: &mut Writer<'_>) {
+    out.array(found.map_or(0, |reply| reply.count as usize));
+    if let Some(reply) = found {
+        reply.scanned().for_each(|key| out.bulk(key));
+    }
 }
 
 /// A key that cannot be answered makes the whole an error: nothing stands for an absent key only.

@@ -141,6 +141,19 @@ fn what_cannot_be_set_is_refused_in_the_words_of_redis_and_nothing_is_changed() 
             "-ERR The server is running without a config file\r\n",
         ),
         (&["CONFIG", "GET", "nosuch"], "*0\r\n"),
+        // A name is answered as it was asked, and once.
+        (
+            &["CONFIG", "GET", "DATABASES", "databases", "data*"],
+            "*2\r\n$9\r\nDATABASES\r\n$1\r\n1\r\n",
+        ),
+        (
+            &["CONFIG", "GET", "Data[b]ases"],
+            "*2\r\n$9\r\ndatabases\r\n$1\r\n1\r\n",
+        ),
+        (
+            &["CONFIG", "GET", "maps.Orders.COPIES", "maps.Orders.copies"],
+            "*2\r\n$18\r\nmaps.Orders.COPIES\r\n$7\r\ninherit\r\n",
+        ),
     ] {
         assert_eq!(client.call(words), told);
     }

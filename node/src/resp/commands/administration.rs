@@ -48,9 +48,17 @@ fn done(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
     Ok(())
 }
 
-/// The subcommands of a container, with what they do.
+/// The subcommands of a container, with what they do, behind the line with which Redis begins.
 pub(super) fn help(commands: &[Command], out: &mut Writer<'_>) -> Answered {
-    out.array(commands.len() * 2);
+    let container = commands
+        .first()
+        .and_then(|command| command.name.split_once('|'));
+    let container = container.map_or("", |(container, _)| container);
+    out.array(1 + commands.len() * 2);
+    out.simple(&format!(
+        "{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        container.to_ascii_uppercase()
+    ));
     for command in commands {
         out.simple(&command.last_name().to_ascii_uppercase());
         out.simple(&format!("    {}", command.summary));

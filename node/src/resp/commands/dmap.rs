@@ -125,11 +125,16 @@ fn seconds_as_ms(call: &Call<'_, '_>, index: usize) -> std::result::Result<i64, 
         .ok_or(Refusal::NOT_A_FLOAT)?;
     // What is out of range becomes the end of the range.
     let ms = (seconds * 1000.0).round() as i64;
-    Ok(if ms == 0 && seconds > 0.0 { 1 } else { ms })
+    Ok(match ms {
+        0 if seconds > 0.0 => 1,
+        0 if seconds < 0.0 => -1,
+        _ => ms,
+    })
 }
 
 /// The expiry that a command's options name, in one form: Olric takes the first of several without a
-/// word. One of 0 is none.
+/// word. One of 0 is none, as in Olric; one below is refused, where Olric acknowledges a value that
+/// nobody ever sees.
 #[derive(Default)]
 struct Times(Option<(Unit, i64)>);
 
@@ -150,18 +155,18 @@ impl Times {
         } else {
             call.integer(index + 1)?
         };
+        if ms < 0 {
+            return Err(INVALID);
+        }
         self.0 = Some((unit, ms));
         Ok(true)
     }
 
-    /// The flag and the `arg` of a request; none, where it does not expire. A time before now makes
-    /// an entry that is gone at once.
+    /// The flag and the `arg` of a request; none, where it does not expire. A point in time before
+    /// now makes an entry that is gone at once.
     fn expiry(&self) -> Option<(RequestFlags, u64)> {
         let (unit, ms) = self.0.filter(|(_, ms)| *ms != 0)?;
-        Some(match u64::try_from(ms) {
-            Ok(ms) => (unit.flag(), ms.min(limits::EXPIRY_MS_MAX)),
-            Err(_) => (RequestFlags::TTL_ABSOLUTE, 1),
-        })
+        Some((unit.flag(), ms.unsigned_abs().min(limits::EXPIRY_MS_MAX)))
     }
 
     /// The same request with the expiry.

@@ -45,47 +45,57 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     here!("config|help", 2, config_help, "The subcommands."),
 ];
 
-/// One pattern after the other: each takes kilobytes once it is compiled.
+/// One pattern after the other: each takes kilobytes once it is compiled. What is named, not matched,
+/// is answered under the name that it was asked by, as Redis does.
 fn get(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Answered {
     let patterns = call.arguments.from(2);
     check_count(patterns.len())?;
-    let mut found: Vec<_> = parameter::all(here.shared)
+    // Each with the name that it is answered under, if it is asked for.
+    let mut found: Vec<(Parameter, Option<Vec<u8>>)> = parameter::all(here.shared)
         .into_iter()
-        .map(|parameter| (parameter, false))
+        .map(|parameter| (parameter, None))
         .collect();
     if patterns.len() * found.len() > MATCHES_MAX {
         return Err(Refusal::text(
             "ERR too many patterns at a time for that many maps with settings",
         ));
     }
-    for pattern in patterns.iter() {
+    let is_name = |pattern: &&[u8]| !pattern.iter().any(|byte| b"*?[".contains(byte));
+    for name in patterns.iter().filter(is_name) {
+        let Some(parameter) = parameter::find(here.shared, name) else {
+            continue;
+        };
+        let mut all = found.iter_mut();
+        match all.find(|(known, _)| known.name == parameter.name) {
+            Some((_, shown)) => {
+                shown.get_or_insert_with(|| name.to_vec());
+            }
+            // A map that has no settings of its own is not in the list, but has its name.
+            None => found.push((parameter, Some(name.to_vec()))),
+        }
+    }
+    for pattern in patterns.iter().filter(|pattern| !is_name(pattern)) {
         let lower = pattern.to_ascii_lowercase();
         let (Ok(glob), Ok(lower)) = (Glob::new(pattern), Glob::new(&lower)) else {
             continue;
         };
-        let mut known = false;
-        for (parameter, matched) in &mut found {
+        for (parameter, shown) in &mut found {
             // Names of maps differ by their case.
             let matches = match parameter.change {
                 Change::Map(..) => glob.matches(&parameter.name),
                 _ => lower.matches(&parameter.name),
             };
-            known |= matches;
-            *matched |= matches;
-        }
-        // A map that has no settings of its own is not in the list, but has its name.
-        let is_word = !pattern.iter().any(|byte| b"*?[\\".contains(byte));
-        if !known
-            && is_word
-            && let Some(parameter) = parameter::find(here.shared, pattern)
-        {
-            found.push((parameter, true));
+            if matches && shown.is_none() {
+                *shown = Some(parameter.name.clone());
+            }
         }
     }
-    out.map(found.iter().filter(|(_, matched)| *matched).count());
-    for (parameter, _) in found.into_iter().filter(|(_, matched)| *matched) {
-        out.bulk(parameter.name);
-        out.bulk(parameter.text);
+    out.map(found.iter().filter(|(_, shown)| shown.is_some()).count());
+    for (parameter, shown) in found {
+        if let Some(name) = shown {
+            out.bulk(name);
+            out.bulk(parameter.text);
+        }
     }
     Ok(())
 }

@@ -24,10 +24,6 @@ pub(super) fn lock<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a>
         index += 2;
     }
     let request = times.applied(on_key(call, Opcode::Lock)?);
-    if request.flags.contains(RequestFlags::TTL_ABSOLUTE) {
-        // A lock that is over before it began.
-        return Err(INVALID);
-    }
     let wait_ms = wait_ms.min(limits::LOCK_WAIT_MS_MAX);
     section.extend_from_slice(&lock::encode_wait(wait_ms));
     Ok(Asked::composed(request, form(MapForm::Token)))

@@ -11,14 +11,7 @@ use crate::resp::refusal::Refusal;
 const COUNT_DEFAULT: u32 = 10;
 
 pub(super) fn scan<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a> {
-    let cursor = match call.at(1) {
-        // As Redis reads it.
-        b"" => 0,
-        text => std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok())
-            .ok_or(Refusal::text("ERR invalid cursor"))?,
-    };
+    let cursor = cursor(call.at(1)).ok_or(Refusal::text("ERR invalid cursor"))?;
     let mut query = ScanQuery {
         count: COUNT_DEFAULT,
         pattern: b"",
@@ -49,7 +42,7 @@ pub(super) fn scan<'a>(call: &Call<'_, 'a>, section: &mut Vec<u8>) -> Result<'a>
     }
     query.encode(section);
     let form = if is_string && matches_some {
-        Form::Page
+        Form::PageOrEnd
     } else {
         Form::EmptyPage
     };
@@ -91,6 +84,27 @@ pub(super) fn flush<'a>(call: &Call<'_, 'a>, _: &mut Vec<u8>) -> Result<'a> {
     Ok(Asked::plain(Request::new(Opcode::Destroy), Form::Done))
 }
 
+/// A cursor as Redis reads it, which is as C does: up to a zero byte, nothing being 0, with a sign if
+/// there is one, negative numbers counting from the end. `None` where it is no number or too large.
+fn cursor(text: &[u8]) -> Option<u64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let (is_negative, digits) = match text {
+        [] => return Some(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(if is_negative {
+        number.wrapping_neg()
+    } else {
+        number
+    })
+}
+
 /// A pattern that is not too long; the one that every key matches is none. (The empty one, which no
 /// key matches, since no key is empty, is told apart by who asks.)
 fn pattern(pattern: &[u8]) -> std::result::Result<&[u8], Refusal> {
@@ -98,4 +112,35 @@ fn pattern(pattern: &[u8]) -> std::result::Result<&[u8], Refusal> {
         return Err(Refusal::text("ERR the pattern is longer than 256 bytes"));
     }
     Ok(if pattern == b"*" { b"" } else { pattern })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_are_read_as_redis_reads_them() {
+        for (text, read) in [
+            ("", Some(0)),
+            ("0", Some(0)),
+            ("-0", Some(0)),
+            ("+5", Some(5)),
+            ("007", Some(7)),
+            ("0\0a", Some(0)),
+            ("\x005", Some(0)),
+            ("-1", Some(u64::MAX)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("-18446744073709551615", Some(1)),
+            ("18446744073709551616", None),
+            ("-18446744073709551616", None),
+            (" 5", None),
+            ("5 ", None),
+            ("-", None),
+            ("+-1", None),
+            ("0x10", None),
+            ("1e3", None),
+        ] {
+            assert_eq!(cursor(text.as_bytes()), read, "{text:?}");
+        }
+    }
 }

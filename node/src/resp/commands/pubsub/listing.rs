@@ -7,6 +7,7 @@ use jerboa_wire::{Opcode, Request, ScanQuery};
 use super::{LOOK, SHARD_PREFIX};
 use crate::resp::call::{Asked, Call, Here};
 use crate::resp::command::{Answer, Command, Flags, Run, Translate};
+use crate::resp::commands::administration;
 use crate::resp::form::Form;
 use crate::resp::refusal::Refusal;
 
@@ -113,11 +114,5 @@ fn patterns(here: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Resu
 }
 
 fn help(_: &mut Here<'_>, _: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
-    out.array(1 + SUBCOMMANDS.len());
-    out.simple("PUBSUB <subcommand> [<arg> ...]. Subcommands are:");
-    for command in SUBCOMMANDS {
-        let name = command.last_name().to_ascii_uppercase();
-        out.simple(&format!("{name}: {}", command.summary));
-    }
-    Ok(())
+    administration::help(SUBCOMMANDS, out)
 }
