@@ -202,7 +202,7 @@ fn an_idle_entry_is_gone_at_its_time_and_a_read_does_not_revive_it() {
             ..MapLimits::default()
         });
         let limited = maps.limited;
-        for key in ["read", "written", "looked-at", "left"] {
+        for key in ["read", "written", "looked-at", "peeked-at", "left"] {
             maps.put(limited, key, b"v", START_MS).unwrap();
         }
         maps.put(MapId::DEFAULT, "left", b"v", START_MS).unwrap();
@@ -211,6 +211,9 @@ fn an_idle_entry_is_gone_at_its_time_and_a_read_does_not_revive_it() {
         maps.put(limited, "written", b"v", middle_ms).unwrap();
         let at = maps.shard.address(limited, 3, b"looked-at");
         assert!(maps.shard.metadata(at, b"looked-at", middle_ms).is_some());
+        let at = maps.shard.address(limited, 3, b"peeked-at");
+        let peeked = maps.shard.peek(at, b"peeked-at", middle_ms).unwrap();
+        assert_eq!(peeked.value.as_slice(), Some(&b"v"[..]));
         let end_ms = START_MS + idle_ms_max;
         if settled {
             maps.settle(end_ms);
@@ -226,6 +229,7 @@ fn an_idle_entry_is_gone_at_its_time_and_a_read_does_not_revive_it() {
                 "a read does not revive it"
             );
             assert!(!maps.get(limited, "looked-at", end_ms), "looking is no use");
+            assert!(!maps.get(limited, "peeked-at", end_ms), "peeking is no use");
         }
         assert!(maps.get(limited, "written", middle_ms + idle_ms_max - 1));
         assert!(!maps.get(limited, "read", middle_ms + idle_ms_max));

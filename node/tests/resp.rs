@@ -16,7 +16,7 @@ mod slow;
 mod unblock;
 
 use common::resp::{RespRaw, command};
-use common::{Raw, key_of_core, node};
+use common::{Raw, eventually, key_of_core, node};
 use jerboa_wire::Status;
 
 #[test]
@@ -210,4 +210,105 @@ fn quit_is_answered_and_nothing_behind_it_is_executed() {
     assert_eq!(client.until_closed(), b"+OK\r\n+OK\r\n");
     let mut client = RespRaw::connect(node.addresses().any_core);
     assert_eq!(client.call(&["GET", "a"]), "$1\r\n1\r\n");
+}
+
+#[test]
+fn replies_of_every_kind_are_in_step_on_the_port_of_a_core() {
+    let node = node(2);
+    let addresses = node.addresses();
+    let mut client = RespRaw::connect(addresses.cores[0]);
+    let (mut bytes, mut expected) = (Vec::new(), Vec::new());
+    for number in 0..3_000u32 {
+        let (own, other) = (
+            key_of_core(0, 2, number % 50),
+            key_of_core(1, 2, number % 50),
+        );
+        let value = number.to_string();
+        let echo = format!("${}\r\n{value}\r\n", value.len());
+        let slot = jerboa_wire::routing::slot(&other);
+        let moved = format!("-MOVED {slot} {}\r\n", addresses.cores[1]);
+        let crossed = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
+        let arity = "-ERR wrong number of arguments for 'get' command\r\n";
+        let unknown = format!(
+            "-ERR unknown command 'NOSUCH', with args beginning with: '{}' \r\n",
+            own.escape_ascii()
+        );
+        let commands: [(&[&[u8]], &str); 10] = [
+            (&[b"SET", &own, value.as_bytes()], "+OK\r\n"),
+            (&[b"GET", &other], &moved),
+            (&[b"GET", &own], &echo),
+            (&[b"MGET", &own, &other], crossed),
+            (&[b"GET"], arity),
+            (&[b"MGET", &other, &other], &moved),
+            (&[b"NOSUCH", &own], &unknown),
+            (
+                &[b"SET", &own, b"v", b"EX", b"x"],
+                "-ERR value is not an integer or out of range\r\n",
+            ),
+            (&[b"SET", &other, b"v", b"EX", b"x"], &moved),
+            (&[b"ECHO", value.as_bytes()], &echo),
+        ];
+        // In another order each time.
+        for at in 0..commands.len() {
+            let (words, reply) = commands[(at * 7 + number as usize) % commands.len()];
+            // What GET finds depends on the order.
+            if words[0] == b"GET" && words.get(1) == Some(&&own[..]) {
+                continue;
+            }
+            bytes.extend_from_slice(&command(words));
+            expected.extend_from_slice(reply.as_bytes());
+        }
+        bytes.extend_from_slice(&command(commands[2].0));
+        expected.extend_from_slice(echo.as_bytes());
+    }
+    let mut sender = client.stream.try_clone().unwrap();
+    let writer = std::thread::spawn(move || {
+        std::io::Write::write_all(&mut sender, &bytes).unwrap();
+    });
+    for expected in expected.split_inclusive(|byte| *byte == b'\n') {
+        if expected.starts_with(b"$") {
+            continue;
+        }
+        let reply = client.receive();
+        let line = reply.split_inclusive(|byte| *byte == b'\n').next_back();
+        assert_eq!(
+            line.unwrap().escape_ascii().to_string(),
+            expected.escape_ascii().to_string()
+        );
+    }
+    writer.join().unwrap();
+    assert_eq!(client.call(&["PING"]), "+PONG\r\n");
+}
+
+#[test]
+fn what_a_client_reads_without_touching_it_falls_idle_on_every_core() {
+    let node = node(2);
+    let address = node.addresses().any_core;
+    let mut client = RespRaw::connect(address);
+    let keys = [0, 1].map(|core| key_of_core(core, 2, 1).escape_ascii().to_string());
+    for key in &keys {
+        assert_eq!(client.call(&["SET", key, "v"]), "+OK\r\n");
+    }
+    assert_eq!(client.call(&["CLIENT", "NO-TOUCH", "ON"]), "+OK\r\n");
+    let [one, other] = keys.each_ref().map(String::as_str);
+    let mut read = |key: &str| {
+        let replies = [
+            client.call(&["GET", key]),
+            client.call(&["GETRANGE", key, "0", "0"]),
+            client.call(&["DM.GET", "", key]),
+            client.call(&["DM.GET", "", key, "RW"]),
+            client.call(&["DIGEST", key]),
+            client.call(&["MGET", key]),
+            client.call(&["MGET", one, other]),
+        ];
+        replies[0] == "$1\r\nv\r\n"
+    };
+    assert!(read(one) && read(other));
+    let mut tuner = RespRaw::connect(address);
+    let set = ["CONFIG", "SET", "maps.\"\".idle_ms_max", "500"];
+    assert_eq!(tuner.call(&set), "+OK\r\n");
+    // They would never go, were they used that often.
+    eventually("they are gone", || {
+        ![one, other].map(&mut read).contains(&true)
+    });
 }

@@ -60,6 +60,21 @@ impl Shard {
         })
     }
 
+    /// Reads an entry without counting that as a use: neither what is evicted nor the idle time of
+    /// its map depends on it.
+    pub fn peek(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Entry<'_>> {
+        self.counters.gets += 1;
+        self.count_map_get(at.map, 1, 0);
+        let found = self.find_live(at, key, now_ms)?;
+        self.counters.hits += 1;
+        self.count_map_get(at.map, 0, 1);
+        Some(Entry {
+            version: found.header.version,
+            expires_at_ms: found.header.expires_at_ms(),
+            value: self.value_of(found.start, &found.header),
+        })
+    }
+
     /// Looks at an entry without counting it as used.
     pub fn metadata(&mut self, at: Address, key: &[u8], now_ms: u64) -> Option<Metadata> {
         let found = self.find_live(at, key, now_ms)?;

@@ -120,6 +120,7 @@ impl Roll {
             owner: core,
             frame: Vec::new(),
             stale: false,
+            no_touch: false,
             crc: Crc::Off,
             roll: Some(Box::new(RollStep { query, from })),
         }

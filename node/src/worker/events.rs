@@ -99,6 +99,7 @@ impl Worker {
                 owner: core,
                 frame: frame.clone(),
                 stale: false,
+                no_touch: false,
                 crc: Crc::Off,
                 roll: None,
             };

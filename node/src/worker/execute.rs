@@ -14,8 +14,8 @@ mod slot;
 mod update;
 
 use jerboa_core_shard::{
-    Address, Condition, Counter, Expiry, ExpiryOutcome, MapId, Metadata, PutOptions, PutOutcome,
-    Shard, ShardError,
+    Address, Condition, Counter, Entry, Expiry, ExpiryOutcome, MapId, Metadata, PutOptions,
+    PutOutcome, Shard, ShardError,
 };
 use jerboa_wire::{Crc, EXISTS_MEMORY, Opcode, Reply, ReplyFlags, Request, RequestFlags, Status};
 
@@ -31,6 +31,8 @@ pub(super) struct Answering {
     pub(super) stale: bool,
     /// The node's limit for one value.
     pub(super) value_bytes_max: u32,
+    /// To read an entry is not to use it, for this client.
+    pub(super) no_touch: bool,
 }
 
 impl Answering {
@@ -239,7 +241,8 @@ impl Execution<'_> {
         out: &mut Vec<u8>,
     ) -> bool {
         let answering = &self.answering;
-        let Some(entry) = self.shard.get(at, request.key, self.now_ms) else {
+        let no_touch = answering.no_touch;
+        let Some(entry) = read(self.shard, no_touch, at, request.key, self.now_ms) else {
             answering.status(request, Status::NotFound, out);
             return false;
         };
@@ -415,6 +418,22 @@ impl Execution<'_> {
         let delta = delta.ok_or(Status::Overflow)?;
         let added = self.shard.add(at, request.key, delta, self.now_ms);
         added.map_err(status_of)
+    }
+}
+
+/// Reads an entry, which is a use of it but for who does not touch what it reads.
+#[inline]
+fn read<'s>(
+    shard: &'s mut Shard,
+    no_touch: bool,
+    at: Address,
+    key: &[u8],
+    now_ms: u64,
+) -> Option<Entry<'s>> {
+    if no_touch {
+        shard.peek(at, key, now_ms)
+    } else {
+        shard.get(at, key, now_ms)
     }
 }
 

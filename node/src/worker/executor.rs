@@ -260,12 +260,7 @@ impl Executor<'_> {
         };
         open(session, socket, self.pool, self.dirty);
         self.counts.ops += 1;
-        let answering = Answering {
-            crc: session.crc,
-            epoch: self.shared.epoch,
-            stale: false,
-            value_bytes_max: self.config.value_bytes_max,
-        };
+        let answering = session.answering(self.shared.epoch, self.config.value_bytes_max);
         match task {
             Task::Key { request, at } => {
                 self.counts.keys += 1;
@@ -454,6 +449,19 @@ fn is_of_this_core(request: &Request<'_>) -> bool {
 }
 
 impl Session {
+    /// How a request of this connection is answered here.
+    #[inline]
+    fn answering(&self, epoch: u32, value_bytes_max: u32) -> Answering {
+        let client = self.client.as_ref();
+        Answering {
+            crc: self.crc,
+            epoch,
+            stale: false,
+            value_bytes_max,
+            no_touch: client.is_some_and(|client| client.no_touch),
+        }
+    }
+
     /// Executes a request on one key and appends the reply as the connection wants it.
     #[inline]
     fn reply_to_key(

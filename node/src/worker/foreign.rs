@@ -257,6 +257,7 @@ impl Worker {
             epoch: self.shared.epoch,
             stale: false,
             value_bytes_max: self.config.value_bytes_max,
+            no_touch: false,
         }
     }
 

@@ -227,6 +227,7 @@ impl Worker {
             epoch: self.shared.epoch,
             stale: forward.stale,
             value_bytes_max: self.config.value_bytes_max,
+            no_touch: forward.no_touch,
         };
         match decode_request(&forward.frame, &options) {
             // A page of a list that a command asks for.

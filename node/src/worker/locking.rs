@@ -278,6 +278,7 @@ impl Worker {
                 epoch: self.shared.epoch,
                 stale: waiter.stale,
                 value_bytes_max: self.config.value_bytes_max,
+                no_touch: false,
             },
         }
     }
@@ -430,6 +431,7 @@ impl Worker {
                 epoch: self.shared.epoch,
                 stale: false,
                 value_bytes_max: self.config.value_bytes_max,
+                no_touch: false,
             },
         };
         if engine.release(at, &grant.key, grant.token) {

@@ -50,6 +50,8 @@ pub(super) struct Forward {
     pub(super) frame: Vec<u8>,
     /// Whether the client asked on the port of a core that does not own the key.
     pub(super) stale: bool,
+    /// To read an entry is not to use it, for this client.
+    pub(super) no_touch: bool,
     /// Whether the reply carries a checksum.
     pub(super) crc: jerboa_wire::Crc,
     /// It is about the connections of a core, and no frame.

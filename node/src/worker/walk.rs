@@ -214,6 +214,7 @@ impl Executor<'_> {
                 owner,
                 frame,
                 stale: false,
+                no_touch: false,
                 crc: Crc::Off,
                 roll: None,
             };
@@ -260,6 +261,7 @@ impl Worker {
                 owner,
                 frame,
                 stale: false,
+                no_touch: false,
                 crc: Crc::Off,
                 roll: None,
             };

@@ -7,7 +7,7 @@ use jerboa_wire::{Reply, Request, RequestFlags, Status, ValueCondition};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::update::{Old, equals};
-use super::{Execution, encode};
+use super::{Execution, encode, read};
 
 impl Execution<'_> {
     pub(super) fn put_if(&mut self, request: &Request<'_>, at: Address, out: &mut Vec<u8>) {
@@ -75,7 +75,8 @@ impl Execution<'_> {
     }
 
     pub(super) fn digest(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
-        match self.shard.get(at, request.key, self.now_ms) {
+        let no_touch = self.answering.no_touch;
+        match read(self.shard, no_touch, at, request.key, self.now_ms) {
             Some(entry) => Reply {
                 version: entry.version,
                 arg: digest_of(&entry.value),

@@ -5,7 +5,7 @@ use jerboa_core_shard::{Address, MapId, PutOptions, PutOutcome, Shard};
 use jerboa_wire::frame::{begin_reply, finish_reply};
 use jerboa_wire::{Opcode, Request, RequestFlags, Status, limits, multi};
 
-use super::{Execution, MapChoice, put_expiry, status_of};
+use super::{Execution, MapChoice, put_expiry, read, status_of};
 use crate::worker::budget::{BATCH, LARGE_REPLY_BYTES};
 
 impl Execution<'_> {
@@ -35,6 +35,7 @@ impl Execution<'_> {
             shard: self.shard,
             map,
             now_ms: self.now_ms,
+            no_touch: self.answering.no_touch,
             out,
             done: 0,
             left,
@@ -98,6 +99,8 @@ struct Run<'a> {
     /// `None`: nobody wrote to the map yet, so no key of it is there.
     map: Option<MapId>,
     now_ms: u64,
+    /// To read an entry is not to use it.
+    no_touch: bool,
     out: &'a mut Vec<u8>,
     /// Keys found, stored or removed.
     done: u64,
@@ -128,7 +131,7 @@ impl Run<'_> {
                 self.left -= 1;
                 let used = self.out.len() - start + self.left * multi::FETCHED_BYTES;
                 let room = section_max.saturating_sub(used + multi::FETCHED_BYTES);
-                match self.shard.get(*at, key, self.now_ms) {
+                match read(self.shard, self.no_touch, *at, key, self.now_ms) {
                     None => {
                         multi::push_fetched(self.out, Status::NotFound, 0, std::iter::empty());
                     }

@@ -4,7 +4,7 @@ use jerboa_core_shard::{Address, Expiry};
 use jerboa_wire::{ByteRange, Reply, Request, Status};
 
 use super::update::kept;
-use super::{Execution, encode};
+use super::{Execution, encode, read};
 use crate::worker::budget::LARGE_REPLY_BYTES;
 
 impl Execution<'_> {
@@ -14,7 +14,8 @@ impl Execution<'_> {
         let Some(range) = ByteRange::decode(request.value) else {
             return answering.status(request, Status::MalformedPayload, out);
         };
-        let Some(entry) = self.shard.get(at, request.key, self.now_ms) else {
+        let no_touch = answering.no_touch;
+        let Some(entry) = read(self.shard, no_touch, at, request.key, self.now_ms) else {
             return answering.status(request, Status::NotFound, out);
         };
         let (first, bytes) = range.within(entry.value.len());

@@ -8,7 +8,7 @@ use jerboa_wire::{
     limits,
 };
 
-use super::Execution;
+use super::{Execution, read};
 use crate::resp::Form;
 use crate::worker::budget::{LARGE_REPLY_BYTES, POOLED_BUFFER_BYTES};
 
@@ -58,7 +58,8 @@ impl Execution<'_> {
 
     #[inline]
     fn get_as_resp(&mut self, request: &Request<'_>, at: Address, writer: &mut Writer<'_>) {
-        let Some(entry) = self.shard.get(at, request.key, self.now_ms) else {
+        let no_touch = self.answering.no_touch;
+        let Some(entry) = read(self.shard, no_touch, at, request.key, self.now_ms) else {
             return writer.null();
         };
         let bytes = entry.value.len();

@@ -110,6 +110,7 @@ impl Executor<'_> {
                 owner: part.core,
                 frame: part.frame,
                 stale: false,
+                no_touch: answering.no_touch,
                 crc: answering.crc,
                 roll: None,
             };
@@ -193,6 +194,7 @@ impl Executor<'_> {
             owner: core,
             frame,
             stale,
+            no_touch: answering.no_touch,
             crc: answering.crc,
             roll: None,
         };

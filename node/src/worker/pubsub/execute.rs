@@ -183,6 +183,7 @@ impl Executor<'_> {
                 owner,
                 frame: frame.to_vec(),
                 stale: false,
+                no_touch: false,
                 crc,
                 roll: None,
             };

@@ -293,6 +293,7 @@ impl Worker {
                     epoch: self.shared.epoch,
                     stale: forward.stale,
                     value_bytes_max: self.config.value_bytes_max,
+                    no_touch: false,
                 };
                 let request = request_of(&forward, self.config.value_bytes_max)
                     .unwrap_or_else(|| Request::new(Opcode::Publish));

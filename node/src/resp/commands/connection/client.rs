@@ -36,8 +36,8 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     command!("client|setname", 3, set_name, "Gives this connection a name."),
     command!("client|setinfo", 4, set_info, "Tells which library the client uses."),
     command!("client|reply", 3, reply, "Whether this connection gets replies."),
-    command!("client|no-evict", 3, no_evict, "Whether this connection is spared when memory is short.").flags(Flags::OPERATOR),
-    command!("client|no-touch", 3, no_touch, "Whether commands count as a use of their keys."),
+    command!("client|no-evict", 3, no_evict, "Whether this connection is spared where others are closed for memory: none is.").flags(Flags::OPERATOR),
+    command!("client|no-touch", 3, no_touch, "Whether what this connection reads counts as used."),
     clients!("client|info", 2, others::info, "This connection, in a line."),
     clients!("client|list", -2, others::list, "Connections of all cores, in a line each.").flags(Flags::OPERATOR),
     clients!("client|kill", -3, others::kill, "Closes connections of all cores.").flags(Flags::OPERATOR),
@@ -141,12 +141,15 @@ fn switch(call: &Call<'_, '_>, index: usize) -> std::result::Result<bool, Refusa
     }
 }
 
+/// No connection is closed to make room for others, so each is spared; one that itself holds more than
+/// it may is closed as any other, as in Redis.
 fn no_evict(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
     here.client.no_evict = switch(call, 2)?;
     out.simple("OK");
     Ok(())
 }
 
+/// Commands that only read obey it. What is stored is used by being stored.
 fn no_touch(here: &mut Here<'_>, call: &Call<'_, '_>, out: &mut Writer<'_>) -> Result {
     here.client.no_touch = switch(call, 2)?;
     out.simple("OK");
