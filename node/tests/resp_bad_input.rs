@@ -7,6 +7,8 @@
 mod common;
 #[path = "resp_bad_input/crowds.rs"]
 mod crowds;
+#[path = "resp_bad_input/endless.rs"]
+mod endless;
 
 use std::io::{ErrorKind, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -179,7 +181,7 @@ fn a_command_that_never_ends_is_cut_off_where_memory_for_it_ends() {
     }
     let mut sender = client.stream.try_clone().unwrap();
     let writer = std::thread::spawn(move || {
-        // What comes after the refusal is thrown away, until the node has waited long enough.
+        // Of what comes after the refusal some is thrown away; then the node closes.
         for _ in 0..300 {
             if sender.write_all(&bytes).is_err() {
                 return;

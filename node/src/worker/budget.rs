@@ -57,6 +57,12 @@ pub(super) const TICK_MS: u64 = 100;
 /// How long a peer that was told of the end has to be silent before its connection is closed.
 pub(super) const LEAVING_SILENCE_MS: u64 = 200;
 
+/// What such a peer may go on sending in RESP, and for how long: it is thrown away. Beyond, nothing
+/// more is read, and the connection is closed as soon as the peer has what it was sent.
+pub(super) const LEAVING_BYTES_MAX: usize = 1 << 20;
+/// See [`LEAVING_BYTES_MAX`].
+pub(super) const LEAVING_MS_MAX: u64 = 1000;
+
 /// Sessions looked at for time-outs in one tick.
 pub(super) const SESSIONS_PER_TICK: usize = 2048;
 

@@ -74,7 +74,16 @@ impl Worker {
         };
         session.received_ms = now_ms;
         if session.life != Life::Open {
-            return self.ring.release(chunk);
+            session.discarded_bytes += chunk.len();
+            let (bytes_max, _) = session.bounds_of_leaving(&self.config);
+            let is_flood = session.life == Life::Leaving
+                && session.discarded_bytes > bytes_max
+                && !session.paused;
+            self.ring.release(chunk);
+            if is_flood {
+                self.close_if_left(socket, now_ms);
+            }
+            return;
         }
         if !std::mem::replace(&mut session.begun, true)
             && let Some(first) = self.ring.bytes(&chunk).first()
@@ -169,6 +178,7 @@ impl Worker {
             return self.close(socket);
         }
         session.life = Life::Leaving;
+        session.discarded_bytes = 0;
         session.progressed_ms = now_ms;
         session.paused = false;
         session.input = InputBuffer::default();
@@ -179,15 +189,26 @@ impl Worker {
     }
 
     /// Closes a leaving connection once its peer has everything and has fallen silent, or has had
-    /// long enough. One that closes its own side is closed at once, by [`Self::ended`].
+    /// long enough. One that does not stop sending is not read from any more, and closed once it has
+    /// everything: a reset does not take from it what it has. One that closes its own side is closed
+    /// at once, by [`Self::ended`].
     pub(super) fn close_if_left(&mut self, socket: SocketId, now_ms: u64) {
         let patience_ms = self.config.slow_client_timeout_ms;
-        let Some(session) = self.session(socket) else {
+        let found = self.sessions.get_mut(socket.0 as usize);
+        let Some(session) = found.and_then(Option::as_mut) else {
             return;
         };
+        let (bytes_max, ms_max) = session.bounds_of_leaving(&self.config);
         let silent = now_ms.saturating_sub(session.received_ms) >= LEAVING_SILENCE_MS;
-        let overdue = now_ms.saturating_sub(session.progressed_ms) >= patience_ms;
-        if silent && self.ring.is_confirmed(socket) {
+        let waited_ms = now_ms.saturating_sub(session.progressed_ms);
+        let overdue = waited_ms >= patience_ms;
+        let unending = session.discarded_bytes > bytes_max || (waited_ms >= ms_max && !silent);
+        let stops_reading = unending && !std::mem::replace(&mut session.paused, true);
+        let unheard = session.paused;
+        if stops_reading {
+            self.ring.pause(socket);
+        }
+        if (silent || unheard) && self.ring.is_confirmed(socket) {
             self.close(socket);
         } else if overdue {
             self.abort(socket);

@@ -14,7 +14,10 @@ use std::time::Instant;
 use jerboa_wire::resp::Writer;
 use jerboa_wire::{Crc, CrcMode, DecodeOptions};
 
-use super::budget::{POOLED_BUFFER_BYTES, WAITING_PER_CONNECTION};
+use super::WorkerConfig;
+use super::budget::{
+    LEAVING_BYTES_MAX, LEAVING_MS_MAX, POOLED_BUFFER_BYTES, WAITING_PER_CONNECTION,
+};
 use super::buffer::InputBuffer;
 use super::execute::resp;
 use super::grants::Grants;
@@ -39,8 +42,9 @@ pub(super) enum Life {
     /// Nothing more is executed but what is here (the peer ended, the stream broke, or the node
     /// stops); what is owed is still sent.
     Finishing,
-    /// Everything is sent, the end too; what still comes in is thrown away. To close with unread
-    /// bytes would make the kernel reset the connection, and replies on their way would be lost.
+    /// Everything is sent, the end too; what still comes in is thrown away, up to a bound in bytes
+    /// and in time. To close with unread bytes makes the kernel reset the connection, and replies on
+    /// their way would be lost.
     Leaving,
 }
 
@@ -87,6 +91,8 @@ pub(super) struct Session {
     pub(super) progressed_ms: u64,
     /// Bytes of the send in flight that were gone when last looked.
     pub(super) progress: usize,
+    /// Bytes that were thrown away since it leaves.
+    pub(super) discarded_bytes: usize,
     /// What the worker has on its books for this session's buffers.
     pub(super) accounted_bytes: usize,
     /// Bytes of the send in flight, as of the last look at the books.
@@ -133,6 +139,7 @@ impl Session {
             received_ms: now_ms,
             progressed_ms: now_ms,
             progress: 0,
+            discarded_bytes: 0,
             accounted_bytes: 0,
             in_flight_bytes: 0,
             parked: 0,
@@ -230,6 +237,20 @@ impl Session {
         client.map_or(Render::Frame, |client| {
             Render::Resp(Form::Done, client.version)
         })
+    }
+
+    /// The bytes that may be thrown away once it leaves, and for how many milliseconds. Who sends a
+    /// frame that is too large sends all of it before it reads why it was refused: that much more,
+    /// and the time of a slow client. A client of RESP is closed soon, as by Redis.
+    pub(super) fn bounds_of_leaving(&self, config: &WorkerConfig) -> (usize, u64) {
+        if self.client.is_some() {
+            return (LEAVING_BYTES_MAX, LEAVING_MS_MAX);
+        }
+        let frame_bytes = config.value_bytes_max as usize;
+        (
+            LEAVING_BYTES_MAX + frame_bytes,
+            config.slow_client_timeout_ms,
+        )
     }
 
     /// Forgets the command that was begun, unless everything before it is executed.
