@@ -1,8 +1,8 @@
 //! What operators and their tools ask of a server: settings, logs, memory, time.
 //!
 //! Where Redis has something that this node has not (files on disk, for one), the answer is that of
-//! a Redis in which nothing of the kind has happened, so that exporters and consoles work; see the
-//! README for the list.
+//! a Redis in which nothing of the kind has happened, so that exporters and consoles work; see
+//! `RESP.md` for the list.
 
 mod config;
 mod debug;
