@@ -10,12 +10,14 @@
 //!
 //! The texts of the errors are those of Redis, because clients and tests compare them.
 
+mod arguments;
 mod inline;
 mod number;
 mod parse;
 mod write;
 
+pub use arguments::{Arguments, Span};
 pub use inline::split_inline;
 pub use number::{float_text, integer_text, parse_float, parse_integer};
-pub use parse::{Arguments, Parsed, Parser, ParserLimits, ProtocolError, Span};
+pub use parse::{Parsed, Parser, ParserLimits, ProtocolError};
 pub use write::{Version, Writer};

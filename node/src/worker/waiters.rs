@@ -13,6 +13,8 @@
 //! * L3 A line's key is stored once, shared by the line and the way to it; `key_bytes` is what the
 //!   keys of all lines hold together, at most [`LOCK_KEY_BYTES_MAX`].
 
+mod slab;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use jerboa_core_shard::{Address, MapId};
 
 use super::mailbox::ReturnAddress;
 use crate::net::SocketId;
+use slab::Slab;
 
 /// Waiters of one core; a lock request beyond them is refused.
 pub(super) const LOCK_WAITERS_MAX: usize = 1 << 17;
@@ -142,16 +145,16 @@ pub(super) struct TooManyWaiters;
 
 impl Waiters {
     pub(super) fn len(&self) -> usize {
-        self.nodes.used
+        self.nodes.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.nodes.used == 0
+        self.nodes.len() == 0
     }
 
     /// Memory that the waiters and their lines hold.
     pub(super) fn bytes(&self) -> usize {
-        self.nodes.used * WAITER_BYTES + self.lines.used * LINE_BYTES + self.key_bytes
+        self.nodes.len() * WAITER_BYTES + self.lines.len() * LINE_BYTES + self.key_bytes
     }
 
     /// Whether a line is to be looked at.
@@ -270,7 +273,7 @@ impl Waiters {
         }
         let touched = u32::try_from(self.touched.len()).unwrap_or(most);
         let most = most.saturating_sub(touched).max(most / 16).max(1);
-        let end = self.lines.len();
+        let end = self.lines.end();
         let until = end.min(self.pass.next.saturating_add(most));
         for id in self.pass.next..until {
             let line = self.lines.get(id);
@@ -438,7 +441,7 @@ impl Waiters {
             return;
         };
         self.key_bytes -= line.key.len();
-        if self.lines.used == 0 {
+        if self.lines.len() == 0 {
             self.touched = VecDeque::new();
         }
         if let Some(of_map) = self.lines_of_maps.get_mut(&line.at.map) {
@@ -450,59 +453,5 @@ impl Waiters {
     }
 }
 
-/// Things with small numbers, which are used again.
-#[derive(Debug)]
-struct Slab<T> {
-    places: Vec<Option<T>>,
-    free: Vec<u32>,
-    used: usize,
-}
-
-impl<T> Default for Slab<T> {
-    fn default() -> Self {
-        Self {
-            places: Vec::new(),
-            free: Vec::new(),
-            used: 0,
-        }
-    }
-}
-
-impl<T> Slab<T> {
-    fn len(&self) -> u32 {
-        self.places.len() as u32
-    }
-
-    fn add(&mut self, thing: T) -> u32 {
-        self.used += 1;
-        if let Some(id) = self.free.pop() {
-            self.places[id as usize] = Some(thing);
-            return id;
-        }
-        self.places.push(Some(thing));
-        self.places.len() as u32 - 1
-    }
-
-    fn get(&self, id: u32) -> Option<&T> {
-        self.places.get(id as usize)?.as_ref()
-    }
-
-    fn get_mut(&mut self, id: u32) -> Option<&mut T> {
-        self.places.get_mut(id as usize)?.as_mut()
-    }
-
-    fn take(&mut self, id: u32) -> Option<T> {
-        let thing = self.places.get_mut(id as usize)?.take()?;
-        self.used -= 1;
-        if self.used == 0 {
-            // A rush is over: its memory is given back.
-            *self = Self::default();
-        } else {
-            self.free.push(id);
-        }
-        Some(thing)
-    }
-}
-
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

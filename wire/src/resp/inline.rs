@@ -7,7 +7,7 @@
 //! within single quotes only `\'` is. A closing quote ends its argument, and only a space may
 //! follow.
 
-use super::parse::Span;
+use super::arguments::Span;
 
 /// Splits a line into arguments, whose bytes are appended to `text` and whose places in it to
 /// `spans`. False where the quotes are unbalanced.
@@ -121,7 +121,7 @@ fn hex_value(byte: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::Arguments;
+    use super::super::arguments::Arguments;
     use super::*;
 
     fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {

@@ -8,7 +8,7 @@ fn shard() -> Shard {
     Shard::new(&ShardConfig::owning_all(16 << 20, 16)).unwrap()
 }
 
-fn waiter(serial: u64, deadline_ms: u64) -> Waiter {
+pub(in crate::worker) fn waiter(serial: u64, deadline_ms: u64) -> Waiter {
     Waiter {
         to: ReturnAddress {
             core: 0,
@@ -118,7 +118,7 @@ fn as_many_wait_as_may_and_their_memory_comes_back() {
         assert!(waiters.remove(id).is_some());
     }
     assert!(waiters.is_empty() && !waiters.is_touched());
-    assert_eq!(waiters.nodes.places.capacity(), 0);
+    assert_eq!(waiters.nodes.capacity(), 0);
     assert_eq!(waiters.bytes(), 0);
 }
 
