@@ -301,7 +301,6 @@ impl Execution<'_> {
         stored.map_err(status_of)
     }
 
-    /// The version of an entry and what `arg` tells of it; its use is not counted.
     /// Answers with how large an entry is, in what the request counts.
     fn exists(&mut self, request: &Request<'_>, at: Address) -> Reply<'static> {
         let described = self.describe(request, at, |metadata| metadata.value_bytes.into());
@@ -318,6 +317,7 @@ impl Execution<'_> {
         }
     }
 
+    /// The version of an entry and what `arg` tells of it; its use is not counted.
     fn describe(
         &mut self,
         request: &Request<'_>,

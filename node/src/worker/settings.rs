@@ -159,13 +159,14 @@ impl SettingsStore {
     }
 
     /// Changes several settings, or none of them. The cores are still to hear of it. Tells what was
-    /// replaced, once for each map.
+    /// replaced, of each of `maps` in its order: those that the changes are about, once each.
     ///
     /// # Errors
     /// The number of the change that cannot be, and why.
     pub(super) fn change_all(
         &self,
         changes: &[SettingChange<'_>],
+        maps: &[Option<&[u8]>],
     ) -> Result<Vec<Replaced>, (usize, String)> {
         let mut current = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = All::clone(&current);
@@ -180,11 +181,10 @@ impl SettingsStore {
         all.named.retain(|_, own| *own != MapSettings::default());
         self.check(&all)
             .map_err(|refusal| (changes.len().saturating_sub(1), refusal.text))?;
-        let mut maps: Vec<Option<&[u8]>> = changes.iter().map(|change| change.map).collect();
-        maps.sort_unstable();
-        maps.dedup();
-        let replaced = maps.into_iter();
-        let replaced = replaced.map(|map| current.replaced_by(&all, map)).collect();
+        let replaced = maps.iter();
+        let replaced = replaced
+            .map(|map| current.replaced_by(&all, *map))
+            .collect();
         *current = Arc::new(all);
         debug!(count = changes.len(), "settings of maps changed");
         Ok(replaced)

@@ -1,8 +1,8 @@
 //! Clients of one node at the same time, each through a door of its own, who note what they ask and
 //! what they are told, and now and then leave without waiting for the answer.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant, SystemTime};
 
 use jerboa::Node;
@@ -13,6 +13,7 @@ use super::CORES;
 use super::checker::Call;
 use super::common::Random;
 use super::doors::{Awaited, Blocking, Do, Door, Frames, Got, unix_ms};
+use super::recorder::at_once;
 
 /// One client in this many calls goes away before it is answered.
 const LEAVES_ONE_IN: usize = 120;
@@ -144,38 +145,17 @@ pub(crate) fn record<O: Send>(
     random: &mut Random,
     script: impl Fn(&mut Caller<'_>) -> Vec<O> + Sync,
 ) -> Vec<O> {
-    let doors = doors(node);
     let started = Instant::now();
-    let together = &Barrier::new(doors.len());
     let clocks = &[const { AtomicU64::new(0) }; CORES as usize];
-    let script = &script;
-    std::thread::scope(|scope| {
-        let running: Vec<_> = doors
-            .into_iter()
-            .enumerate()
-            .map(|(client, door)| {
-                let mut caller = Caller {
-                    client,
-                    random: random.fork(),
-                    door,
-                    started,
-                    clocks,
-                    left: 0,
-                    values: 0,
-                };
-                scope.spawn(move || {
-                    together.wait();
-                    script(&mut caller)
-                })
-            })
-            .collect();
-        running
-            .into_iter()
-            .flat_map(|client| {
-                client
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
-    })
+    let callers = doors(node).into_iter().enumerate();
+    let callers = callers.map(|(client, door)| Caller {
+        client,
+        random: random.fork(),
+        door,
+        started,
+        clocks,
+        left: 0,
+        values: 0,
+    });
+    at_once(callers.collect(), script)
 }

@@ -60,32 +60,20 @@ impl Recorder {
     }
 }
 
-/// Runs `clients` at the same time, each on a port of its own choice, and puts what they noted into
-/// one history.
-pub(crate) fn record<O: Send>(
-    node: &Node,
-    random: &mut Random,
-    clients: usize,
-    script: impl Fn(&mut Recorder) -> Vec<Call<O>> + Sync,
-) -> Vec<Call<O>> {
-    let mut addresses = vec![node.addresses().any_core];
-    addresses.extend(&node.addresses().cores);
-    let started = Instant::now();
-    let together = Barrier::new(clients);
-    let (script, together) = (&script, &together);
+/// Lets all clients begin at the same time, and puts what they noted into one list.
+pub(crate) fn at_once<C: Send, O: Send>(
+    clients: Vec<C>,
+    script: impl Fn(&mut C) -> Vec<O> + Sync,
+) -> Vec<O> {
+    let together = &Barrier::new(clients.len());
+    let script = &script;
     std::thread::scope(|scope| {
-        let running: Vec<_> = (0..clients)
-            .map(|client| {
-                let mut recorder = Recorder {
-                    client,
-                    random: random.fork(),
-                    raw: Raw::connect(addresses[client % addresses.len()]),
-                    started,
-                    values: 0,
-                };
+        let running: Vec<_> = clients
+            .into_iter()
+            .map(|mut client| {
                 scope.spawn(move || {
                     together.wait();
-                    script(&mut recorder)
+                    script(&mut client)
                 })
             })
             .collect();
@@ -98,4 +86,25 @@ pub(crate) fn record<O: Send>(
             })
             .collect()
     })
+}
+
+/// Runs `clients` at the same time, each on a port of its own choice, and puts what they noted into
+/// one history.
+pub(crate) fn record<O: Send>(
+    node: &Node,
+    random: &mut Random,
+    clients: usize,
+    script: impl Fn(&mut Recorder) -> Vec<Call<O>> + Sync,
+) -> Vec<Call<O>> {
+    let mut addresses = vec![node.addresses().any_core];
+    addresses.extend(&node.addresses().cores);
+    let started = Instant::now();
+    let recorders = (0..clients).map(|client| Recorder {
+        client,
+        random: random.fork(),
+        raw: Raw::connect(addresses[client % addresses.len()]),
+        started,
+        values: 0,
+    });
+    at_once(recorders.collect(), script)
 }

@@ -242,7 +242,7 @@ impl Follower {
         maps.dedup();
         let leaves: Result<Vec<_>, _> = maps.iter().map(|_| shared.changes.begin()).collect();
         let leaves = leaves.map_err(too_many)?;
-        let replaced = shared.settings.change_all(changes)?;
+        let replaced = shared.settings.change_all(changes, &maps)?;
         for (replaced, leave) in replaced.into_iter().zip(leaves) {
             let change = self.announce(what_of(&replaced), leave);
             self.asked.push(Asked {

@@ -8,21 +8,7 @@ use super::*;
 const LINES: usize = 8;
 
 fn waiter(serial: u64) -> Waiter {
-    Waiter {
-        to: ReturnAddress {
-            core: 0,
-            socket: SocketId(serial as u32),
-            serial,
-            number: 0,
-            part: 0,
-        },
-        request_id: serial as u32,
-        partition: 0,
-        crc: jerboa_wire::Crc::On,
-        stale: false,
-        lease_ms: None,
-        deadline_ms: u64::MAX,
-    }
+    crate::worker::waiters::tests::waiter(serial, u64::MAX)
 }
 
 fn key(number: usize) -> [u8; 8] {
