@@ -7,6 +7,8 @@
 #[path = "resp_cluster/announce.rs"]
 mod announce;
 mod common;
+#[path = "resp_cluster/overload.rs"]
+mod overload;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

@@ -188,7 +188,10 @@ fn fits(operation: Operation, answer: &Answer<'_>) -> bool {
 fn refused(text: &[u8]) -> Answer<'_> {
     let kind = if text.starts_with(b"OOM") {
         Refusal::OutOfMemory
-    } else if text.starts_with(b"BUSY") || text.starts_with(b"LOADING") {
+    } else if [b"TRYAGAIN".as_slice(), b"BUSY", b"LOADING"]
+        .iter()
+        .any(|word| text.starts_with(word))
+    {
         Refusal::Busy
     } else {
         Refusal::Other

@@ -23,6 +23,9 @@ impl Refusal {
     pub(crate) const KEY_EMPTY: Self = Self::text("ERR the key is empty");
     pub(crate) const KEY_TOO_LARGE: Self = Self::text("ERR the key is longer than 65,535 bytes");
 
+    /// What all clients of a cluster of Redis answer by asking again a moment later.
+    pub(crate) const OVERLOADED: &'static str = "TRYAGAIN the node is overloaded, try again later";
+
     /// One whose text is fixed.
     pub(crate) const fn text(text: &'static str) -> Self {
         Self(Cow::Borrowed(text.as_bytes()))
@@ -62,7 +65,7 @@ pub(crate) fn status_text(opcode: Opcode, status: Status) -> Cow<'static, [u8]> 
         (_, Status::ManyOwners) => {
             Refusal::text("CROSSSLOT Keys in request don't hash to the same slot").0
         }
-        (_, Status::Busy) => Refusal::text("BUSY the node is overloaded, try again later").0,
+        (_, Status::Busy) => Refusal::text(Refusal::OVERLOADED).0,
         (_, status) => Refusal::format(format_args!("ERR {}", status.text())).0,
     }
 }

@@ -21,7 +21,7 @@ use super::executor::Executor;
 use super::mailbox::{Answer, Forward, ReturnAddress};
 use super::session::Session;
 use crate::net::SocketId;
-use crate::resp::{Client, ClientQuery, Listed, Purpose};
+use crate::resp::{Client, ClientQuery, Listed, Purpose, Refusal};
 
 /// Places for connections that one step looks at.
 const PLACES_PER_STEP: usize = 128;
@@ -172,7 +172,7 @@ impl Executor<'_> {
         } else {
             self.counts.busy += 1;
             let busy = roll.reply(|_, _, _, out| {
-                out.error("BUSY the node is overloaded, try again later");
+                out.error(Refusal::OVERLOADED);
             });
             session.reply(|out| out.extend_from_slice(&busy));
         }
@@ -209,7 +209,7 @@ impl Worker {
         }
         let found = self.session(to.socket);
         if let Some(roll) = found.and_then(|session| session.replies.roll_at(to.number))
-            && let Next::Done(reply) = roll.refused("BUSY the node is overloaded, try again later")
+            && let Next::Done(reply) = roll.refused(Refusal::OVERLOADED)
         {
             answer.reply = reply;
         }
