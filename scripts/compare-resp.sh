@@ -10,14 +10,15 @@
 # Each server in turn runs alone on SERVER_CPU with one core, redis-benchmark on CLIENT_CPU; rounds
 # alternate the order and the table holds medians. Where the client is the limit, compare the CPU.
 # Only processes started here are ended, by their ids. To be set from outside: ROUNDS SECONDS_EACH
-# DEPTHS TESTS CLIENTS KEYS VALUE_BYTES SERVER_CPU CLIENT_CPU SKIP_BUILD OUT.
+# DEPTHS TESTS CLIENTS KEYS VALUE_BYTES SERVER_CPU CLIENT_CPU SKIP_BUILD OUT, and NODE_ARGUMENTS, what
+# the node is started with besides.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 case "${1:-}" in
   '') rounds=3 seconds=3 ;;
   --quick) rounds=1 seconds=1 ;;
-  *) sed -n '2,13p' "$0"; exit 2 ;;
+  *) sed -n '2,14p' "$0"; exit 2 ;;
 esac
 ROUNDS=${ROUNDS:-$rounds}
 SECONDS_EACH=${SECONDS_EACH:-$seconds}
@@ -28,6 +29,7 @@ KEYS=${KEYS:-100000}
 VALUE_BYTES=${VALUE_BYTES:-64}
 SERVER_CPU=${SERVER_CPU:-0}
 CLIENT_CPU=${CLIENT_CPU:-1}
+read -ra node_arguments <<<"${NODE_ARGUMENTS:-}"
 OUT=${OUT:-$(mktemp -d "${TMPDIR:-/tmp}/jerboa-resp.XXXXXX")}
 mkdir -p "$OUT"
 work=$OUT
@@ -54,7 +56,7 @@ trap 'exit 130' INT TERM
 start() {
   if [ "$1" = jerboa ]; then
     node_prefix=(taskset -c "$2")
-    start_node --cores "$2," --memory 512MiB
+    start_node --cores "$2," --memory 512MiB "${node_arguments[@]}"
     server=$node
     return
   fi
