@@ -186,15 +186,10 @@ fn fits(operation: Operation, answer: &Answer<'_>) -> bool {
 }
 
 fn refused(text: &[u8]) -> Answer<'_> {
-    let kind = if text.starts_with(b"OOM") {
-        Refusal::OutOfMemory
-    } else if [b"TRYAGAIN".as_slice(), b"BUSY", b"LOADING"]
-        .iter()
-        .any(|word| text.starts_with(word))
-    {
-        Refusal::Busy
-    } else {
-        Refusal::Other
+    let kind = match text.split(|byte| *byte == b' ').next() {
+        Some(b"OOM") => Refusal::OutOfMemory,
+        Some(b"TRYAGAIN" | b"BUSY" | b"LOADING") => Refusal::Busy,
+        _ => Refusal::Other,
     };
     Answer::Refused(kind, text)
 }

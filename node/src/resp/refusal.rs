@@ -23,7 +23,7 @@ impl Refusal {
     pub(crate) const KEY_EMPTY: Self = Self::text("ERR the key is empty");
     pub(crate) const KEY_TOO_LARGE: Self = Self::text("ERR the key is longer than 65,535 bytes");
 
-    /// What all clients of a cluster of Redis answer by asking again a moment later.
+    /// The word by which a member of a cluster of Redis asks to be asked again in a moment.
     pub(crate) const OVERLOADED: &'static str = "TRYAGAIN the node is overloaded, try again later";
 
     /// One whose text is fixed.

@@ -2,7 +2,7 @@
 //! loses the place of a reply, or did what it says it refused.
 //!
 //! A client pipelines faster than a core takes over from its neighbour, whose queue is short. Every
-//! refusal is `TRYAGAIN`, which those clients answer by asking again.
+//! refusal is `TRYAGAIN`, by which a member of a cluster asks to be asked again in a moment.
 
 use std::io::Write;
 use std::net::SocketAddr;

@@ -33,13 +33,12 @@ const REJECTED: usize = 3;
 const CALLS_TO_CLASSES: usize = 4;
 
 /// Words that errors begin with. Any other one counts as the last.
-const WORDS: [&str; 25] = [
+const WORDS: [&str; 24] = [
     "ERR",
     "MOVED",
     "CROSSSLOT",
     "TRYAGAIN",
     "OOM",
-    "BUSY",
     "WRONGTYPE",
     "NOPROTO",
     "NOAUTH",
