@@ -414,7 +414,7 @@ impl<P: Protocol> Worker<P> {
                 .arm_tick(Duration::from_nanos(ns.min(SLEEP_NS_MAX)));
             self.tick_armed = true;
         }
-        if let Err(error) = self.ring.park(|| false) {
+        if let Err(error) = self.ring.park(None, || false) {
             self.failure = Some(format!("io_uring: {error}"));
         }
     }

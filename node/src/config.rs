@@ -58,6 +58,10 @@ pub struct Config {
     pub memory: Option<u64>,
     /// How long a core keeps polling with nothing to do before it parks, in microseconds.
     pub spin_us: u32,
+    /// How long a core that has nothing to do waits for more than one request before it wakes, in
+    /// microseconds from when it fell asleep: less CPU for an operation, at the price of at most this
+    /// much latency. 0: it wakes for the first.
+    pub gather_us: u32,
     /// Number of partitions; a power of two, fixed when a cluster is created.
     pub partitions: u16,
     /// Connections that the node accepts in all. `None`: [`CONNECTIONS_DEFAULT`], or fewer where
@@ -121,6 +125,7 @@ impl Default for Config {
             cores: None,
             memory: None,
             spin_us: 20,
+            gather_us: 0,
             partitions: 4096,
             connections_max: None,
             input_bytes_max: 68 << 20,

@@ -19,5 +19,5 @@ mod waker;
 pub use buffers::Chunk;
 pub use error::RingError;
 pub use listen::{ListenError, bind_exclusive, bind_shared};
-pub use ring::{Completion, Ring, RingConfig, SocketId};
+pub use ring::{Completion, Patience, Ring, RingConfig, SocketId};
 pub use waker::Waker;

@@ -53,8 +53,11 @@ use jerboa_wire::event::EventKinds;
 
 use crate::config::Config;
 use crate::embedded::Inlet;
-use crate::net::{Completion, Ring, RingConfig, RingError, SocketId, Waker};
-use budget::{COMPLETIONS_PER_TURN, POOLED_BUFFER_BYTES, TICK_MS, TURNS_PER_YIELD};
+use crate::net::{Completion, Patience, Ring, RingConfig, RingError, SocketId, Waker};
+use budget::{
+    COMPLETIONS_PER_TURN, GATHERED_MAX, MESSAGES_KEEP_AWAKE, POOLED_BUFFER_BYTES, TICK_MS,
+    TURNS_PER_YIELD,
+};
 use buffer::Pool;
 use changes::Cursor;
 use changes::follow::Follower;
@@ -82,6 +85,8 @@ use verification::Verification;
 pub(crate) struct WorkerConfig {
     pub(crate) core: u16,
     pub(crate) spin: Duration,
+    /// How long a parked core waits for more than one request; zero: not at all.
+    pub(crate) gather: Duration,
     pub(crate) value_bytes_max: u32,
     /// Received bytes that one session may hold.
     pub(crate) input_bytes_max: usize,
@@ -104,6 +109,7 @@ impl WorkerConfig {
         Self {
             core,
             spin: Duration::from_micros(config.spin_us.into()),
+            gather: Duration::from_micros(config.gather_us.into()),
             value_bytes_max: config.value_bytes_max,
             input_bytes_max: config.input_bytes_max,
             output_bytes_max: config.output_bytes_max,
@@ -156,6 +162,8 @@ pub(crate) struct Worker {
     pauses: OwnPauses,
     /// When this turn's bytes were taken from the kernel.
     arrived: Instant,
+    /// When a message of another core or of an embedded caller came last.
+    heard: Instant,
     completions: Vec<Completion>,
     inputs: Inputs,
     /// Passing use by commands.
@@ -209,6 +217,9 @@ impl Worker {
         links: Links,
         listeners: Listeners,
     ) -> Result<Self, RingError> {
+        // What a core gathers for is told in microseconds, and by habit the kernel ends sleeps 50
+        // late; where it does not let us say otherwise they stay so.
+        let _ = nix::sys::prctl::set_timerslack(1);
         let mut ring = Ring::new(&RingConfig::default(), links.waker)?;
         let any_core_listeners = listeners.any_core.len();
         for listener in listeners.any_core.into_iter().chain(listeners.own_core) {
@@ -238,6 +249,7 @@ impl Worker {
             slow: SlowCommands::default(),
             pauses: OwnPauses::default(),
             arrived: Instant::now(),
+            heard: Instant::now(),
             completions: Vec::with_capacity(COMPLETIONS_PER_TURN),
             inputs: Inputs::default(),
             scratch: Scratch::default(),
@@ -289,7 +301,9 @@ impl Worker {
                 return Ok(());
             }
             let now = Instant::now();
-            if now.duration_since(*idle_since.get_or_insert(now)) < self.config.spin {
+            let patience = self.patience(now);
+            let spun = now.duration_since(*idle_since.get_or_insert(now));
+            if patience.is_none() && spun < self.config.spin {
                 glommio::executor().yield_now().await;
                 continue;
             }
@@ -303,8 +317,20 @@ impl Worker {
                 let messages = !inbox.is_empty() || !foreign.is_empty() || changes.has_work();
                 messages || (stopping.load(Ordering::SeqCst) && drain.is_none())
             };
-            self.ring.park(has_work)?;
+            self.ring.park(patience, has_work)?;
         }
+    }
+
+    /// What this core waits for when it parks now. Half of its connections: of clients that wait for
+    /// their replies before they ask again the others have time to, and one alone never waits.
+    fn patience(&self, now: Instant) -> Option<Patience> {
+        let completions = (self.session_count / 2).min(GATHERED_MAX);
+        let keeps_to_itself = now.duration_since(self.heard) > MESSAGES_KEEP_AWAKE;
+        let gathers = !self.config.gather.is_zero() && completions > 1 && keeps_to_itself;
+        gathers.then_some(Patience {
+            completions: completions as u32,
+            wait: self.config.gather,
+        })
     }
 
     fn turn(&mut self) -> io::Result<Activity> {
@@ -323,6 +349,9 @@ impl Worker {
         }
         let now_ms = now_ms();
         self.arrived = Instant::now();
+        if messages {
+            self.heard = self.arrived;
+        }
         for completion in completions.drain(..) {
             self.take_in(completion, now_ms);
         }

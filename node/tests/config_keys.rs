@@ -89,7 +89,7 @@ fn check_config_prints_a_file_that_reads_back_to_the_same_configuration() {
     let path = std::env::temp_dir().join(format!("jerboa-keys-{}.toml", std::process::id()));
     let unusual = "bind = \"::1\"\nport = 1\ncore_port = 9\nannounce_host = \"cache.example\"\n\
                    announce_port = 2\nannounce_core_port = 3\ncores = \"5,2\"\nmemory = \"1.5g\"\n\
-                   spin_us = 0\npartitions = 16384\nconnections_max = 3\nprefault = false\n\
+                   spin_us = 0\ngather_us = 7\npartitions = 16384\nconnections_max = 3\nprefault = false\n\
                    value_bytes_max = 1\ninput_bytes_max = \"1m\"\noutput_bytes_max = 70_001\n\
                    buffer_bytes_max = \"90MiB\"\n\
                    idle_timeout_ms = 1\nslow_client_timeout_ms = 2\ndrain_timeout_ms = 3\n\

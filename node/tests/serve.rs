@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{OwnedReply, Raw, key_of_core, node};
+use common::{OwnedReply, Raw, config, key_of_core, node};
+use jerboa::Node;
+use jerboa::config::Config;
 use jerboa_wire::frame::Crc;
 use jerboa_wire::routing::Topology;
 use jerboa_wire::{
@@ -406,5 +408,33 @@ fn a_stop_sends_what_is_owed_and_the_node_ends() {
         replies += 1;
     }
     assert_eq!(replies, 100, "every request had arrived before the stop");
+    node.join().unwrap();
+}
+
+#[test]
+fn a_node_that_gathers_requests_answers_the_only_one_of_many_connections_that_asks() {
+    let gathering = Config {
+        gather_us: 1000,
+        spin_us: 0,
+        ..config(2)
+    };
+    let node = Node::start(&gathering).unwrap();
+    let inside = node.dmap("").blocking();
+    let ports = node.addresses().clone();
+    // Half on the port of all cores, so that cores ask each other too.
+    let mut clients: Vec<Raw> = (0..48)
+        .map(|number| match number % 4 {
+            0 | 1 => Raw::connect(ports.any_core),
+            core => Raw::connect(ports.cores[core - 2]),
+        })
+        .collect();
+    for (number, client) in (0u32..).zip(&mut clients) {
+        for core in 0..2 {
+            single_key_operations(client, &key_of_core(core, 2, number));
+        }
+        inside.put(format!("inside {number}"), "here").unwrap();
+    }
+    drop(clients);
+    node.request_stop();
     node.join().unwrap();
 }

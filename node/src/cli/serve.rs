@@ -41,6 +41,9 @@ pub(crate) struct Serve {
     /// microseconds a core polls idly before it parks
     #[argh(option)]
     spin_us: Option<String>,
+    /// microseconds a parked core gathers requests before it wakes, in place of polling; 0: none
+    #[argh(option)]
+    gather_us: Option<String>,
     /// number of partitions, a power of two
     #[argh(option)]
     partitions: Option<String>,
@@ -133,6 +136,7 @@ impl Serve {
             cores,
             memory,
             spin_us,
+            gather_us,
             partitions,
             connections_max,
             input_bytes_max,
@@ -164,6 +168,7 @@ impl Serve {
             ("cores", cores.as_deref()),
             ("memory", memory.as_deref()),
             ("spin_us", spin_us.as_deref()),
+            ("gather_us", gather_us.as_deref()),
             ("partitions", partitions.as_deref()),
             ("connections_max", connections_max.as_deref()),
             ("input_bytes_max", input_bytes_max.as_deref()),

@@ -108,6 +108,12 @@ pub const KEYS: &[Key] = &[
         "microseconds a core polls idly before it parks"
     ),
     key!(
+        gather_us,
+        number,
+        u32::to_string,
+        "microseconds a parked core gathers requests before it wakes, in place of polling; 0: none"
+    ),
+    key!(
         partitions,
         number,
         u16::to_string,

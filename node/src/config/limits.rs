@@ -14,6 +14,8 @@ const PARTITIONS_MAX: u64 = 16_384;
 const CORES_MAX: u64 = 1024;
 /// Above a second a core that spins is a core that never parks.
 const SPIN_US_MAX: u64 = 1_000_000;
+/// Above a millisecond more would come together than a core gathers, and every client would feel it.
+const GATHER_US_MAX: u64 = 1000;
 const CONNECTIONS_MAX: u64 = 4 << 20;
 const BUFFER_BYTES_MAX: u64 = 1 << 40;
 /// Below this every other reply would block its connection.
@@ -61,6 +63,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         }
     }
     within("spin_us", config.spin_us.into(), 0, SPIN_US_MAX)?;
+    within("gather_us", config.gather_us.into(), 0, GATHER_US_MAX)?;
     within(
         "mailbox_capacity",
         config.mailbox_capacity as u64,
@@ -148,7 +151,7 @@ mod tests {
     #[test]
     fn each_number_out_of_range_is_refused_by_name() {
         type Spoil = fn(&mut Config);
-        let spoilers: [(&str, Spoil); 16] = [
+        let spoilers: [(&str, Spoil); 17] = [
             ("announce_port", |c| c.announce_port = Some(0)),
             ("announce_core_port", |c| c.announce_core_port = Some(0)),
             ("subscriber_bytes_max", |c| c.subscriber_bytes_max = 1),
@@ -161,6 +164,7 @@ mod tests {
             ("memory", |c| c.memory = Some(1 << 20)),
             ("connections_max", |c| c.connections_max = Some(0)),
             ("spin_us", |c| c.spin_us = 2_000_000),
+            ("gather_us", |c| c.gather_us = 1_001),
             ("mailbox_capacity", |c| c.mailbox_capacity = 0),
             ("value_bytes_max", |c| c.value_bytes_max = 65 << 20),
             ("slow_client_timeout_ms", |c| c.slow_client_timeout_ms = 0),

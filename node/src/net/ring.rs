@@ -34,6 +34,7 @@ use socket2::SockRef;
 
 use self::accept::Listener;
 pub use self::completion::Completion;
+pub use self::park::Patience;
 use super::buffers::{Chunk, ProvidedBuffers};
 use super::error::RingError;
 use super::operation::Operation;
@@ -79,6 +80,8 @@ pub struct Ring {
     /// Listeners that failed to accept, to be armed with the next tick: without a descriptor to
     /// spare the kernel would refuse again at once, for ever.
     accept_later: Vec<usize>,
+    /// The kernel can sleep for several completions, and from some time on for one (6.12).
+    gathers: bool,
     /// Receives to arm at the end of the reap that ended them.
     rearm: Vec<u32>,
     /// How often the kernel found no receive buffer; a receive was delayed, nothing was lost.
@@ -104,6 +107,7 @@ impl Ring {
         let _ = uring.submitter().register_ring_fd();
         let buffers = ProvidedBuffers::register(&uring, config.buffer_count, config.buffer_bytes)
             .map_err(failed("registering receive buffers"))?;
+        let gathers = uring.params().is_feature_min_timeout();
         Ok(Self {
             uring,
             buffers,
@@ -113,6 +117,7 @@ impl Ring {
             watching: false,
             tick: Box::default(),
             accept_later: Vec::new(),
+            gathers,
             rearm: Vec::new(),
             starved: 0,
         })

@@ -82,6 +82,8 @@ setters! {
     /// See [`Config::spin_us`]. Threads that wait for an answer spin as long before they sleep, up
     /// to 50 microseconds.
     spin_us(u32);
+    /// See [`Config::gather_us`].
+    gather_us(u32);
     /// See [`Config::partitions`].
     partitions(u16);
     /// See [`Config::connections_max`].

@@ -11,6 +11,7 @@ use crate::config::Config;
 /// Keys of the configuration that may change; every other one holds for the node's life.
 pub(crate) const CHANGEABLE: &[&str] = &[
     "spin_us",
+    "gather_us",
     "connections_max",
     "input_bytes_max",
     "output_bytes_max",

@@ -25,6 +25,7 @@ fn settings_are_read_and_set_all_or_none_of_them() {
     for name in [
         "maxclients",
         "spin_us",
+        "gather_us",
         "mailbox_capacity",
         "save",
         "appendonly",
@@ -98,6 +99,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "argument(s) must be one of the following: allkeys-lru, noeviction",
     ),
     ("spin_us", "fast", "expected a whole number"),
+    (
+        "gather_us",
+        "1001",
+        "argument must be between 0 and 1000 inclusive",
+    ),
     (
         "input_bytes_max",
         "1",

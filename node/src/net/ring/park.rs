@@ -8,9 +8,20 @@ use io_uring::{cqueue, opcode, types};
 
 use super::{Completion, Operation, Ring};
 
+/// What a sleep may wait for beyond the first completion. It never prolongs a sleep that had already
+/// lasted `wait` when its first completion came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Completions that end the sleep at once; at least 1.
+    pub completions: u32,
+    /// From the beginning of the sleep: after this, one is enough.
+    pub wait: Duration,
+}
+
 impl Ring {
     /// Sleeps until a completion arrives or the waker is used, unless `has_work` finds
-    /// something after the sleep was announced.
+    /// something after the sleep was announced. With `patience`, completions the waker may be
+    /// left waiting as long as that says; kernels that cannot do that wake for the first.
     ///
     /// The thread sleeps in this ring, not in its executor. To await the ring's eventfd through
     /// glommio was tried first: under load its reactor was seen asleep without having armed the
@@ -19,12 +30,19 @@ impl Ring {
     ///
     /// # Errors
     /// As [`Ring::enter`].
-    pub fn park(&mut self, has_work: impl FnOnce() -> bool) -> io::Result<()> {
+    pub fn park(
+        &mut self,
+        patience: Option<Patience>,
+        has_work: impl FnOnce() -> bool,
+    ) -> io::Result<()> {
         self.watch_waker();
         self.waker.announce_sleep();
         let queued = self.uring.submission().len();
         if self.uring.completion().is_empty() && !has_work() {
-            self.enter_and_wait(queued, 1)?;
+            match patience {
+                Some(patience) if self.gathers => self.enter_and_gather(queued, patience)?,
+                _ => self.enter_and_wait(queued, 1)?,
+            }
         }
         self.waker.awake();
         Ok(())

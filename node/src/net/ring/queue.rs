@@ -7,9 +7,25 @@
 
 use std::io;
 
-use io_uring::{cqueue, squeue};
+use io_uring::{cqueue, squeue, types};
 
-use super::{Completion, Operation, Ring};
+use super::{Completion, Operation, Patience, Ring};
+
+const GETEVENTS: u32 = 1;
+const EXT_ARG: u32 = 1 << 3;
+
+/// The kernel's `struct io_uring_getevents_arg`, of which the `io-uring` crate leaves out the third.
+#[repr(C)]
+struct GeteventsArg {
+    sigmask: u64,
+    sigmask_bytes: u32,
+    min_wait_us: u32,
+    timeout: u64,
+}
+
+/// When a sleep ends in which nothing came. Only with an end does the kernel go on sleeping for one
+/// completion after the time to gather is over.
+const SLEEP_MAX_S: u64 = 3600;
 
 impl Ring {
     /// Submits what is queued and lets the kernel post completions. Returns without a system call
@@ -34,7 +50,6 @@ impl Ring {
     }
 
     pub(super) fn enter_and_wait(&self, queued: usize, completions: u32) -> io::Result<()> {
-        const GETEVENTS: u32 = 1;
         // SAFETY: no argument is passed by address; the entries queued are valid (see `push`).
         let result = unsafe {
             self.uring.submitter().enter::<libc::sigset_t>(
@@ -44,19 +59,29 @@ impl Ring {
                 None,
             )
         };
-        match result {
-            Ok(_) => Ok(()),
-            // A signal, or the kernel is short of request memory: the next turn tries again.
-            Err(error)
-                if matches!(
-                    error.raw_os_error(),
-                    Some(libc::EINTR | libc::EAGAIN | libc::EBUSY)
-                ) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
+        ended(result)
+    }
+
+    /// Sleeps for as many completions as `patience` says, and from its time on for one.
+    pub(super) fn enter_and_gather(&self, queued: usize, patience: Patience) -> io::Result<()> {
+        let timeout = types::Timespec::new().sec(SLEEP_MAX_S);
+        let argument = GeteventsArg {
+            sigmask: 0,
+            sigmask_bytes: 0,
+            min_wait_us: patience.wait.as_micros().try_into().unwrap_or(u32::MAX),
+            timeout: (&raw const timeout).addr() as u64,
+        };
+        // SAFETY: the argument is of the kernel's layout, and it and the timeout that it names are
+        // read during the call only; the entries queued are valid (see `push`).
+        let result = unsafe {
+            self.uring.submitter().enter(
+                queued as u32,
+                patience.completions,
+                GETEVENTS | EXT_ARG,
+                Some(&argument),
+            )
+        };
+        ended(result)
     }
 
     /// Appends at most `max` completions to `completions`; returns how many entries it consumed.
@@ -117,5 +142,22 @@ impl Ring {
             let queued = self.uring.submission().len();
             let _ = self.enter_now(queued);
         }
+    }
+}
+
+/// Whether a call to enter went as it may.
+fn ended(result: io::Result<usize>) -> io::Result<()> {
+    match result {
+        Ok(_) => Ok(()),
+        // Nothing came, a signal did, or the kernel is short of request memory: the next turn tries again.
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::EINTR | libc::EAGAIN | libc::EBUSY | libc::ETIME)
+            ) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(error),
     }
 }

@@ -238,12 +238,12 @@ fn a_parked_core_is_woken_by_the_waker_the_timer_and_a_peer() {
                 thread::sleep(Duration::from_millis(20));
                 waker.wake();
             });
-            ring.park(|| false).unwrap();
+            ring.park(None, || false).unwrap();
             other.join().unwrap();
 
             ring.arm_tick(Duration::from_millis(10));
             while !matches!(completions.first(), Some(Completion::Tick)) {
-                ring.park(|| false).unwrap();
+                ring.park(None, || false).unwrap();
                 ring.reap(&mut completions, 64);
             }
             completions.clear();
@@ -253,7 +253,7 @@ fn a_parked_core_is_woken_by_the_waker_the_timer_and_a_peer() {
                 TcpStream::connect(address).unwrap()
             });
             while !matches!(completions.first(), Some(Completion::Accepted { .. })) {
-                ring.park(|| false).unwrap();
+                ring.park(None, || false).unwrap();
                 ring.reap(&mut completions, 64);
             }
             peer.join().unwrap();
@@ -263,4 +263,91 @@ fn a_parked_core_is_woken_by_the_waker_the_timer_and_a_peer() {
         .join()
         .unwrap();
     assert!(woken);
+}
+
+/// A ring that `peers` have connected to and receives from them.
+fn connected(peers: usize) -> (Ring, Vec<TcpStream>) {
+    let (mut ring, address) = listening(&small());
+    let mut streams = Vec::new();
+    let mut completions = Vec::new();
+    for _ in 0..peers {
+        streams.push(TcpStream::connect(address).unwrap());
+    }
+    while ring.socket_count() < peers {
+        ring.park(None, || false).unwrap();
+        ring.reap(&mut completions, 64);
+        for completion in completions.drain(..) {
+            if let Completion::Accepted { socket, .. } = completion {
+                ring.add(socket);
+            }
+        }
+    }
+    ring.enter().unwrap();
+    (ring, streams)
+}
+
+/// Parks until `wanted` peers were received from; returns how often it slept for that.
+fn sleeps_until_received(ring: &mut Ring, patience: Patience, wanted: usize) -> usize {
+    let (mut received, mut sleeps) = (0, 0);
+    let mut completions = Vec::new();
+    while received < wanted {
+        ring.park(Some(patience), || false).unwrap();
+        sleeps += 1;
+        ring.reap(&mut completions, 64);
+        for completion in completions.drain(..) {
+            if let Completion::Received { chunk, .. } = completion {
+                ring.release(chunk);
+                received += 1;
+            }
+        }
+        ring.publish();
+    }
+    sleeps
+}
+
+#[test]
+fn a_gathering_core_sleeps_until_as_many_came_as_it_waits_for_but_never_for_good() {
+    on_executor(|| {
+        let (mut ring, mut peers) = connected(3);
+        let gathers = ring.gathers;
+        let all = Patience {
+            completions: 3,
+            wait: Duration::from_secs(20),
+        };
+        let mut others = peers.split_off(1);
+        let sender = thread::spawn(move || {
+            for peer in &mut others {
+                peer.write_all(b"ask").unwrap();
+                thread::sleep(Duration::from_millis(20));
+            }
+            others
+        });
+        peers[0].write_all(b"ask").unwrap();
+        let sleeps = sleeps_until_received(&mut ring, all, 3);
+        assert!(!gathers || sleeps == 1, "slept {sleeps} times for three");
+        let _others = sender.join().unwrap();
+
+        // Fewer come than it waits for: before and after the time to gather is over.
+        let few = Patience {
+            wait: Duration::from_millis(20),
+            ..all
+        };
+        peers[0].write_all(b"ask").unwrap();
+        assert_eq!(sleeps_until_received(&mut ring, few, 1), 1);
+        let mut late = peers.pop().unwrap();
+        let sender = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(60));
+            late.write_all(b"ask").unwrap();
+            late
+        });
+        assert_eq!(sleeps_until_received(&mut ring, few, 1), 1);
+        let _late = sender.join().unwrap();
+
+        // What is due is not held up by what is gathered.
+        ring.arm_tick(Duration::from_millis(10));
+        let mut completions = Vec::new();
+        ring.park(Some(all), || false).unwrap();
+        ring.reap(&mut completions, 64);
+        assert!(matches!(completions[..], [Completion::Tick]));
+    });
 }
