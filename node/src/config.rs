@@ -58,9 +58,10 @@ pub struct Config {
     pub memory: Option<u64>,
     /// How long a core keeps polling with nothing to do before it parks, in microseconds.
     pub spin_us: u32,
-    /// How long a core that has nothing to do waits for more than one request before it wakes, in
-    /// microseconds from when it fell asleep: less CPU for an operation, at the price of at most this
-    /// much latency. 0: it wakes for the first.
+    /// How long a core with four or more connections and nothing to do waits for more than one
+    /// request before it wakes, in microseconds from when it fell asleep, in place of polling: less
+    /// CPU for an operation, at the price of at most this much latency. 0: it wakes for the first.
+    /// Linux before 6.12 cannot, and wakes for the first too.
     pub gather_us: u32,
     /// Number of partitions; a power of two, fixed when a cluster is created.
     pub partitions: u16,

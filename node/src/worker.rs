@@ -25,6 +25,7 @@ mod locking;
 mod mailbox;
 pub(crate) mod measure;
 mod owned;
+mod patience;
 pub(crate) mod pauses;
 pub(crate) mod pubsub;
 mod rates;
@@ -53,11 +54,8 @@ use jerboa_wire::event::EventKinds;
 
 use crate::config::Config;
 use crate::embedded::Inlet;
-use crate::net::{Completion, Patience, Ring, RingConfig, RingError, SocketId, Waker};
-use budget::{
-    COMPLETIONS_PER_TURN, GATHERED_MAX, MESSAGES_KEEP_AWAKE, POOLED_BUFFER_BYTES, TICK_MS,
-    TURNS_PER_YIELD,
-};
+use crate::net::{Completion, Ring, RingConfig, RingError, SocketId, Waker};
+use budget::{COMPLETIONS_PER_TURN, POOLED_BUFFER_BYTES, TICK_MS, TURNS_PER_YIELD};
 use buffer::Pool;
 use changes::Cursor;
 use changes::follow::Follower;
@@ -68,6 +66,7 @@ use locking::Locks;
 pub(crate) use mailbox::mailboxes;
 use mailbox::{Inbox, Mailbox, Message, Outbox};
 use measure::Measures;
+use patience::patience;
 use pauses::OwnPauses;
 use pubsub::{PubSub, SubscriptionLimits};
 use rates::Rates;
@@ -301,7 +300,8 @@ impl Worker {
                 return Ok(());
             }
             let now = Instant::now();
-            let patience = self.patience(now);
+            let quiet = now.duration_since(self.heard);
+            let patience = patience(self.config.gather, self.session_count, quiet);
             let spun = now.duration_since(*idle_since.get_or_insert(now));
             if patience.is_none() && spun < self.config.spin {
                 glommio::executor().yield_now().await;
@@ -319,18 +319,6 @@ impl Worker {
             };
             self.ring.park(patience, has_work)?;
         }
-    }
-
-    /// What this core waits for when it parks now. Half of its connections: of clients that wait for
-    /// their replies before they ask again the others have time to, and one alone never waits.
-    fn patience(&self, now: Instant) -> Option<Patience> {
-        let completions = (self.session_count / 2).min(GATHERED_MAX);
-        let keeps_to_itself = now.duration_since(self.heard) > MESSAGES_KEEP_AWAKE;
-        let gathers = !self.config.gather.is_zero() && completions > 1 && keeps_to_itself;
-        gathers.then_some(Patience {
-            completions: completions as u32,
-            wait: self.config.gather,
-        })
     }
 
     fn turn(&mut self) -> io::Result<Activity> {

@@ -2,8 +2,6 @@
 //!
 //! Every queue and buffer of the data path has its bound here or in the configuration.
 
-use std::time::Duration;
-
 /// Completions taken from the ring in one turn.
 pub(super) const COMPLETIONS_PER_TURN: usize = 128;
 
@@ -52,13 +50,6 @@ pub(super) const ANSWERS_HELD_FACTOR: usize = 16;
 
 /// Turns under load between two looks of the executor at its other tasks.
 pub(super) const TURNS_PER_YIELD: u32 = 16;
-
-/// Requests that a parked core gathers at most before it wakes: about as many have paid for waking.
-pub(super) const GATHERED_MAX: usize = 16;
-
-/// How long after a message of another core or of an embedded caller a core does not gather: who
-/// exchanges messages waits for each.
-pub(super) const MESSAGES_KEEP_AWAKE: Duration = Duration::from_millis(1);
 
 /// The timer: expiry sweep, time-outs and counters move at least this often.
 pub(super) const TICK_MS: u64 = 100;

@@ -20,8 +20,8 @@ pub struct Patience {
 
 impl Ring {
     /// Sleeps until a completion arrives or the waker is used, unless `has_work` finds
-    /// something after the sleep was announced. With `patience`, completions the waker may be
-    /// left waiting as long as that says; kernels that cannot do that wake for the first.
+    /// something after the sleep was announced. With `patience` the first completions, and
+    /// the waker, may wait as long as that says; a kernel that cannot do that wakes for the first.
     ///
     /// The thread sleeps in this ring, not in its executor. To await the ring's eventfd through
     /// glommio was tried first: under load its reactor was seen asleep without having armed the
