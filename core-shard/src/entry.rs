@@ -120,7 +120,7 @@ impl Header {
 
     /// Whether the entry can get this version and expiry where it lies.
     pub(crate) fn can_take(&self, version: u64, expires_ms: u64) -> bool {
-        self.key_at != COMPACT_BYTES || compact_ttl_ms(version, expires_ms).is_some()
+        takes(self.key_at, version, expires_ms)
     }
 
     /// Whether the entry has room for the time of its last use.
@@ -222,6 +222,20 @@ pub(crate) struct Head {
     /// Where the key begins.
     pub(crate) key_at: usize,
     pub(crate) extended: bool,
+}
+
+impl Head {
+    /// Whether the entry can get this version and expiry where it lies.
+    #[inline]
+    pub(crate) fn can_take(&self, version: u64, expires_ms: u64) -> bool {
+        takes(self.key_at, version, expires_ms)
+    }
+}
+
+/// Whether an entry whose key begins there has room for this version and expiry.
+#[inline]
+fn takes(key_at: usize, version: u64, expires_ms: u64) -> bool {
+    key_at != COMPACT_BYTES || compact_ttl_ms(version, expires_ms).is_some()
 }
 
 /// Reads the head of the entry at the start of `bytes`.

@@ -7,7 +7,6 @@
 //! I1: a counter that is stored has one spelling: no plus sign, no leading zeros, no minus zero.
 
 use super::Shard;
-use super::lookup::Found;
 use crate::entry;
 use crate::error::ShardError;
 use crate::limits::SHARED_GROUP;
@@ -30,6 +29,9 @@ impl Shard {
     ) -> Result<Counter, ShardError> {
         self.check(at, key, &[])?;
         self.make_room(key.len() + TEXT_BYTES_MAX, now_ms);
+        if let Some(counter) = self.count_in_place(at, key, delta, now_ms) {
+            return Ok(counter);
+        }
         let found = self.find_for_write(at, key, now_ms);
         let live = found.as_ref().filter(|found| !found.header.deleted);
         let Some(live) = live else {
@@ -44,50 +46,58 @@ impl Shard {
         let old = text.and_then(parse).ok_or(ShardError::NotANumber)?;
         let value = old.checked_add(delta).ok_or(ShardError::Overflow)?;
         let text = Decimal::of(value);
-        let version = match self.count_in_place(live, text.as_bytes(), now_ms) {
-            Some(version) => version,
-            None => {
-                let expires_ms = live.header.expires_ms;
-                self.put_found(at, (key, text.as_bytes()), expires_ms, found, now_ms)?
-            }
-        };
+        let expires_ms = live.header.expires_ms;
+        let version = self.put_found(at, (key, text.as_bytes()), expires_ms, found, now_ms)?;
         Ok(Counter { value, version })
     }
 
     /// Writes the new digits of a live counter over the old ones, if they are as many and nothing
-    /// else of the entry has to change; its new version then.
+    /// else of the entry has to change. `None`, and nothing changed, for anything else.
     #[inline]
-    fn count_in_place(&mut self, found: &Found, text: &[u8], now_ms: u64) -> Option<u64> {
-        let header = &found.header;
-        let map = header.map;
+    fn count_in_place(
+        &mut self,
+        at: Address,
+        key: &[u8],
+        delta: i64,
+        now_ms: u64,
+    ) -> Option<Counter> {
+        let (place, slot, start) = self.find_start(at, key)?;
+        let head = entry::head(&self.memory.bytes()[start..]);
+        let expires_ms = head.expires_ms;
+        let expired = expires_ms != 0 && expires_ms <= now_ms;
         // An entry that keeps its last use, or is to begin to, is written anew; one of a map with
         // limits may first have to make room, or make room itself.
-        let is_plain = !header.large
-            && header.last_use_ms.is_none()
-            && self.limits.of(map).idle_ms_max.is_none()
-            && self.limits.group_of(map) == SHARED_GROUP;
-        if header.value_bytes != text.len()
-            || !is_plain
-            || !self.may_stay(found.start, header.expires_ms, now_ms)
-        {
+        let map = at.map.0;
+        let is_limited = self.limits.group_of(map) != SHARED_GROUP
+            || self.limits.any_idle && self.limits.of(map).idle_ms_max.is_some();
+        if expired || head.extended || is_limited || self.destroyed.any() {
+            return None;
+        }
+        let value_at = start + head.key_at + key.len();
+        let old = &self.memory.bytes()[value_at..value_at + head.value_bytes];
+        let value = parse(old)?.checked_add(delta)?;
+        if !takes(value, old.len()) || !self.may_stay(start, expires_ms, now_ms) {
             return None;
         }
         let version = self.versions.next(now_ms);
-        if !header.can_take(version, header.expires_ms) {
+        if !head.can_take(version, expires_ms) {
             return None;
         }
-        self.lose(found.start, header, Some(text));
-        let bytes = &mut self.memory.bytes_mut()[found.start..found.start + header.size()];
-        entry::restamp(bytes, version, header.expires_ms);
-        bytes[header.value_at()..][..text.len()].copy_from_slice(text);
-        if header.expires_ms != 0 {
-            let segment = self.segment_of(found.start);
-            self.segments.prolong(segment, header.expires_ms, now_ms);
+        if self.witness.is_some() {
+            let header = entry::read(&self.memory.bytes()[start..]);
+            self.lose(start, &header, Some(Decimal::of(value).as_bytes()));
         }
-        self.use_slot(found);
+        let bytes = &mut self.memory.bytes_mut()[start..value_at + head.value_bytes];
+        entry::restamp(bytes, version, expires_ms);
+        write(value, &mut bytes[value_at - start..]);
+        if expires_ms != 0 {
+            let segment = self.segment_of(start);
+            self.segments.prolong(segment, expires_ms, now_ms);
+        }
+        self.use_slot(place, slot);
         self.counters.puts += 1;
         self.counters.puts_in_place += 1;
-        Some(version)
+        Some(Counter { value, version })
     }
 }
 
@@ -118,36 +128,62 @@ fn parse(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// The decimal text of a number, which ends where its bytes end.
+/// Powers of ten that an u64 can be.
+const POWERS: [u64; 20] = {
+    let mut powers = [1; 20];
+    let mut place = 1;
+    while place < powers.len() {
+        powers[place] = powers[place - 1] * 10;
+        place += 1;
+    }
+    powers
+};
+
+/// Whether the text of a number takes so many bytes.
+#[inline(always)]
+fn takes(value: i64, bytes: usize) -> bool {
+    let magnitude = value.unsigned_abs();
+    let digits = bytes - usize::from(value < 0);
+    let is_below = POWERS.get(digits).is_some_and(|power| magnitude < *power);
+    is_below && (digits == 1 || magnitude >= POWERS[digits - 1])
+}
+
+/// Writes the text of a number over `text`, which has as many bytes as that takes.
+#[inline]
+fn write(value: i64, text: &mut [u8]) {
+    debug_assert!(takes(value, text.len()), "as many bytes as it takes");
+    let digits = match text {
+        [sign, digits @ ..] if value < 0 => {
+            *sign = b'-';
+            digits
+        }
+        digits => digits,
+    };
+    let mut rest = value.unsigned_abs();
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+}
+
+/// The decimal text of a number.
 struct Decimal {
-    bytes: [u8; TEXT_BYTES_MAX],
-    start: usize,
+    text: [u8; TEXT_BYTES_MAX],
+    bytes: usize,
 }
 
 impl Decimal {
-    #[inline(always)]
     fn of(value: i64) -> Self {
-        let mut bytes = [0; TEXT_BYTES_MAX];
-        let mut rest = value.unsigned_abs();
-        let mut start = TEXT_BYTES_MAX;
-        loop {
-            start -= 1;
-            bytes[start] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        if value < 0 {
-            start -= 1;
-            bytes[start] = b'-';
-        }
-        Self { bytes, start }
+        let magnitude = value.unsigned_abs();
+        let further = POWERS[1..].iter().take_while(|power| magnitude >= **power);
+        let bytes = usize::from(value < 0) + 1 + further.count();
+        let mut text = [0; TEXT_BYTES_MAX];
+        write(value, &mut text[..bytes]);
+        Self { text, bytes }
     }
 
-    #[inline]
     fn as_bytes(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        &self.text[..self.bytes]
     }
 }
 
@@ -174,6 +210,9 @@ mod tests {
         ] {
             let text = Decimal::of(value);
             assert_eq!(text.as_bytes(), value.to_string().as_bytes());
+            for bytes in 1..=TEXT_BYTES_MAX {
+                assert_eq!(takes(value, bytes), bytes == text.as_bytes().len());
+            }
             assert_eq!(parse(text.as_bytes()), Some(value));
         }
         for text in [

@@ -4,7 +4,7 @@
 use super::Shard;
 use super::lookup::Found;
 use crate::entry::{self, Header};
-use crate::index::slot::{FREQUENCY_MAX, Slot};
+use crate::index::slot::Slot;
 use crate::map::MapId;
 use crate::operation::{Address, Metadata};
 use crate::value::{Entry, Value};
@@ -25,10 +25,7 @@ impl Shard {
         }
         self.counters.hits += 1;
         self.count_map_get(at.map, 0, 1);
-        if slot.frequency() < FREQUENCY_MAX {
-            let bucket = &mut self.memory.buckets_mut()[place.bucket as usize].0;
-            bucket[place.position] = slot.used_once_more().0;
-        }
+        self.use_slot(place, slot);
         let value_at = start + head.key_at + key.len();
         Some(Entry {
             version: head.version,
@@ -51,7 +48,7 @@ impl Shard {
         let found = self.find_live(at, key, now_ms)?;
         self.counters.hits += 1;
         self.count_map_get(at.map, 0, 1);
-        self.use_slot(&found);
+        self.use_slot(found.place, found.slot);
         let found = self.note_use(found, now_ms);
         Some(Entry {
             version: found.header.version,

@@ -113,10 +113,14 @@ impl Shard {
     /// Whether an entry with a new expiry may stay in its segment. It may if it lives as long or
     /// longer: it is moved when the segment is due, once for any number of writes until then. It
     /// may not if the segment lives much longer, so that expired bytes are soon free.
+    #[inline]
     pub(super) fn may_stay(&self, start: usize, expires_ms: u64, now_ms: u64) -> bool {
+        if expires_ms == 0 {
+            return true;
+        }
         let books = self.segments.at(self.segment_of(start));
-        if books.class == NEVER || expires_ms == 0 {
-            return expires_ms == 0;
+        if books.class == NEVER {
+            return false;
         }
         let longer_ms = books.expires_last_ms.saturating_sub(expires_ms);
         longer_ms <= 1000 + expires_ms.saturating_sub(now_ms) / 8
@@ -140,7 +144,7 @@ impl Shard {
             self.maps.sub(new.map, 0, (old_size - new_size) as u64);
         }
         self.segments.prolong(segment, new.expires_ms, now_ms);
-        self.use_slot(found);
+        self.use_slot(found.place, found.slot);
         self.counters.puts_in_place += 1;
     }
 
@@ -379,10 +383,10 @@ impl Shard {
 
     /// Counts a use of an entry.
     #[inline(always)]
-    pub(super) fn use_slot(&mut self, found: &Found) {
-        if found.slot.frequency() < FREQUENCY_MAX {
-            let bucket = &mut self.memory.buckets_mut()[found.place.bucket as usize].0;
-            bucket[found.place.position] = found.slot.used_once_more().0;
+    pub(super) fn use_slot(&mut self, place: SlotPlace, slot: Slot) {
+        if slot.frequency() < FREQUENCY_MAX {
+            let bucket = &mut self.memory.buckets_mut()[place.bucket as usize].0;
+            bucket[place.position] = slot.used_once_more().0;
         }
     }
 }
