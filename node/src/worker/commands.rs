@@ -19,7 +19,7 @@ use jerboa_wire::resp::{
 use self::alone::work_of;
 use self::refusal::{Refused, is_for_listeners, only_for_listeners};
 use super::budget::{POOLED_BUFFER_BYTES, WORK_PER_CONNECTION};
-use super::executor::{Batch, Executor, Op, Task};
+use super::executor::{Batch, Direction, Executor, Op, Task};
 use super::turn::{Input, Progress};
 use crate::net::SocketId;
 use crate::resp::{self, Call, Command, CommandNumber, Form, Refusal, Render, Run};
@@ -269,24 +269,26 @@ impl Executor<'_> {
             return self.apart(place, &call, number, work, turn);
         };
         self.scratch.section.clear();
-        let asked = match translate(&call, &mut self.scratch.section) {
+        // By reference: a request is large, and nothing waits for it but the batch.
+        let mut translated = translate(&call, &mut self.scratch.section);
+        let asked = match &mut translated {
             Ok(asked) => asked,
             Err(refusal) => {
                 let section = std::mem::take(&mut self.scratch.section);
                 self.scratch.keep_section(section);
                 return match self.refused_elsewhere(place.socket, &call) {
                     Some(moved) => self.refuse(place, &moved, rejected, turn),
-                    None => self.refuse(place, &refusal, Refused::Failed(number), turn),
+                    None => self.refuse(place, refusal, Refused::Failed(number), turn),
                 };
             }
         };
         if asked.composed {
             *work += work_of(&asked.request);
-            return self.composed(place, &asked, &call, number, turn);
+            return self.composed(place, asked, &call, number, turn);
         }
-        let task = self.command_task(place.socket, asked.request);
-        if let Task::Elsewhere { request, core } = &task
-            && let Some(moved) = self.moved(place.socket, request, *core)
+        let direction = self.direct_command(place.socket, &mut asked.request);
+        if let Direction::Elsewhere(core) = direction
+            && let Some(moved) = self.moved(place.socket, &asked.request, core)
         {
             return self.refuse(place, &moved, rejected, turn);
         }
@@ -300,7 +302,10 @@ impl Executor<'_> {
                 render,
                 raw: turn.line.unwrap_or_else(|| arguments.bytes()),
                 command: number,
-                task,
+                task: Task {
+                    request: asked.request,
+                    direction,
+                },
             },
             turn,
         )

@@ -91,11 +91,15 @@ impl MapChoice {
 }
 
 /// Finds the request's map; a write makes it known.
-#[inline]
+#[inline(always)]
 pub(super) fn choose_map(shard: &mut Shard, request: &Request<'_>) -> MapChoice {
     if request.map.is_empty() {
         return MapChoice::Known(MapId::DEFAULT);
     }
+    choose_named_map(shard, request)
+}
+
+fn choose_named_map(shard: &mut Shard, request: &Request<'_>) -> MapChoice {
     if !creates(request) {
         return shard
             .find_map(request.map)

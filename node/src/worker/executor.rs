@@ -19,8 +19,8 @@ use jerboa_wire::resp::Writer;
 use jerboa_wire::routing::partition_of;
 use jerboa_wire::{Decoded, Opcode, Reply, Request, RequestFlags, Status, decode_request, limits};
 
-pub(super) use self::task::{Task, is_on_key};
-use self::task::{refused, work_of};
+use self::task::work_of;
+pub(super) use self::task::{Direction, Task, is_on_key};
 use super::WorkerConfig;
 use super::budget::{BATCH, LARGE_REPLY_BYTES, WORK_PER_CONNECTION};
 use super::buffer::Pool;
@@ -141,15 +141,18 @@ impl Executor<'_> {
                     at += consumed;
                     work += work_of(&frame);
                     sets_decoding = frame.opcode == Opcode::Hello;
-                    self.task(frame)
+                    Task {
+                        direction: self.direct(&frame),
+                        request: frame,
+                    }
                 }
                 Err(error) => {
                     at += error.recover.map_or(0, |in_step| in_step.consumed);
                     work += 1;
-                    refused(&error)
+                    Task::refused(&error)
                 }
             };
-            let fatal = matches!(task, Task::Refused { fatal: true, .. });
+            let fatal = task.is_fatal();
             batch.push(Op {
                 input: index,
                 end: at as u32,
@@ -177,7 +180,7 @@ impl Executor<'_> {
     ) {
         let mut addresses = ArrayVec::<Address, BATCH>::new();
         for op in batch.iter() {
-            if let Task::Key { at, .. } = op.task {
+            if let Direction::Key(at) = op.task.direction {
                 addresses.push(at);
             }
         }
@@ -194,7 +197,8 @@ impl Executor<'_> {
             }
             let input = &entries[op.input as usize];
             let socket = input.socket;
-            if let Task::Other { request, .. } = &op.task {
+            if let Direction::Other(_) = op.task.direction {
+                let request = &op.task.request;
                 let bytes = request.key.len() + request.value.len();
                 if request.opcode == Opcode::Publish && !self.pubsub.has_room(bytes) {
                     progress.deferred = true;
@@ -216,7 +220,7 @@ impl Executor<'_> {
                 session.grants.heed(request);
             }
             progress.consumed = op.end as usize;
-            progress.broken |= matches!(op.task, Task::Refused { fatal: true, .. });
+            progress.broken |= op.task.is_fatal();
             self.since = input.since;
             self.measures.commands.begin(op.command, input.since);
             let render = session.unless_silent(op.render);
@@ -261,8 +265,9 @@ impl Executor<'_> {
         open(session, socket, self.pool, self.dirty);
         self.counts.ops += 1;
         let answering = session.answering(self.shared.epoch, self.config.value_bytes_max);
-        match task {
-            Task::Key { request, at } => {
+        let request = &task.request;
+        match task.direction {
+            Direction::Key(at) => {
                 self.counts.keys += 1;
                 self.measures.note(request.opcode, Some(at.map), self.since);
                 self.measures.use_key(at.hash, request.map, request.key);
@@ -282,7 +287,7 @@ impl Executor<'_> {
                         part: 0,
                     };
                     let request = without_wait(request, session);
-                    return match asked_for_lock(&mut engine, self.locks, &request, *at, to) {
+                    return match asked_for_lock(&mut engine, self.locks, &request, at, to) {
                         Asked::Answered { reply, grant } => {
                             session.grants.extend(grant);
                             session.reply_as(render, &mut self.scratch.frame, |out| {
@@ -292,25 +297,25 @@ impl Executor<'_> {
                         Asked::Waits => session.park(render),
                     };
                 }
-                session.reply_to_key(&mut engine, request, *at, render, &mut self.scratch.frame);
+                session.reply_to_key(&mut engine, request, at, render, &mut self.scratch.frame);
                 self.room = engine.room;
-                self.locks.changed(request, *at);
+                self.locks.changed(request, at);
             }
-            Task::Other { request, map } => {
-                self.execute_other(socket, request, *map, &answering, render);
+            Direction::Other(map) => {
+                self.execute_other(socket, request, map, &answering, render);
             }
-            Task::Elsewhere { request, core } => {
-                self.forward(socket, request, *core, &answering, render);
+            Direction::Elsewhere(core) => {
+                self.forward(socket, request, core, &answering, render);
             }
-            Task::Refused { reply, .. } => {
-                self.counts.errors += u64::from(reply.status.is_error());
-                if reply.status == Status::NotFound {
-                    self.measures.note(reply.opcode, None, self.since);
-                    self.measures.miss(reply.opcode, 1);
+            Direction::Refused { status, .. } => {
+                self.counts.errors += u64::from(status.is_error());
+                if status == Status::NotFound {
+                    self.measures.note(request.opcode, None, self.since);
+                    self.measures.miss(request.opcode, 1);
                 }
                 let reply = Reply {
                     epoch: self.shared.epoch,
-                    ..*reply
+                    ..Reply::new(request.opcode, status, request.request_id)
                 };
                 session.reply_as(render, &mut self.scratch.frame, |out| {
                     encode(&reply, out, answering.crc);

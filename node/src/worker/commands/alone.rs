@@ -10,7 +10,7 @@ use super::{Flow, Place, Turn};
 use crate::net::SocketId;
 use crate::resp::{self, Asked, Call, CommandNumber, Here, Render, Run};
 use crate::worker::budget::{POOLED_BUFFER_BYTES, WORK_OF_SCAN, WORK_OF_STATS};
-use crate::worker::executor::{Executor, Task};
+use crate::worker::executor::{Direction, Executor, Task};
 use crate::worker::measure::{ErrorWord, Failed};
 use crate::worker::walk::Listed;
 
@@ -189,16 +189,14 @@ impl Executor<'_> {
             return flow;
         }
         let section = std::mem::take(&mut self.scratch.section);
-        let request = Request {
+        let mut request = Request {
             value: &section,
             ..asked.request
         };
-        let task = self.command_task(place.socket, request);
-        let moved = match &task {
-            Task::Elsewhere { request, core } => self.moved(place.socket, request, *core),
-            Task::Other { request, .. } if request.count > 0 => {
-                self.many_moved(place.socket, request)
-            }
+        let direction = self.direct_command(place.socket, &mut request);
+        let moved = match direction {
+            Direction::Elsewhere(core) => self.moved(place.socket, &request, core),
+            Direction::Other(_) if request.count > 0 => self.many_moved(place.socket, &request),
             _ => None,
         };
         if let Some(moved) = moved {
@@ -213,7 +211,7 @@ impl Executor<'_> {
                 self.counts.ops += 1;
                 self.begin_walk(place.socket, (listed, request.value), form, version);
             }
-            _ => self.execute(place.socket, &task, render),
+            _ => self.execute(place.socket, &Task { request, direction }, render),
         }
         self.count_failure(place.socket, number);
         self.note_alone_if_slow(place.socket, call.arguments);

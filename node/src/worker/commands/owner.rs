@@ -7,16 +7,16 @@ use jerboa_wire::{Opcode, Request, RequestFlags};
 
 use crate::net::SocketId;
 use crate::resp::{Call, Refusal};
-use crate::worker::executor::{Executor, Task, is_on_key};
+use crate::worker::executor::{Direction, Executor, is_on_key};
 
 impl Executor<'_> {
     /// What a request of a command needs; its partition is not known yet.
     #[inline(always)]
-    pub(super) fn command_task<'a>(
+    pub(super) fn direct_command(
         &mut self,
         socket: SocketId,
-        mut request: Request<'a>,
-    ) -> Task<'a> {
+        request: &mut Request<'_>,
+    ) -> Direction {
         if request
             .opcode
             .shape()
@@ -32,10 +32,10 @@ impl Executor<'_> {
         if !request.key.is_empty() {
             request.partition = partition_of(request.key, self.shared.partition_count);
         }
-        if is_on_key(&request) {
-            self.task_on_key(request)
+        if is_on_key(request) {
+            self.direct_on_key(request)
         } else {
-            self.task_apart(request)
+            self.direct_apart(request)
         }
     }
 

@@ -4,37 +4,64 @@
 use jerboa_core_shard::Address;
 use jerboa_wire::opcode::Kind;
 use jerboa_wire::routing::partition_of;
-use jerboa_wire::{DecodeError, Opcode, Reply, Request, Status};
+use jerboa_wire::{DecodeError, Opcode, Request, Status};
 
 use super::Executor;
 use crate::worker::budget::{WORK_OF_SCAN, WORK_OF_STATS, WORK_OF_TABLES};
 use crate::worker::execute::{MapChoice, choose_map, without_map};
 use crate::worker::scan::ScanPlace;
 
-/// What is to be done for a decoded frame.
-pub(in crate::worker) enum Task<'a> {
-    /// A request on one key of this core.
-    Key { request: Request<'a>, at: Address },
-    /// Any other request.
-    Other {
-        request: Request<'a>,
-        map: MapChoice,
-    },
-    /// A request on one key of another core.
-    Elsewhere { request: Request<'a>, core: u16 },
-    /// A frame that is refused.
-    Refused { reply: Reply<'static>, fatal: bool },
+/// What is to be done for a decoded frame: what is asked, and where that goes. Of a frame that did
+/// not decode only the operation and the request's number are there.
+pub(in crate::worker) struct Task<'a> {
+    pub(in crate::worker) request: Request<'a>,
+    pub(in crate::worker) direction: Direction,
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy)]
+pub(in crate::worker) enum Direction {
+    /// To a key of this core.
+    Key(Address),
+    /// To whatever else this core does.
+    Other(MapChoice),
+    /// To another core, which owns its key.
+    Elsewhere(u16),
+    /// Nowhere; where it is fatal, the stream is lost with it.
+    Refused { status: Status, fatal: bool },
+}
+
+impl Direction {
+    const fn refused(status: Status) -> Self {
+        let fatal = false;
+        Self::Refused { status, fatal }
+    }
 }
 
 impl<'a> Task<'a> {
     /// What is asked, unless that is refused.
     #[inline]
     pub(super) fn request(&self) -> Option<&Request<'a>> {
-        match self {
-            Self::Key { request, .. }
-            | Self::Other { request, .. }
-            | Self::Elsewhere { request, .. } => Some(request),
-            Self::Refused { .. } => None,
+        let is_refused = matches!(self.direction, Direction::Refused { .. });
+        (!is_refused).then_some(&self.request)
+    }
+
+    #[inline]
+    pub(super) fn is_fatal(&self) -> bool {
+        matches!(self.direction, Direction::Refused { fatal: true, .. })
+    }
+
+    /// The answer to bytes that are not an acceptable frame; fatal where the stream is lost.
+    pub(super) fn refused(error: &DecodeError) -> Self {
+        Self {
+            request: Request {
+                request_id: error.request_id,
+                ..Request::new(error.opcode())
+            },
+            direction: Direction::Refused {
+                status: error.kind.status(),
+                fatal: error.recover.is_none(),
+            },
         }
     }
 }
@@ -42,72 +69,51 @@ impl<'a> Task<'a> {
 impl Executor<'_> {
     /// What a request needs: its map and address, or the core that has them.
     #[inline]
-    pub(in crate::worker) fn task<'a>(&mut self, request: Request<'a>) -> Task<'a> {
-        if !is_on_key(&request) {
-            return self.task_apart(request);
+    pub(in crate::worker) fn direct(&mut self, request: &Request<'_>) -> Direction {
+        if !is_on_key(request) {
+            return self.direct_apart(request);
         }
         if partition_of(request.key, self.shared.partition_count) != request.partition {
-            return refuse(&request, Status::WrongPartition);
+            return Direction::refused(Status::WrongPartition);
         }
-        self.task_on_key(request)
+        self.direct_on_key(request)
     }
 
     /// The same for a request on one key, whose partition is the one that it names.
     #[inline(always)]
-    pub(in crate::worker) fn task_on_key<'a>(&mut self, request: Request<'a>) -> Task<'a> {
+    pub(in crate::worker) fn direct_on_key(&mut self, request: &Request<'_>) -> Direction {
         let core = self.shared.core_of_partition[usize::from(request.partition)];
         if core != self.config.core {
             // One hop at most: what was forwarded to us and is not ours goes no further.
             if request.hops > 0 {
-                return refuse(&request, Status::NotOwner);
+                return Direction::refused(Status::NotOwner);
             }
-            return Task::Elsewhere { request, core };
+            return Direction::Elsewhere(core);
         }
-        match choose_map(self.shard, &request) {
+        match choose_map(self.shard, request) {
             MapChoice::Known(map) => {
-                let at = self.shard.address(map, request.partition, request.key);
-                Task::Key { request, at }
+                Direction::Key(self.shard.address(map, request.partition, request.key))
             }
-            MapChoice::Unknown => refuse(&request, without_map(request.opcode)),
-            MapChoice::Refused(status) => refuse(&request, status),
+            MapChoice::Unknown => Direction::refused(without_map(request.opcode)),
+            MapChoice::Refused(status) => Direction::refused(status),
         }
     }
 
     /// The same for a request that is not on one key.
-    pub(in crate::worker) fn task_apart<'a>(&mut self, request: Request<'a>) -> Task<'a> {
-        let map = match request.opcode.shape().kind {
-            Kind::Scan => return self.scan_task(request),
-            Kind::Slot => return self.slot_task(request),
-            Kind::Channel | Kind::Everywhere => MapChoice::Unknown,
-            _ if request.count > 0 => choose_map(self.shard, &request),
-            _ => MapChoice::Unknown,
+    pub(in crate::worker) fn direct_apart(&mut self, request: &Request<'_>) -> Direction {
+        let core = match request.opcode.shape().kind {
+            // A scan goes where its cursor stands. One that is no place is refused where it is, as
+            // is what is no slot.
+            Kind::Scan => ScanPlace::of_scan(request, self.config.core, self.shared)
+                .map(|place| place.core(self.shared)),
+            Kind::Slot => self.shared.core_of_slot(request.arg),
+            Kind::Channel | Kind::Everywhere => None,
+            _ if request.count > 0 => return Direction::Other(choose_map(self.shard, request)),
+            _ => None,
         };
-        Task::Other { request, map }
-    }
-
-    /// A scan goes where its cursor stands.
-    fn scan_task<'a>(&self, request: Request<'a>) -> Task<'a> {
-        match ScanPlace::of_scan(&request, self.config.core, self.shared) {
-            Some(place) if place.core(self.shared) != self.config.core => Task::Elsewhere {
-                request,
-                core: place.core(self.shared),
-            },
-            // One that is no place is refused where it is.
-            _ => Task::Other {
-                request,
-                map: MapChoice::Unknown,
-            },
-        }
-    }
-
-    fn slot_task<'a>(&self, request: Request<'a>) -> Task<'a> {
-        match self.shared.core_of_slot(request.arg) {
-            Some(core) if core != self.config.core => Task::Elsewhere { request, core },
-            // What is no slot is refused where it is.
-            _ => Task::Other {
-                request,
-                map: MapChoice::Unknown,
-            },
+        match core {
+            Some(core) if core != self.config.core => Direction::Elsewhere(core),
+            _ => Direction::Other(MapChoice::Unknown),
         }
     }
 }
@@ -122,13 +128,6 @@ pub(in crate::worker) fn is_on_key(request: &Request<'_>) -> bool {
     !is_apart && !request.key.is_empty() && request.opcode != Opcode::Noop
 }
 
-fn refuse(request: &Request<'_>, status: Status) -> Task<'static> {
-    Task::Refused {
-        reply: Reply::new(request.opcode, status, request.request_id),
-        fatal: false,
-    }
-}
-
 /// What a request weighs in its connection's share of a turn.
 pub(super) fn work_of(request: &Request<'_>) -> usize {
     match request.opcode {
@@ -138,13 +137,5 @@ pub(super) fn work_of(request: &Request<'_>) -> usize {
         Opcode::Scan | Opcode::SlotKeys | Opcode::Channels => WORK_OF_SCAN,
         opcode if opcode.is_everywhere() => WORK_OF_SCAN,
         _ => (request.count as usize).max(1),
-    }
-}
-
-/// The answer to bytes that are not an acceptable frame; fatal where the stream is lost.
-pub(super) fn refused(error: &DecodeError) -> Task<'static> {
-    Task::Refused {
-        reply: Reply::refusal(error),
-        fatal: error.recover.is_none(),
     }
 }

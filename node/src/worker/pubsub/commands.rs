@@ -10,7 +10,7 @@ use crate::resp::{
     Call, Channels, Form, Refusal, SHARD_PREFIX, checked_channel, checked_message, status_text,
 };
 use crate::worker::execute::MapChoice;
-use crate::worker::executor::{Executor, Task};
+use crate::worker::executor::{Direction, Executor, Task};
 use crate::worker::measure::ErrorWord;
 
 /// What a command subscribes to or unsubscribes from.
@@ -237,7 +237,8 @@ impl Executor<'_> {
         };
         let render = self.render(socket, Form::Number);
         let map = MapChoice::Unknown;
-        self.execute(socket, &Task::Other { request, map }, render);
+        let direction = Direction::Other(map);
+        self.execute(socket, &Task { request, direction }, render);
         Ok(())
     }
 
