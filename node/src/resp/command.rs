@@ -343,7 +343,7 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static Command> {
 }
 
 /// The same with its number.
-#[inline]
+#[inline(always)]
 pub(crate) fn find_numbered(name: &[u8]) -> Option<(&'static Command, CommandNumber)> {
     let word = word_of(name);
     let mut place = place_of(word);

@@ -107,9 +107,20 @@ pub(crate) struct Published {
 
 impl Measures {
     /// A request of the batch is executed that arrived at `since`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn note(&mut self, operation: Opcode, map: Option<MapId>, since: Instant) {
-        for run in self.runs.iter_mut().rev().take(RUNS_LOOKED_AT) {
+        if let Some(run) = self.runs.last_mut()
+            && (run.operation, run.map, run.since) == (operation, map, since)
+        {
+            run.requests += 1;
+            return;
+        }
+        self.note_another(operation, map, since);
+    }
+
+    /// The same where the request is not of the last kind.
+    fn note_another(&mut self, operation: Opcode, map: Option<MapId>, since: Instant) {
+        for run in self.runs.iter_mut().rev().take(RUNS_LOOKED_AT).skip(1) {
             if (run.operation, run.map, run.since) == (operation, map, since) {
                 run.requests += 1;
                 return;

@@ -223,15 +223,34 @@ impl ReplyQueue {
         number
     }
 
-    /// Lets `write` append replies in the next place. Only for a queue that is not empty.
-    pub(super) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Lets `write` append a reply in the next place: to `output` where nothing is outstanding.
+    ///
+    /// There is one call of `write`, so that it becomes part of its caller.
+    #[inline]
+    pub(super) fn append(&mut self, output: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        let tail = self.tail();
+        let is_queued = tail.is_some();
+        let out = tail.unwrap_or(output);
+        let before = out.len();
+        write(out);
+        let written = out.len() - before;
+        if is_queued {
+            self.ready_bytes += written;
+        }
+    }
+
+    /// Where a reply waits for its turn; `None` where it does not have to.
+    #[inline]
+    fn tail(&mut self) -> Option<&mut Vec<u8>> {
+        if self.slots.is_empty() {
+            return None;
+        }
         if !matches!(self.slots.back(), Some(Slot::Ready(_))) {
             self.slots.push_back(Slot::Ready(Vec::new()));
         }
-        if let Some(Slot::Ready(bytes)) = self.slots.back_mut() {
-            let before = bytes.len();
-            write(bytes);
-            self.ready_bytes += bytes.len() - before;
+        match self.slots.back_mut() {
+            Some(Slot::Ready(bytes)) => Some(bytes),
+            _ => None,
         }
     }
 
@@ -338,11 +357,11 @@ mod tests {
         let mut queue = ReplyQueue::default();
         let mut output = Vec::new();
         let first = queue.wait(Render::Frame);
-        queue.append(|out| out.extend_from_slice(b"b"));
-        queue.append(|out| out.extend_from_slice(b"c"));
+        queue.append(&mut output, |out| out.extend_from_slice(b"b"));
+        queue.append(&mut output, |out| out.extend_from_slice(b"c"));
         let second = queue.wait(Render::Frame);
         let third = queue.wait(Render::Frame);
-        queue.append(|out| out.extend_from_slice(b"f"));
+        queue.append(&mut output, |out| out.extend_from_slice(b"f"));
         assert_eq!((queue.waiting(), queue.ready_bytes()), (3, 3));
 
         assert!(queue.fill(third, 0, b"e".to_vec(), &mut output).is_none());

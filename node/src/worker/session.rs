@@ -178,11 +178,7 @@ impl Session {
     /// Lets `write` append a reply in its place.
     #[inline]
     pub(super) fn reply(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.replies.is_empty() {
-            write(&mut self.output);
-        } else {
-            self.replies.append(write);
-        }
+        self.replies.append(&mut self.output, write);
     }
 
     /// Lets `write` append a reply frame in its place, written as the connection wants it. `frame`

@@ -34,51 +34,57 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// Bytes of the longest line that is one byte and an integer.
-const LINE_BYTES_MAX: usize = 1 + INTEGER_TEXT_BYTES_MAX + 2;
+/// Bytes of the longest line that is one byte and an integer, and some more: so many are copied
+/// without a call.
+const LINE_BYTES: usize = 32;
 
 /// Appends the decimal text of an integer.
-#[inline]
 pub fn integer_text(number: i64, out: &mut Vec<u8>) {
-    let mut text = [0; INTEGER_TEXT_BYTES_MAX];
-    let start = write_before(number, &mut text);
-    out.extend_from_slice(text.get(start..).unwrap_or_default());
+    let mut text = [0; LINE_BYTES];
+    let bytes = write_integer(number, &mut text);
+    out.extend_from_slice(text.get(..bytes).unwrap_or_default());
 }
 
 /// Appends a line of a byte that tells its kind and an integer.
 #[inline]
 pub(super) fn integer_line(kind: u8, number: i64, out: &mut Vec<u8>) {
-    let mut line = [0; LINE_BYTES_MAX];
-    let (text, end) = line.split_at_mut(LINE_BYTES_MAX - 2);
-    end.copy_from_slice(b"\r\n");
-    let start = write_before(number, text).saturating_sub(1);
-    if let Some(first) = line.get_mut(start) {
-        *first = kind;
+    let mut line = [0; LINE_BYTES];
+    let [first, rest @ ..] = &mut line;
+    *first = kind;
+    let bytes = 1 + write_integer(number, rest);
+    if let Some(end) = line.get_mut(bytes..bytes + 2) {
+        end.copy_from_slice(b"\r\n");
     }
-    out.extend_from_slice(line.get(start..).unwrap_or_default());
+    let end = out.len() + bytes + 2;
+    out.extend_from_slice(&line);
+    out.truncate(end);
 }
 
-/// Writes the decimal text of an integer to the end of `text`; returns where it begins.
+/// Writes the decimal text of an integer to the front of `text`; returns how many bytes it takes.
 #[inline]
-fn write_before(number: i64, text: &mut [u8]) -> usize {
+fn write_integer(number: i64, text: &mut [u8]) -> usize {
     let mut rest = number.unsigned_abs();
-    let mut start = text.len();
-    let mut places = text.iter_mut().rev();
-    for place in &mut places {
+    let sign = usize::from(number < 0);
+    if let Some(first) = text.first_mut() {
+        // Where there is no sign, the first digit is written over it.
+        *first = b'-';
+    }
+    let bytes = sign + digits_of(rest);
+    let digits = text.get_mut(sign..bytes).unwrap_or_default();
+    for place in digits.iter_mut().rev() {
         *place = b'0' + (rest % 10) as u8;
         rest /= 10;
-        start -= 1;
-        if rest == 0 {
-            break;
-        }
     }
-    if number < 0
-        && let Some(place) = places.next()
-    {
-        *place = b'-';
-        start -= 1;
+    bytes
+}
+
+/// How many decimal digits a number has. Most have few.
+#[inline]
+const fn digits_of(number: u64) -> usize {
+    if number < 10_000 {
+        return 1 + (number > 9) as usize + (number > 99) as usize + (number > 999) as usize;
     }
-    start
+    1 + number.ilog10() as usize
 }
 
 /// The number that `text` is the decimal or exponential text of, infinities included; `None` where
