@@ -11,6 +11,7 @@
 //! I2: only the last slot of a bucket is ever a link, and every bucket of a chain but the last has
 //!     one; a bucket is in one chain only.
 //! I3: `used` counts the slots of a partition that are entries, stale ones included.
+//! I4: whatever takes its home from some hash, by giving it another or none, changes the epoch.
 
 pub(crate) mod chunks;
 pub(crate) mod scan;
@@ -18,7 +19,7 @@ pub(crate) mod slot;
 pub(crate) mod split;
 pub(crate) mod tag;
 
-use crate::mem::{Bucket, Region};
+use crate::mem::{Bucket, Region, prefetch};
 use crate::segment::Segments;
 use chunks::Chunks;
 use slot::{Kind, Slot};
@@ -28,6 +29,10 @@ const NOT_OWNED: u16 = u16::MAX;
 /// Buckets of a partition's first chunks; eight chunks on, they are twice as large.
 const FIRST_CHUNK_BUCKETS: u32 = 4;
 const CHUNKS: usize = 116;
+/// The number of no bucket: an arena has fewer.
+pub(crate) const NO_BUCKET: u32 = u32::MAX;
+/// What the index's epoch never is.
+pub(crate) const NO_EPOCH: u64 = 0;
 /// The position of a link.
 pub(crate) const LAST: usize = 7;
 
@@ -169,6 +174,8 @@ pub(crate) struct Index {
     /// Slots of the bucket that is being split.
     scratch: Vec<u64>,
     due: Due,
+    /// Counts how often some hash lost its home.
+    epoch: u64,
 }
 
 impl Index {
@@ -181,6 +188,7 @@ impl Index {
             ghosts_made: 0,
             scratch: Vec::with_capacity(256),
             due: Due::default(),
+            epoch: NO_EPOCH + 1,
         };
         for number in owned {
             index.add(*number);
@@ -206,6 +214,7 @@ impl Index {
 
     /// Makes a partition unfindable; its table stays, to be taken apart.
     pub(crate) fn disown(&mut self, place: usize) {
+        self.epoch += 1;
         let partition = &mut self.partitions[place];
         partition.state = PartitionState::Dropping;
         self.places[usize::from(partition.number)] = NOT_OWNED;
@@ -257,11 +266,25 @@ impl Index {
         })
     }
 
+    /// Asks for what [`Index::home_of`] will look at first.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, number: u16) {
+        if let Some(partition) = self.place(number).and_then(|at| self.partitions.get(at)) {
+            prefetch(partition);
+        }
+    }
+
     /// The first bucket of the chain that a hash belongs to, and the tag it has there.
     #[inline(always)]
     pub(crate) fn home_of(&self, number: u16, hash: u64) -> Option<Home> {
         let partition = &self.partitions[self.place(number)?];
         (partition.buckets > 0).then(|| partition.home_of(hash))
+    }
+
+    /// What [`Index::home_of`] says holds as long as this stays as it is (I4).
+    #[inline(always)]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// The same, also for a partition that is being dropped.
@@ -363,6 +386,14 @@ pub(crate) struct Home {
     /// The first bucket of the chain.
     pub(crate) bucket: u32,
     pub(crate) tag: u16,
+}
+
+impl Home {
+    /// That of what has none.
+    pub(crate) const NONE: Self = Self {
+        bucket: NO_BUCKET,
+        tag: 0,
+    };
 }
 
 /// A slot's place.

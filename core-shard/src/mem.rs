@@ -102,21 +102,21 @@ impl Region {
     /// Asks the processor to fetch the cache line at `offset`; a hint that may be wrong.
     #[inline(always)]
     pub(crate) fn prefetch(&self, offset: usize) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        {
-            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let line = self
-                .base
-                .as_ptr()
-                .wrapping_add(offset)
-                .cast_const()
-                .cast::<i8>();
-            // SAFETY: a prefetch never faults and changes nothing, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
-        }
-        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-        let _ = offset;
+        prefetch(self.base.as_ptr().wrapping_add(offset));
     }
+}
+
+/// Asks the processor to fetch a cache line; a hint that may be wrong.
+#[inline(always)]
+pub(crate) fn prefetch<T>(place: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch never faults and changes nothing, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast::<i8>()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = place;
 }
 
 impl Drop for Region {

@@ -1,10 +1,11 @@
 //! The words in which operations are asked for and answered: addresses, options, outcomes.
 
+use crate::index::Home;
 use crate::map::MapId;
 
 /// Where a key lives: computed once per request by [`Shard::address`](crate::Shard::address),
 /// then used for prefetching and for the operation itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Address {
     /// The map.
     pub map: MapId,
@@ -12,6 +13,10 @@ pub struct Address {
     pub partition: u16,
     /// The seeded hash of map and key.
     pub hash: u64,
+    /// Where the key's chain begins, as [`Shard::prefetch`](crate::Shard::prefetch) found it.
+    pub(crate) home: Home,
+    /// The index's epoch in which it does.
+    pub(crate) epoch: u64,
 }
 
 /// Under which condition a put stores.

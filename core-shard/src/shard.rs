@@ -38,7 +38,7 @@ use crate::hash::KeyHash;
 use crate::index::scan::Scan;
 use crate::index::slot::SEGMENTS_MAX;
 use crate::index::split::FIRST_TABLE_BYTES;
-use crate::index::{Index, Partition};
+use crate::index::{Home, Index, NO_EPOCH, Partition};
 use crate::limits::Limits;
 use crate::map::{MapCounters, MapId, MapUsage, Maps};
 use crate::mem::{BUCKET_BYTES, Region};
@@ -182,14 +182,18 @@ impl Shard {
         (0..self.maps.count()).map(MapId)
     }
 
-    /// Hashes a key.
+    /// Hashes a key, and asks for what is looked at first to find it: it comes while the request is
+    /// on its way to its batch.
     #[must_use]
     #[inline]
     pub fn address(&self, map: MapId, partition: u16, key: &[u8]) -> Address {
+        self.index.prefetch(partition);
         Address {
             map,
             partition,
             hash: self.hasher.hash(map.0, key),
+            home: Home::NONE,
+            epoch: NO_EPOCH,
         }
     }
 

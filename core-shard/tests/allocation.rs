@@ -35,7 +35,7 @@ static ALLOCATOR: Counting = Counting;
 fn operate(shard: &mut Shard, number: u64, now_ms: u64) {
     let key = (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 30_000).to_le_bytes();
     let partition = (key[0] % 16).into();
-    let at = shard.address(MapId::DEFAULT, partition, &key);
+    let mut at = shard.address(MapId::DEFAULT, partition, &key);
     let value = [7; 300];
     let value = &value[..(number % 300) as usize];
     let expiry = match number % 3 {
@@ -47,7 +47,7 @@ fn operate(shard: &mut Shard, number: u64, now_ms: u64) {
         condition: Condition::Always,
         expiry,
     };
-    shard.prefetch(&[at, at]);
+    shard.prefetch([&mut at.clone(), &mut at]);
     let _ = shard.get(at, &key, now_ms);
     let _ = shard.put(at, &key, value, options, now_ms);
     let _ = shard.metadata(at, &key, now_ms);

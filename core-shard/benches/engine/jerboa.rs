@@ -31,8 +31,8 @@ impl<const HUGE_PAGES: bool> Jerboa<HUGE_PAGES> {
 
     #[inline]
     fn addresses(&self, keys: &[Key; BATCH]) -> [Address; BATCH] {
-        let addresses = std::array::from_fn(|place| self.address(&keys[place]));
-        self.shard.prefetch(&addresses);
+        let mut addresses = std::array::from_fn(|place| self.address(&keys[place]));
+        self.shard.prefetch(&mut addresses);
         addresses
     }
 

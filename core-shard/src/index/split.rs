@@ -128,6 +128,7 @@ impl Index {
         let source = self.partitions[place].bucket(split_source(buckets));
         let target = self.partitions[place].chunks[chunk] + within;
         self.partitions[place].buckets = buckets + 1;
+        self.epoch += 1;
         let level = buckets.ilog2();
         self.collect(memory, segments, place, source);
         memory.buckets_mut()[source as usize] = Bucket::EMPTY;

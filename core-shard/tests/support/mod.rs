@@ -120,6 +120,9 @@ pub(crate) struct Pair {
     leeway: Leeway,
     maps: Vec<MapId>,
     version_last: u64,
+    /// Addresses as they were prefetched some time ago: the index has changed since, as it does
+    /// within a batch.
+    prefetched: BTreeMap<u16, Address>,
 }
 
 impl Pair {
@@ -142,6 +145,7 @@ impl Pair {
             leeway,
             maps,
             version_last: 0,
+            prefetched: BTreeMap::new(),
         }
     }
 
@@ -153,7 +157,8 @@ impl Pair {
         if number % 7 == 3 {
             bytes.resize(250 + usize::from(number) * 13, b'.');
         }
-        let at = self.shard.address(map, number % PARTITIONS, &bytes);
+        let prefetched = self.prefetched.get(&key).copied();
+        let at = prefetched.unwrap_or_else(|| self.shard.address(map, number % PARTITIONS, &bytes));
         (at, bytes)
     }
 
@@ -197,8 +202,9 @@ impl Pair {
     }
 
     pub(crate) fn get(&mut self, key: u16) {
-        let (at, bytes) = self.key(key);
-        self.shard.prefetch(&[at]);
+        let (mut at, bytes) = self.key(key);
+        self.shard.prefetch([&mut at]);
+        self.prefetched.insert(key, at);
         let found = self
             .shard
             .get(at, &bytes, self.now_ms)

@@ -178,14 +178,14 @@ impl Executor<'_> {
         entries: &[Input],
         progress_of_all: &mut [Progress],
     ) {
-        let mut addresses = ArrayVec::<Address, BATCH>::new();
-        for op in batch.iter() {
-            if let Direction::Key(at) = op.task.direction {
-                addresses.push(at);
-            }
-        }
-        if addresses.len() > 1 {
-            self.shard.prefetch(&addresses);
+        if batch.len() > 1 {
+            let addresses = batch
+                .iter_mut()
+                .filter_map(|op| match &mut op.task.direction {
+                    Direction::Key(at) => Some(at),
+                    _ => None,
+                });
+            self.shard.prefetch(addresses);
         }
         // Those that move much have their time to themselves.
         let mut timed = 0;

@@ -188,7 +188,8 @@ impl Worker {
         let mut order = Order::InTurn;
         for operation in operations {
             if at.is_multiple_of(BATCH) {
-                self.prefetch(&places[*at..places.len().min(*at + BATCH)]);
+                let end = places.len().min(*at + BATCH);
+                self.prefetch(&mut places[*at..end]);
             }
             let place = places[*at].take();
             *at += 1;
@@ -230,10 +231,9 @@ impl Worker {
         self.answer_call(call, now_ms);
     }
 
-    fn prefetch(&self, places: &[Option<Address>]) {
-        let known: ArrayVec<Address, BATCH> = places.iter().flatten().copied().collect();
-        if known.len() > 1 {
-            self.shard.prefetch(&known);
+    fn prefetch(&self, places: &mut [Option<Address>]) {
+        if places.len() > 1 {
+            self.shard.prefetch(places.iter_mut().flatten());
         }
     }
 

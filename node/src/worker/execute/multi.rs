@@ -84,8 +84,8 @@ impl Execution<'_> {
         let mut any = false;
         in_batches(request.entries(), |batch: &[multi::Entry<'_>]| {
             let keys = batch.iter().map(|entry| entry.key);
-            let addresses = addresses(self.shard, map, keys, partition);
-            self.shard.prefetch(&addresses);
+            let mut addresses = addresses(self.shard, map, keys, partition);
+            self.shard.prefetch(&mut addresses);
             for (entry, at) in batch.iter().zip(&addresses) {
                 any = any || self.shard.metadata(*at, entry.key, self.now_ms).is_some();
             }
@@ -125,8 +125,8 @@ impl Run<'_> {
             return;
         };
         in_batches(request.keys(), |batch: &[&[u8]]| {
-            let addresses = self.addresses(map, batch.iter().copied(), partition);
-            self.shard.prefetch(&addresses);
+            let mut addresses = self.addresses(map, batch.iter().copied(), partition);
+            self.shard.prefetch(&mut addresses);
             for (key, at) in batch.iter().zip(&addresses) {
                 self.left -= 1;
                 let used = self.out.len() - start + self.left * multi::FETCHED_BYTES;
@@ -156,8 +156,8 @@ impl Run<'_> {
         // A put makes its map known, so there is one.
         let map = self.map.unwrap_or(MapId::DEFAULT);
         in_batches(request.entries(), |batch: &[multi::Entry<'_>]| {
-            let addresses = self.addresses(map, batch.iter().map(|entry| entry.key), partition);
-            self.shard.prefetch(&addresses);
+            let mut addresses = self.addresses(map, batch.iter().map(|entry| entry.key), partition);
+            self.shard.prefetch(&mut addresses);
             for (entry, at) in batch.iter().zip(&addresses) {
                 let (status, version) =
                     match self
@@ -185,8 +185,8 @@ impl Run<'_> {
             return self.none_there(request);
         };
         in_batches(request.keys(), |batch: &[&[u8]]| {
-            let addresses = self.addresses(map, batch.iter().copied(), partition);
-            self.shard.prefetch(&addresses);
+            let mut addresses = self.addresses(map, batch.iter().copied(), partition);
+            self.shard.prefetch(&mut addresses);
             for (key, at) in batch.iter().zip(&addresses) {
                 let is_there = self.shard.metadata(*at, key, self.now_ms).is_some();
                 self.push_found(is_there);
@@ -212,8 +212,8 @@ impl Run<'_> {
             return self.none_there(request);
         };
         in_batches(request.keys(), |batch: &[&[u8]]| {
-            let addresses = self.addresses(map, batch.iter().copied(), partition);
-            self.shard.prefetch(&addresses);
+            let mut addresses = self.addresses(map, batch.iter().copied(), partition);
+            self.shard.prefetch(&mut addresses);
             for (key, at) in batch.iter().zip(&addresses) {
                 let removed = self.shard.delete(*at, key, self.now_ms);
                 self.push_found(removed);
