@@ -350,6 +350,7 @@ pub(crate) fn fill_gap(mut bytes: &mut [u8]) {
 
 /// Changes version and expiry of the entry at the start of `bytes` where it lies; it must be able
 /// to take them.
+#[inline(always)]
 pub(crate) fn restamp(bytes: &mut [u8], version: u64, expires_ms: u64) {
     if u32_at(bytes, 0) & WIDE == 0 {
         let ttl_ms = compact_ttl_ms(version, expires_ms);

@@ -27,11 +27,12 @@ impl Shard {
         delta: i64,
         now_ms: u64,
     ) -> Result<Counter, ShardError> {
-        self.check(at, key, &[])?;
-        self.make_room(key.len() + TEXT_BYTES_MAX, now_ms);
+        // What is there may be there, and takes no room.
         if let Some(counter) = self.count_in_place(at, key, delta, now_ms) {
             return Ok(counter);
         }
+        self.check(at, key, &[])?;
+        self.make_room(key.len() + TEXT_BYTES_MAX, now_ms);
         let found = self.find_for_write(at, key, now_ms);
         let live = found.as_ref().filter(|found| !found.header.deleted);
         let Some(live) = live else {
