@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::net::Patience;
 
-/// Requests that a parked core waits for at most; more would leave clients without work meanwhile.
-const GATHERED_MAX: usize = 16;
+/// Requests that a parked core waits for at most: as many as it executes together.
+const GATHERED_MAX: usize = 32;
 
 /// How long after a message of another core or of an embedded caller a core wakes for the first
 /// request: who exchanges messages waits for each.
@@ -39,15 +39,15 @@ mod tests {
     }
 
     #[test]
-    fn few_clients_are_never_kept_waiting_and_many_for_no_more_than_sixteen() {
+    fn few_clients_are_never_kept_waiting_and_many_for_no_more_than_a_batch() {
         for (sessions, expected) in [
             (0, None),
             (1, None),
             (3, None),
             (4, Some(2)),
             (9, Some(4)),
-            (50, Some(16)),
-            (10_000, Some(16)),
+            (50, Some(25)),
+            (10_000, Some(32)),
         ] {
             let found = patience(GATHER, sessions, LONG);
             assert_eq!(found.map(|found| found.completions), expected, "{sessions}");
