@@ -7,15 +7,15 @@
 //! * X3 A request leaves this core at most once, and only if it has not been forwarded before.
 
 mod dispatch;
+mod key;
 mod slow;
 mod task;
 
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
-use jerboa_core_shard::{Address, Shard};
+use jerboa_core_shard::Shard;
 use jerboa_wire::opcode::Kind;
-use jerboa_wire::resp::Writer;
 use jerboa_wire::routing::partition_of;
 use jerboa_wire::{Decoded, Opcode, Reply, Request, RequestFlags, Status, decode_request, limits};
 
@@ -28,8 +28,8 @@ use super::changes::follow::{Follower, changes_all};
 use super::commands::{Scratch, Turn};
 use super::connection::{Surroundings, execute_connection};
 use super::execute::{Answering, Execution, MapChoice, choose_map, encode};
-use super::locking::{Asked, Locks, asked_for_lock};
-use super::mailbox::{Outbox, ReturnAddress};
+use super::locking::Locks;
+use super::mailbox::Outbox;
 use super::measure::{Failed, Measures};
 use super::owned::execute_owned;
 use super::pauses::OwnPauses;
@@ -259,48 +259,18 @@ impl Executor<'_> {
 
     #[inline]
     pub(super) fn execute(&mut self, socket: SocketId, task: &Task<'_>, render: Render) {
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
+        let request = &task.request;
+        if let Direction::Key(at) = task.direction {
+            return self.execute_on_key(socket, request, at, render);
+        }
+        let (epoch, value_bytes_max) = (self.shared.epoch, self.config.value_bytes_max);
+        let Some(session) = self.open_session(socket) else {
             return;
         };
-        open(session, socket, self.pool, self.dirty);
+        let answering = session.answering(epoch, value_bytes_max);
         self.counts.ops += 1;
-        let answering = session.answering(self.shared.epoch, self.config.value_bytes_max);
-        let request = &task.request;
         match task.direction {
-            Direction::Key(at) => {
-                self.counts.keys += 1;
-                self.measures.note(request.opcode, Some(at.map), self.since);
-                self.measures.use_key(at.hash, request.map, request.key);
-                let mut engine = Execution {
-                    own_core: self.config.core,
-                    shard: self.shard,
-                    now_ms: self.now_ms,
-                    answering,
-                    room: self.room,
-                };
-                if request.opcode == Opcode::Lock {
-                    let to = ReturnAddress {
-                        core: self.config.core,
-                        socket,
-                        serial: session.serial,
-                        number: session.replies.next_number(),
-                        part: 0,
-                    };
-                    let request = without_wait(request, session);
-                    return match asked_for_lock(&mut engine, self.locks, &request, at, to) {
-                        Asked::Answered { reply, grant } => {
-                            session.grants.extend(grant);
-                            session.reply_as(render, &mut self.scratch.frame, |out| {
-                                encode(&reply, out, answering.crc);
-                            });
-                        }
-                        Asked::Waits => session.park(render),
-                    };
-                }
-                session.reply_to_key(&mut engine, request, at, render, &mut self.scratch.frame);
-                self.room = engine.room;
-                self.locks.changed(request, at);
-            }
+            Direction::Key(_) => {}
             Direction::Other(map) => {
                 self.execute_other(socket, request, map, &answering, render);
             }
@@ -308,19 +278,33 @@ impl Executor<'_> {
                 self.forward(socket, request, core, &answering, render);
             }
             Direction::Refused { status, .. } => {
-                self.counts.errors += u64::from(status.is_error());
-                if status == Status::NotFound {
-                    self.measures.note(request.opcode, None, self.since);
-                    self.measures.miss(request.opcode, 1);
-                }
-                let reply = Reply {
-                    epoch: self.shared.epoch,
-                    ..Reply::new(request.opcode, status, request.request_id)
-                };
-                session.reply_as(render, &mut self.scratch.frame, |out| {
-                    encode(&reply, out, answering.crc);
-                });
+                self.execute_refused(socket, request, status, &answering, render);
             }
+        }
+    }
+
+    /// Answers a request that is refused.
+    fn execute_refused(
+        &mut self,
+        socket: SocketId,
+        request: &Request<'_>,
+        status: Status,
+        answering: &Answering,
+        render: Render,
+    ) {
+        self.counts.errors += u64::from(status.is_error());
+        if status == Status::NotFound {
+            self.measures.note(request.opcode, None, self.since);
+            self.measures.miss(request.opcode, 1);
+        }
+        let reply = Reply {
+            epoch: self.shared.epoch,
+            ..Reply::new(request.opcode, status, request.request_id)
+        };
+        if let Some(session) = self.sessions[socket.0 as usize].as_mut() {
+            session.reply_as(render, &mut self.scratch.frame, |out| {
+                encode(&reply, out, answering.crc);
+            });
         }
     }
 
@@ -466,35 +450,4 @@ impl Session {
             no_touch: client.is_some_and(|client| client.no_touch),
         }
     }
-
-    /// Executes a request on one key and appends the reply as the connection wants it.
-    #[inline]
-    fn reply_to_key(
-        &mut self,
-        engine: &mut Execution<'_>,
-        request: &Request<'_>,
-        at: Address,
-        render: Render,
-        frame: &mut Vec<u8>,
-    ) {
-        match render {
-            Render::Frame => self.reply(|out| engine.key(request, at, out)),
-            Render::Resp(form, version) => self.reply_in_resp(|out| {
-                let mut writer = Writer::new(out, version);
-                engine.key_as_resp(request, at, form, &mut writer, frame);
-            }),
-        }
-    }
-}
-
-/// A peer that has ended its side may still ask for a lock, but not wait for it.
-#[inline]
-fn without_wait<'a>(request: &Request<'a>, session: &Session) -> Request<'a> {
-    if session.peer_ended && request.opcode == Opcode::Lock {
-        return Request {
-            value: &[],
-            ..*request
-        };
-    }
-    *request
 }

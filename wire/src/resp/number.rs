@@ -45,9 +45,40 @@ pub fn integer_text(number: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(text.get(..bytes).unwrap_or_default());
 }
 
+/// Numbers below this have a line that fits a word: a byte, five digits and the line's end.
+const WORD_NUMBERS: u64 = 100_000;
+
 /// Appends a line of a byte that tells its kind and an integer.
 #[inline]
 pub(super) fn integer_line(kind: u8, number: i64, out: &mut Vec<u8>) {
+    match u64::try_from(number) {
+        Ok(number) if number < WORD_NUMBERS => short_line(kind, number, out),
+        _ => long_line(kind, number, out),
+    }
+}
+
+/// The line of a small number, made in a word from its end: what is written byte by byte cannot be
+/// read as one before it has reached the cache.
+#[inline]
+fn short_line(kind: u8, number: u64, out: &mut Vec<u8>) {
+    let mut word = u64::from(u16::from_le_bytes(*b"\r\n"));
+    let mut rest = number;
+    let mut bytes = 3;
+    loop {
+        word = (word << 8) | (u64::from(b'0') + rest % 10);
+        rest /= 10;
+        bytes += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    word = (word << 8) | u64::from(kind);
+    let end = out.len() + bytes;
+    out.extend_from_slice(&word.to_le_bytes());
+    out.truncate(end);
+}
+
+fn long_line(kind: u8, number: i64, out: &mut Vec<u8>) {
     let mut line = [0; LINE_BYTES];
     let [first, rest @ ..] = &mut line;
     *first = kind;
@@ -61,7 +92,6 @@ pub(super) fn integer_line(kind: u8, number: i64, out: &mut Vec<u8>) {
 }
 
 /// Writes the decimal text of an integer to the front of `text`; returns how many bytes it takes.
-#[inline]
 fn write_integer(number: i64, text: &mut [u8]) -> usize {
     let mut rest = number.unsigned_abs();
     let sign = usize::from(number < 0);
@@ -78,13 +108,12 @@ fn write_integer(number: i64, text: &mut [u8]) -> usize {
     bytes
 }
 
-/// How many decimal digits a number has. Most have few.
-#[inline]
+/// How many decimal digits a number has.
 const fn digits_of(number: u64) -> usize {
-    if number < 10_000 {
-        return 1 + (number > 9) as usize + (number > 99) as usize + (number > 999) as usize;
+    match number.checked_ilog10() {
+        Some(log) => 1 + log as usize,
+        None => 1,
     }
-    1 + number.ilog10() as usize
 }
 
 /// The number that `text` is the decimal or exponential text of, infinities included; `None` where
@@ -118,7 +147,26 @@ mod tests {
 
     #[test]
     fn every_integer_has_one_spelling() {
-        for number in [0, 1, -1, 9, 10, -10, i64::MAX, i64::MIN, 1 << 40] {
+        for number in [
+            0,
+            1,
+            -1,
+            9,
+            10,
+            -10,
+            99,
+            100,
+            1_000,
+            9_999,
+            10_000,
+            99_999,
+            100_000,
+            -99_999,
+            1_234_567,
+            1 << 40,
+            i64::MAX,
+            i64::MIN,
+        ] {
             let mut text = Vec::new();
             integer_text(number, &mut text);
             assert_eq!(text, number.to_string().as_bytes());

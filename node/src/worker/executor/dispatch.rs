@@ -14,7 +14,8 @@ use super::super::gather::{self, Gather, Part};
 use super::super::mailbox::{Forward, ReturnAddress};
 use super::super::owned::execute_owned;
 use super::super::session::Door;
-use super::{Executor, without_wait};
+use super::Executor;
+use super::key::without_wait;
 use crate::net::SocketId;
 use crate::resp::Render;
 
