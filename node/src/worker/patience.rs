@@ -5,10 +5,8 @@
 
 use std::time::Duration;
 
+use super::budget::BATCH;
 use crate::net::Patience;
-
-/// Requests that a parked core waits for at most: as many as it executes together.
-const GATHERED_MAX: usize = 32;
 
 /// How long after a message of another core or of an embedded caller a core wakes for the first
 /// request: who exchanges messages waits for each.
@@ -16,9 +14,10 @@ const MESSAGES_KEEP_AWAKE: Duration = Duration::from_millis(1);
 
 /// What a core with `sessions` connections waits for that has heard no message for `quiet`. Half of
 /// its connections: of clients that wait for their replies before they ask again, the other half is
-/// at work meanwhile, and fewer than four are never kept waiting.
+/// at work meanwhile, and fewer than four are never kept waiting. At most as many as it executes
+/// together.
 pub(super) fn patience(gather: Duration, sessions: usize, quiet: Duration) -> Option<Patience> {
-    let completions = (sessions / 2).min(GATHERED_MAX);
+    let completions = (sessions / 2).min(BATCH);
     let gathers = !gather.is_zero() && completions > 1 && quiet > MESSAGES_KEEP_AWAKE;
     gathers.then_some(Patience {
         completions: completions as u32,
@@ -47,7 +46,7 @@ mod tests {
             (4, Some(2)),
             (9, Some(4)),
             (50, Some(25)),
-            (10_000, Some(32)),
+            (10_000, Some(BATCH as u32)),
         ] {
             let found = patience(GATHER, sessions, LONG);
             assert_eq!(found.map(|found| found.completions), expected, "{sessions}");

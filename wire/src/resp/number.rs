@@ -34,15 +34,12 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// Bytes of the longest line that is one byte and an integer, and some more: so many are copied
-/// without a call.
-const LINE_BYTES: usize = 32;
-
 /// Appends the decimal text of an integer.
+#[inline]
 pub fn integer_text(number: i64, out: &mut Vec<u8>) {
-    let mut text = [0; LINE_BYTES];
-    let bytes = write_integer(number, &mut text);
-    out.extend_from_slice(text.get(..bytes).unwrap_or_default());
+    let mut text = [0; INTEGER_TEXT_BYTES_MAX];
+    let start = write_before(number, &mut text);
+    out.extend_from_slice(text.get(start..).unwrap_or_default());
 }
 
 /// Numbers below this have a line that fits a word: a byte, five digits and the line's end.
@@ -53,7 +50,11 @@ const WORD_NUMBERS: u64 = 100_000;
 pub(super) fn integer_line(kind: u8, number: i64, out: &mut Vec<u8>) {
     match u64::try_from(number) {
         Ok(number) if number < WORD_NUMBERS => short_line(kind, number, out),
-        _ => long_line(kind, number, out),
+        _ => {
+            out.push(kind);
+            integer_text(number, out);
+            out.extend_from_slice(b"\r\n");
+        }
     }
 }
 
@@ -78,42 +79,27 @@ fn short_line(kind: u8, number: u64, out: &mut Vec<u8>) {
     out.truncate(end);
 }
 
-fn long_line(kind: u8, number: i64, out: &mut Vec<u8>) {
-    let mut line = [0; LINE_BYTES];
-    let [first, rest @ ..] = &mut line;
-    *first = kind;
-    let bytes = 1 + write_integer(number, rest);
-    if let Some(end) = line.get_mut(bytes..bytes + 2) {
-        end.copy_from_slice(b"\r\n");
-    }
-    let end = out.len() + bytes + 2;
-    out.extend_from_slice(&line);
-    out.truncate(end);
-}
-
-/// Writes the decimal text of an integer to the front of `text`; returns how many bytes it takes.
-fn write_integer(number: i64, text: &mut [u8]) -> usize {
+/// Writes the decimal text of an integer to the end of `text`; returns where it begins.
+#[inline]
+fn write_before(number: i64, text: &mut [u8]) -> usize {
     let mut rest = number.unsigned_abs();
-    let sign = usize::from(number < 0);
-    if let Some(first) = text.first_mut() {
-        // Where there is no sign, the first digit is written over it.
-        *first = b'-';
-    }
-    let bytes = sign + digits_of(rest);
-    let digits = text.get_mut(sign..bytes).unwrap_or_default();
-    for place in digits.iter_mut().rev() {
+    let mut start = text.len();
+    let mut places = text.iter_mut().rev();
+    for place in &mut places {
         *place = b'0' + (rest % 10) as u8;
         rest /= 10;
+        start -= 1;
+        if rest == 0 {
+            break;
+        }
     }
-    bytes
-}
-
-/// How many decimal digits a number has.
-const fn digits_of(number: u64) -> usize {
-    match number.checked_ilog10() {
-        Some(log) => 1 + log as usize,
-        None => 1,
+    if number < 0
+        && let Some(place) = places.next()
+    {
+        *place = b'-';
+        start -= 1;
     }
+    start
 }
 
 /// The number that `text` is the decimal or exponential text of, infinities included; `None` where

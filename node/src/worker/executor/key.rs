@@ -30,9 +30,6 @@ impl Executor<'_> {
         self.counts.keys += 1;
         self.measures.note(request.opcode, Some(at.map), self.since);
         self.measures.use_key(at.hash, request.map, request.key);
-        if request.opcode == Opcode::Lock {
-            return self.execute_lock(socket, request, at, render);
-        }
         let mut engine = Execution {
             own_core: self.config.core,
             shard: self.shard,
@@ -40,31 +37,11 @@ impl Executor<'_> {
             answering: session.answering(self.shared.epoch, self.config.value_bytes_max),
             room: self.room,
         };
-        session.reply_to_key(&mut engine, request, at, render, &mut self.scratch.frame);
-        self.room = engine.room;
-        self.locks.changed(request, at);
-    }
-
-    /// A lock is given, refused, or waited for.
-    #[cold]
-    fn execute_lock(
-        &mut self,
-        socket: SocketId,
-        request: &Request<'_>,
-        at: Address,
-        render: Render,
-    ) {
-        let Some(session) = self.sessions[socket.0 as usize].as_mut() else {
-            return;
-        };
-        let answering = session.answering(self.shared.epoch, self.config.value_bytes_max);
-        let mut engine = Execution {
-            own_core: self.config.core,
-            shard: self.shard,
-            now_ms: self.now_ms,
-            answering,
-            room: self.room,
-        };
+        if request.opcode != Opcode::Lock {
+            session.reply_to_key(&mut engine, request, at, render, &mut self.scratch.frame);
+            self.room = engine.room;
+            return self.locks.changed(request, at);
+        }
         let to = ReturnAddress {
             core: self.config.core,
             socket,
@@ -75,9 +52,10 @@ impl Executor<'_> {
         let request = without_wait(request, session);
         match asked_for_lock(&mut engine, self.locks, &request, at, to) {
             Asked::Answered { reply, grant } => {
+                let crc = engine.answering.crc;
                 session.grants.extend(grant);
                 session.reply_as(render, &mut self.scratch.frame, |out| {
-                    encode(&reply, out, answering.crc);
+                    encode(&reply, out, crc);
                 });
             }
             Asked::Waits => session.park(render),
