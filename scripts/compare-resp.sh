@@ -7,8 +7,11 @@
 #   scripts/compare-resp.sh            about five minutes
 #   scripts/compare-resp.sh --quick    a smoke of all of it; its figures mean nothing
 #
-# Each server in turn runs alone on SERVER_CPU with one core, redis-benchmark on CLIENT_CPU; rounds
-# alternate the order and the table holds medians. Where the client is the limit, compare the CPU.
+# Both servers run on SERVER_CPU with one core; redis-benchmark on CLIENT_CPU asks one while the other
+# is idle. They alternate from one measurement to the next, because a machine is not as fast now as in
+# a minute. The table holds medians; its ratios are the medians of those of neighbouring measurements.
+# Where the client is the limit, compare the CPU.
+#
 # Only processes started here are ended, by their ids. To be set from outside: ROUNDS SECONDS_EACH
 # DEPTHS TESTS CLIENTS KEYS VALUE_BYTES SERVER_CPU CLIENT_CPU SKIP_BUILD OUT, and NODE_ARGUMENTS, what
 # the node is started with besides.
@@ -18,7 +21,7 @@ cd "$(dirname "$0")/.."
 case "${1:-}" in
   '') rounds=3 seconds=3 ;;
   --quick) rounds=1 seconds=1 ;;
-  *) sed -n '2,14p' "$0"; exit 2 ;;
+  *) sed -n '2,17p' "$0"; exit 2 ;;
 esac
 ROUNDS=${ROUNDS:-$rounds}
 SECONDS_EACH=${SECONDS_EACH:-$seconds}
@@ -96,18 +99,25 @@ measure() {
 }
 
 client_cpus=$CLIENT_CPU
-for round in $(seq "$ROUNDS"); do
-  names='jerboa redis'
-  [ $((round % 2)) = 1 ] || names='redis jerboa'
-  for name in $names; do
-    start "$name" "$SERVER_CPU"
-    fill
-    for depth in $DEPTHS; do
-      for test in $TESTS; do measure "$name" "$test" "$depth"; done
+declare -A ports servers
+for name in jerboa redis; do
+  start "$name" "$SERVER_CPU"
+  fill
+  ports[$name]=$port servers[$name]=$server
+done
+for depth in $DEPTHS; do
+  for test in $TESTS; do
+    for round in $(seq "$ROUNDS"); do
+      names='jerboa redis'
+      [ $((round % 2)) = 1 ] || names='redis jerboa'
+      for name in $names; do
+        port=${ports[$name]} server=${servers[$name]}
+        measure "$name" "$test" "$depth"
+      done
     done
-    stop_server
   done
 done
+stop_server
 
 # One server core and two, the client free to run on both CPUs: on a machine with no CPU to spare the
 # client is the limit, and what the servers spend on an operation says how they would scale.
@@ -129,11 +139,13 @@ echo '| command | -P | jerboa op/s | redis op/s | throughput | jerboa CPU µs/op
 echo '|---|---:|---:|---:|---:|---:|---:|---:|'
 for test in $TESTS; do
   for depth in $DEPTHS; do
-    ours=$OUT/jerboa.$test.$depth theirs=$OUT/redis.$test.$depth
+    ours=$OUT/jerboa.$test.$depth theirs=$OUT/redis.$test.$depth both=$OUT/both.$test.$depth
+    paste -d ' ' "$ours" "$theirs" | awk '{ print $1 / $3, $2 / $4 }' >"$both"
     awk -v t="$test" -v d="$depth" -v a="$(median "$ours" 1)" -v b="$(median "$theirs" 1)" \
-      -v x="$(median "$ours" 2)" -v y="$(median "$theirs" 2)" 'BEGIN {
+      -v x="$(median "$ours" 2)" -v y="$(median "$theirs" 2)" \
+      -v r="$(median "$both" 1)" -v s="$(median "$both" 2)" 'BEGIN {
         printf "| %s | %d | %.0f k | %.0f k | %.2f x | %.2f | %.2f | %.2f x |\n",
-          t, d, a / 1000, b / 1000, a / b, x, y, x / y }'
+          t, d, a / 1000, b / 1000, r, x, y, s }'
   done
 done
 
