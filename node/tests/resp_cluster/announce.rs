@@ -143,6 +143,16 @@ fn clients_of_the_own_protocol_reach_every_core_by_what_is_announced() {
     );
 }
 
+/// Whether a reply tells this port. Slots are such numbers too, but stand behind a length or another
+/// slot; a port stands behind a text.
+fn tells_port(told: &str, port: u16) -> bool {
+    let lines: Vec<&str> = told.split("\r\n").collect();
+    let port = format!(":{port}");
+    lines
+        .windows(2)
+        .any(|pair| pair[1] == port && !pair[0].starts_with(['*', ':']))
+}
+
 #[test]
 fn whatever_names_a_core_names_what_is_announced() {
     let (node, outside) = translated("cache.example");
@@ -159,11 +169,11 @@ fn whatever_names_a_core_names_what_is_announced() {
     for question in ["SLOTS", "SHARDS"] {
         let told = wrong.call(&["CLUSTER", question]);
         for port in [first, second] {
-            assert!(told.contains(&format!(":{port}\r\n")), "{told}");
+            assert!(tells_port(&told, port), "{port}: {told}");
         }
         assert!(told.contains("\r\ncache.example\r\n"), "{told}");
         let inside = node.addresses().cores[0].port();
-        assert!(!told.contains(&format!(":{inside}\r\n")), "{told}");
+        assert!(!tells_port(&told, inside), "{inside}: {told}");
     }
     let olric = format!("cache.example:{any}");
     for question in ["CLUSTER.MEMBERS", "CLUSTER.ROUTINGTABLE"] {
